@@ -1,0 +1,186 @@
+//! Vital signs: measured numbers, their limits, and waveforms.
+
+use crate::Text;
+use std::fmt;
+
+/// A measured parameter.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Vital {
+    /// Heart rate from the ECG, 1/min.
+    HeartRate,
+    /// Respiration rate, 1/min.
+    RespirationRate,
+    /// Arterial oxygen saturation by pulse oximetry, %.
+    Spo2,
+    /// Pulse rate from the pleth, 1/min.
+    PulseRate,
+    /// Non-invasive systolic blood pressure, mmHg.
+    NibpSystolic,
+    /// Non-invasive diastolic blood pressure, mmHg.
+    NibpDiastolic,
+    /// Non-invasive mean blood pressure, mmHg.
+    NibpMean,
+    /// First temperature probe, degrees Celsius.
+    Temperature1,
+    /// Second temperature probe, degrees Celsius.
+    Temperature2,
+    /// Difference of the two probes, degrees Celsius.
+    TemperatureDifference,
+    /// Premature ventricular contractions, 1/min.
+    PvcRate,
+    /// ST level of lead 1, 2 or 3, mV.
+    St(u8),
+}
+
+impl Vital {
+    /// As the report writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HeartRate => "heart-rate",
+            Self::RespirationRate => "respiration-rate",
+            Self::Spo2 => "spo2",
+            Self::PulseRate => "pulse-rate",
+            Self::NibpSystolic => "nibp-systolic",
+            Self::NibpDiastolic => "nibp-diastolic",
+            Self::NibpMean => "nibp-mean",
+            Self::Temperature1 => "temperature-1",
+            Self::Temperature2 => "temperature-2",
+            Self::TemperatureDifference => "temperature-difference",
+            Self::PvcRate => "pvc-rate",
+            Self::St(1) => "st-1",
+            Self::St(2) => "st-2",
+            Self::St(_) => "st-3",
+        }
+    }
+
+    /// Unit in UCUM.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::HeartRate | Self::RespirationRate | Self::PulseRate | Self::PvcRate => "/min",
+            Self::Spo2 => "%",
+            Self::NibpSystolic | Self::NibpDiastolic | Self::NibpMean => "mm[Hg]",
+            Self::Temperature1 | Self::Temperature2 | Self::TemperatureDifference => "Cel",
+            Self::St(_) => "mV",
+        }
+    }
+}
+
+impl fmt::Display for Vital {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether the device itself stands by a number.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Validity {
+    /// Shown as valid.
+    Valid,
+    /// Marked invalid or absent by the device.
+    Invalid,
+    /// Marked with a code whose meaning is not known; kept, never counted as valid.
+    Unknown(u8),
+}
+
+/// One value of one measured parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// What was measured.
+    pub vital: Vital,
+    /// The number, in the unit of [`Vital::unit`].
+    pub value: f32,
+    /// Whether the device stands by it.
+    pub validity: Validity,
+}
+
+/// The values of one unit; never empty.
+pub type Samples = Box<[Sample]>;
+
+/// A switch of the device.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Switch {
+    /// Off.
+    Off,
+    /// On.
+    On,
+    /// A code whose meaning is not known.
+    Unknown(u16),
+}
+
+/// One alarm limit pair with its switch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AlarmLimit {
+    /// The parameter it watches.
+    pub vital: Vital,
+    /// Lower limit, in the unit of the parameter.
+    pub low: f32,
+    /// Upper limit, in the unit of the parameter.
+    pub high: f32,
+    /// Whether the alarm is on.
+    pub switch: Switch,
+}
+
+/// A series of samples of one physiological signal.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Channel {
+    /// ECG trace 1, 2, 3.
+    Ecg(u8),
+    /// Pulse oximetry pleth.
+    Pleth,
+    /// Respiration by impedance.
+    Respiration,
+}
+
+impl Channel {
+    /// As the report writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ecg(1) => "ecg-1",
+            Self::Ecg(2) => "ecg-2",
+            Self::Ecg(_) => "ecg-3",
+            Self::Pleth => "pleth",
+            Self::Respiration => "respiration",
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A block of consecutive samples of one channel.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Waveform {
+    /// Which signal.
+    pub channel: Channel,
+    /// How many samples the block holds.
+    pub samples: u32,
+    /// The samples, where somebody asked for them.
+    pub payload: WaveformPayload,
+}
+
+/// The samples of a [`Waveform`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum WaveformPayload {
+    /// Not asked for.
+    Omitted,
+    /// Unsigned 8-bit codes, gain unknown.
+    U8(Box<[u8]>),
+}
+
+/// A message of the device about itself, e.g. a sensor that fell off.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Notice {
+    /// The device's own code.
+    pub code: u8,
+    /// Its text.
+    pub text: Text,
+}

@@ -1,0 +1,383 @@
+//! One way to test every parser: bytes in, transcript out.
+//!
+//! [`check`] runs a dialogue through a parser and compares what it reported with a transcript; [`sturdy`]
+//! runs the same dialogue split at every byte, cut at every byte and with seeded noise.
+
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "test support: failing loudly is its job")]
+
+use crate::{
+    ContentId, ContentPart, Expectation, Gap, Login, Parser, PatientFields, Probe, Protocol, Sink, Start,
+    Step, UNIT_BYTES_MAX, Verdict,
+};
+use model::{CaptureTime, Endpoint, Fact, Field, LinkFact, Schema, Side, Text, Transport, Value};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
+
+/// One side's bytes: over TCP part of its stream, over UDP one datagram.
+pub type Turn<'a> = (Side, &'a [u8]);
+
+/// Runs `dialogue` and compares the transcript. Lines are trimmed and blank ones dropped on both sides.
+///
+/// A line is `c 0..74 …` or `s 0..74 …`: who sent, the range in that side's whole stream (or in the datagram),
+/// then `protocol.field=value …` for a message, or the fact as `Debug` prints it.
+///
+/// # Panics
+/// When the transcripts differ.
+pub fn check(protocol: &'static Protocol, dialogue: &[Turn<'_>], transcript: &str) {
+    let normal = |text: &str| {
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    };
+    let (got, want) = (normal(&run(protocol, dialogue)), normal(transcript));
+    assert!(got == want, "transcript of `{}` differs\n--- got\n{got}\n--- want\n{want}\n", protocol.name);
+}
+
+/// The transcript of `dialogue`.
+#[must_use]
+pub fn run(protocol: &'static Protocol, dialogue: &[Turn<'_>]) -> String {
+    let mut bench = Bench::new(protocol);
+    for (side, bytes) in dialogue {
+        bench.feed(*side, bytes);
+    }
+    bench.finish()
+}
+
+/// What the probe says to one side's first bytes on the protocol's first port.
+#[must_use]
+pub fn probe(protocol: &'static Protocol, side: Side, input: &[u8]) -> Verdict {
+    let server_port = protocol.ports.first().copied().unwrap_or(40000);
+    let transport = protocol.transports[0];
+    (protocol.probe)(&Probe { transport, side, client_port: 50000, server_port, input, midstream: false })
+}
+
+/// Split at every byte, cut at every byte, noise: no panic; and over TCP the same transcript however the
+/// stream is cut into segments.
+///
+/// # Panics
+/// When a split changes the transcript, or the parser breaks the rules of [`Step`].
+pub fn sturdy(protocol: &'static Protocol, dialogue: &[Turn<'_>]) {
+    if protocol.transports.contains(&Transport::Tcp) {
+        split_invariant(protocol, dialogue);
+    }
+    for (at, (side, bytes)) in dialogue.iter().enumerate() {
+        for cut in 0..bytes.len() {
+            let mut bench = Bench::new(protocol);
+            dialogue[..at].iter().for_each(|(side, bytes)| bench.feed(*side, bytes));
+            bench.feed(*side, &bytes[..cut]);
+            let _ = bench.finish();
+        }
+    }
+    noise(protocol, dialogue);
+}
+
+fn split_invariant(protocol: &'static Protocol, dialogue: &[Turn<'_>]) {
+    let whole = run(protocol, dialogue);
+    let mut bench = Bench::new(protocol);
+    for (side, bytes) in dialogue {
+        bytes.iter().for_each(|byte| bench.feed(*side, &[*byte]));
+    }
+    let bytewise = bench.finish();
+    assert!(whole == bytewise, "fed byte by byte:\n{bytewise}\n--- whole\n{whole}");
+    for (at, (side, bytes)) in dialogue.iter().enumerate() {
+        for cut in 1..bytes.len() {
+            let mut bench = Bench::new(protocol);
+            for (number, (turn_side, turn)) in dialogue.iter().enumerate() {
+                if number == at {
+                    bench.feed(*side, &bytes[..cut]);
+                    bench.feed(*side, &bytes[cut..]);
+                } else {
+                    bench.feed(*turn_side, turn);
+                }
+            }
+            let split = bench.finish();
+            assert!(whole == split, "turn {at} split at byte {cut}:\n{split}\n--- whole\n{whole}");
+        }
+    }
+}
+
+fn noise(protocol: &'static Protocol, dialogue: &[Turn<'_>]) {
+    let mut seed: u64 = 0x1A2A_3E70;
+    let mut next = move || {
+        // xorshift64: seeded, so that a failure repeats.
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    for _ in 0..400 {
+        let mut bench = Bench::new(protocol);
+        for (side, bytes) in dialogue {
+            let mut bytes = bytes.to_vec();
+            for _ in 0..=next() % 3 {
+                if !bytes.is_empty() {
+                    let at = usize::try_from(next() % bytes.len() as u64).unwrap_or(0);
+                    bytes[at] = next().to_le_bytes()[0];
+                }
+            }
+            if next() % 4 == 0 {
+                bench.gap(*side, 1 + next() % 2000);
+            }
+            bench.feed(*side, &bytes);
+        }
+        let _ = bench.finish();
+    }
+}
+
+/// A parser with its two streams and a recording sink.
+pub struct Bench {
+    protocol: &'static Protocol,
+    parser: Box<dyn Parser>,
+    sides: [Stream; 2],
+    given_up: bool,
+    record: Record,
+}
+
+#[derive(Default)]
+struct Stream {
+    bytes: Vec<u8>,
+    consumed: u64,
+    skip: u64,
+    need: usize,
+    ignored: bool,
+}
+
+impl Bench {
+    /// A fresh parser on the protocol's first transport and port.
+    #[must_use]
+    pub fn new(protocol: &'static Protocol) -> Self {
+        let endpoint = |last, port| Endpoint { ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), port };
+        let parser = (protocol.start)(&Start {
+            transport: protocol.transports[0],
+            client: endpoint(1, 50000),
+            server: endpoint(2, protocol.ports.first().copied().unwrap_or(40000)),
+            expected: None,
+            midstream: false,
+        });
+        Self { protocol, parser, sides: Default::default(), given_up: false, record: Record::default() }
+    }
+
+    /// One side sends; over UDP `bytes` is one datagram.
+    ///
+    /// # Panics
+    /// When the parser breaks the rules of [`Step`].
+    pub fn feed(&mut self, side: Side, bytes: &[u8]) {
+        let datagram = self.protocol.transports[0] != Transport::Tcp;
+        let stream = &mut self.sides[side.index()];
+        stream.bytes.extend_from_slice(bytes);
+        loop {
+            let stream = &mut self.sides[side.index()];
+            let passed = stream.skip.min(stream.bytes.len() as u64);
+            stream.skip -= passed;
+            stream.consumed += passed;
+            stream.bytes.drain(..usize::try_from(passed).unwrap_or(0));
+            if self.given_up || stream.ignored {
+                stream.bytes.clear();
+            }
+            if stream.bytes.is_empty() || stream.bytes.len() < stream.need {
+                break;
+            }
+            stream.need = 0;
+            self.record.side = side;
+            self.record.base = if datagram { 0 } else { stream.consumed };
+            let step = self.parser.step(side, &stream.bytes, &mut self.record);
+            self.apply(side, step, datagram);
+        }
+        if datagram {
+            self.sides[side.index()] = Stream::default();
+        }
+    }
+
+    fn apply(&mut self, side: Side, step: Step, datagram: bool) {
+        let stream = &mut self.sides[side.index()];
+        match step {
+            Step::Done(0) | Step::Skip(0) => panic!("a step must make progress"),
+            Step::Done(bytes) => {
+                assert!(bytes <= stream.bytes.len(), "a step consumed more than there is; use Skip");
+                stream.bytes.drain(..bytes);
+                stream.consumed += bytes as u64;
+            }
+            Step::Need(bytes) => {
+                assert!(bytes > stream.bytes.len(), "Need asks for more than there is");
+                if datagram {
+                    self.record.line("cut short");
+                    stream.bytes.clear();
+                } else if bytes > UNIT_BYTES_MAX {
+                    self.record.line("over the buffer limit");
+                    self.given_up = true;
+                }
+                stream.need = bytes;
+            }
+            Step::Skip(bytes) => stream.skip = bytes,
+            Step::Ignore => stream.ignored = true,
+            Step::Stop(fault) => {
+                self.record.line(&format!("stop {fault}"));
+                // A datagram's fault is its own; a stream has lost its place.
+                self.given_up = !datagram;
+                stream.bytes.clear();
+            }
+        }
+    }
+
+    /// Bytes of one side were lost.
+    pub fn gap(&mut self, side: Side, bytes: u64) {
+        let stream = &mut self.sides[side.index()];
+        stream.bytes.clear();
+        stream.need = 0;
+        let passed = stream.skip.min(bytes);
+        stream.skip -= passed;
+        stream.consumed += bytes;
+        if self.given_up || bytes == passed {
+            return;
+        }
+        self.record.side = side;
+        if self.parser.gap(side, bytes - passed, &mut self.record) == Gap::GiveUp {
+            self.given_up = true;
+        }
+    }
+
+    /// The flow ends; the transcript.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        self.parser.end(&mut self.record);
+        self.record.lines
+    }
+}
+
+struct Record {
+    lines: String,
+    side: Side,
+    base: u64,
+    remembered: BTreeMap<u64, Text>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { lines: String::new(), side: Side::Client, base: 0, remembered: BTreeMap::new() }
+    }
+}
+
+impl Record {
+    fn line(&mut self, text: &str) {
+        let side = if self.side == Side::Client { 'c' } else { 's' };
+        let _ = writeln!(self.lines, "{side} {text}");
+    }
+
+    fn ranged(&mut self, range: &Range<usize>, text: &str) {
+        let (start, end) = (self.base + range.start as u64, self.base + range.end as u64);
+        self.line(&format!("{start}..{end} {text}"));
+    }
+}
+
+impl Sink for Record {
+    fn time(&self) -> CaptureTime {
+        CaptureTime::from_nanos(0)
+    }
+
+    fn wants_message(&self, _: &'static Schema) -> bool {
+        true
+    }
+
+    fn wants_waveforms(&self) -> bool {
+        true
+    }
+
+    fn message(&mut self, schema: &'static Schema, fields: &[(&'static Field, Value)], range: Range<usize>) {
+        let mut text = String::new();
+        for (field, value) in fields {
+            assert!(
+                schema.fields.iter().any(|declared| std::ptr::eq(*declared, *field)),
+                "{}.{} is not declared",
+                schema.protocol,
+                field.name
+            );
+            let _ = write!(text, "{}.{}={value} ", schema.protocol, field.name);
+        }
+        self.ranged(&range, text.trim_end());
+    }
+
+    fn fact(&mut self, fact: Fact, range: Range<usize>) {
+        self.ranged(&range, &format!("{fact:?}"));
+    }
+
+    fn fact_of_other(&mut self, fact: Fact, range: Range<usize>) {
+        self.ranged(&range, &format!("of other: {fact:?}"));
+    }
+
+    fn link(&mut self, fact: LinkFact, range: Range<usize>) {
+        self.ranged(&range, &format!("{fact:?}"));
+    }
+
+    fn patient(&mut self, patient: &PatientFields<'_>, range: Range<usize>) {
+        let text = format!("patient {:?} more={}", Text::from_bytes(patient.identifier), patient.more);
+        self.ranged(&range, &text);
+    }
+
+    fn login(&mut self, login: &Login<'_>, range: Range<usize>) {
+        let secret = if login.secret.is_some() { "in clear" } else { "not seen" };
+        let account = Text::from_bytes(login.account);
+        self.ranged(&range, &format!("login {account:?} secret {secret}, accepted {:?}", login.accepted));
+    }
+
+    fn content(&mut self, id: ContentId, part: ContentPart<'_>) {
+        let text = match part {
+            // Byte ranges depend on how the stream was cut into segments: only the sums are compared, below.
+            ContentPart::Bytes { offset, bytes } => {
+                return self.content_bytes(id, offset, bytes.len());
+            }
+            ContentPart::Missing { offset, bytes } => format!("missing {bytes} at {offset}"),
+            ContentPart::Path(path) => format!("path {:?}", Text::from_bytes(path)),
+            ContentPart::Length(length) => format!("length {length}"),
+            ContentPart::End { complete } => format!("end complete={complete}"),
+        };
+        self.line(&format!("content {:?} {text}", id.mover));
+    }
+
+    fn expect(&mut self, expectation: Expectation) {
+        let Expectation { transport, ip, port, protocol, .. } = expectation;
+        self.line(&format!("expect {protocol} over {transport} at {ip} port {port}"));
+    }
+
+    fn remember(&mut self, key: u64, text: Text) {
+        self.remembered.insert(key, text);
+    }
+
+    fn recall(&self, key: u64) -> Option<Text> {
+        self.remembered.get(&key).cloned()
+    }
+}
+
+impl Record {
+    /// Adjacent stretches of one file are written as one line.
+    fn content_bytes(&mut self, id: ContentId, offset: u64, bytes: usize) {
+        let side = if self.side == Side::Client { 'c' } else { 's' };
+        let head = format!("{side} content {:?} bytes ", id.mover);
+        let last_at = self.lines.trim_end().rfind('\n').map_or(0, |at| at + 1);
+        let last = self.lines[last_at..].trim_end();
+        let mut start = offset;
+        if let Some((from, to)) = last.strip_prefix(&head).and_then(|range| range.split_once(".."))
+            && to.parse() == Ok(offset)
+        {
+            start = from.parse().unwrap_or(offset);
+            self.lines.truncate(last_at);
+        }
+        let end = offset + bytes as u64;
+        let _ = writeln!(self.lines, "{head}{start}..{end}");
+    }
+}
+
+/// Bytes from hexadecimal text with blanks and line breaks; `|` starts a comment to the end of the line.
+///
+/// # Panics
+/// When the text is not hexadecimal.
+#[must_use]
+pub fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text
+        .lines()
+        .flat_map(|line| line.split('|').next().unwrap_or_default().chars())
+        .filter(|character| !character.is_whitespace())
+        .map(|character| character.to_digit(16).unwrap_or_else(|| panic!("`{character}` is not hexadecimal")))
+        .collect();
+    assert!(digits.len().is_multiple_of(2), "an odd number of hexadecimal digits");
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap_or(0)).collect()
+}

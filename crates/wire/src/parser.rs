@@ -1,7 +1,7 @@
 //! What a protocol is to the rest: a row, a probe, a parser.
 
 use crate::Sink;
-use model::{Endpoint, Malformed, Schema, Side, Transport};
+use model::{Endpoint, Malformed, Reason, Schema, Side, Transport};
 
 /// Row of the registry.
 pub struct Protocol {
@@ -129,6 +129,19 @@ pub enum Step {
     Ignore,
     /// The peer broke the protocol; the flow is given up.
     Stop(Malformed),
+}
+
+impl Step {
+    /// What to say of one whole datagram. One that ends too early is [needed](Step::Need) more of, because
+    /// only the flow knows whether the capture cut it or the peer did.
+    #[must_use]
+    pub const fn datagram(input: &[u8], read: Result<(), Malformed>) -> Self {
+        match read {
+            Ok(()) => Self::Done(input.len()),
+            Err(Malformed { reason: Reason::CutShort, .. }) => Self::Need(input.len() + 1),
+            Err(fault) => Self::Stop(fault),
+        }
+    }
 }
 
 impl From<Malformed> for Step {

@@ -2,6 +2,26 @@
 
 use crate::Protocol;
 
+/// Declares the fields of one protocol, as statics that the parser beside it names, and its `SCHEMA`.
+///
+/// ```text
+/// schema! { "arp": OPERATION = "operation" Number Device "What is asked or told."; }
+/// ```
+macro_rules! schema {
+    ($protocol:literal: $($field:ident = $name:literal $kind:ident $privacy:ident $doc:literal;)*) => {
+        $(
+            static $field: model::Field = model::Field {
+                name: $name,
+                kind: model::Kind::$kind,
+                privacy: model::Privacy::$privacy,
+                doc: $doc,
+            };
+        )*
+
+        static SCHEMA: model::Schema = model::Schema { protocol: $protocol, fields: &[$(&$field),*] };
+    };
+}
+
 macro_rules! protocols {
     ($($name:ident),* $(,)?) => {
         $(pub mod $name;)*
@@ -11,7 +31,11 @@ macro_rules! protocols {
     };
 }
 
-protocols! {}
+protocols! {
+    arp,
+    icmp,
+    icmp6,
+}
 
 /// The row called `name`.
 #[must_use]

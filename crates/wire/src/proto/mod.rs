@@ -35,6 +35,8 @@ protocols! {
     arp,
     icmp,
     icmp6,
+    tls,
+    dtls,
 }
 
 /// The row called `name`.

@@ -33,6 +33,7 @@ macro_rules! protocols {
 
 protocols! {
     arp,
+    dhcp,
     icmp,
     icmp6,
     tls,

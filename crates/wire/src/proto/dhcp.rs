@@ -504,7 +504,7 @@ mod tests {
         );
         let overloaded = message(REQUEST, [0; 4], [0; 4], &[12; 128], "34 01 01 ff");
         let transcript = crate::testing::run(&PROTOCOL, &[(Side::Client, &overloaded)]);
-        assert!(transcript.ends_with("c stop file at byte 226: points outside the unit or at itself\n"));
+        assert!(transcript.ends_with("c stop file at byte 235: points outside the unit or at itself\n"));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub fn probe(protocol: &'static Protocol, side: Side, input: &[u8]) -> Verdict {
 /// # Panics
 /// When a split changes the transcript, or the parser breaks the rules of [`Step`].
 pub fn sturdy(protocol: &'static Protocol, dialogue: &[Turn<'_>]) {
-    if protocol.transports.contains(&Transport::Tcp) {
+    if protocol.transports[0] == Transport::Tcp {
         split_invariant(protocol, dialogue);
     }
     for (at, (side, bytes)) in dialogue.iter().enumerate() {
@@ -126,7 +126,7 @@ fn noise(protocol: &'static Protocol, dialogue: &[Turn<'_>]) {
 
 /// A parser with its two streams and a recording sink.
 pub struct Bench {
-    protocol: &'static Protocol,
+    transport: Transport,
     parser: Box<dyn Parser>,
     sides: [Stream; 2],
     given_up: bool,
@@ -147,14 +147,29 @@ impl Bench {
     #[must_use]
     pub fn new(protocol: &'static Protocol) -> Self {
         let endpoint = |last, port| Endpoint { ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), port };
-        let parser = (protocol.start)(&Start {
+        let start = Start {
             transport: protocol.transports[0],
             client: endpoint(1, 50000),
             server: endpoint(2, protocol.ports.first().copied().unwrap_or(40000)),
             expected: None,
             midstream: false,
-        });
-        Self { protocol, parser, sides: Default::default(), given_up: false, record: Record::default() }
+        };
+        Self::started(protocol, &start)
+    }
+
+    /// A fresh parser that is told `start`, e.g. another transport or that the flow was announced.
+    #[must_use]
+    pub fn started(protocol: &'static Protocol, start: &Start) -> Self {
+        let parser = (protocol.start)(start);
+        let (sides, record) = (Default::default(), Record::default());
+        Self { transport: start.transport, parser, sides, given_up: false, record }
+    }
+
+    /// Keeps a text as if another flow between the same hosts had.
+    #[must_use]
+    pub fn remembering(mut self, key: u64, text: &str) -> Self {
+        self.record.remembered.insert(key, Text::from(text));
+        self
     }
 
     /// One side sends; over UDP `bytes` is one datagram.
@@ -162,7 +177,7 @@ impl Bench {
     /// # Panics
     /// When the parser breaks the rules of [`Step`].
     pub fn feed(&mut self, side: Side, bytes: &[u8]) {
-        let datagram = self.protocol.transports[0] != Transport::Tcp;
+        let datagram = self.transport != Transport::Tcp;
         let stream = &mut self.sides[side.index()];
         stream.bytes.extend_from_slice(bytes);
         loop {

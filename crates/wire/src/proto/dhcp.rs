@@ -52,7 +52,7 @@ pub static PROTOCOL: Protocol = Protocol {
 
 schema! { "dhcp":
     OP = "op" Number Device "1 from a client, 2 from a server.";
-    MESSAGE_TYPE = "message_type" Number Device "1 discover, 2 offer, 3 request, 5 ack, 6 nak; absent in BOOTP.";
+    MESSAGE_TYPE = "message_type" Number Device "1 discover, 2 offer, 3 request, 5 ack, 6 nak; not in BOOTP.";
     XID = "xid" Number Device "Number that the client gave the exchange.";
     CLIENT_MAC = "client_mac" Mac Device "Link address the request is about.";
     CLIENT_IP = "client_ip" Ip Device "Address the client already has.";
@@ -172,8 +172,7 @@ impl Options {
             let bytes = usize::from(cursor.u8(field)?);
             let value = cursor.take(bytes, field).map_err(|fault| {
                 // Inside sname and file the datagram goes on: the length is wrong, nothing is cut.
-                let reason =
-                    if range.end < message.len() { Reason::BadReference } else { Reason::CutShort };
+                let reason = if range.end < message.len() { Reason::BadReference } else { Reason::CutShort };
                 Malformed { offset: start.offset() + 1, reason, ..fault }
             })?;
             self.add(code, value, start.offset()..cursor.offset());
@@ -265,7 +264,8 @@ impl Dhcp {
         }
         // Told once per speaker: by the client's link address, or by the server that answers.
         let server = options.bytes(code::SERVER_ID).unwrap_or_default();
-        let speaker = if head.op == REQUEST { head.mac.unwrap_or_default().0.to_vec() } else { server.to_vec() };
+        let speaker =
+            if head.op == REQUEST { head.mac.unwrap_or_default().0.to_vec() } else { server.to_vec() };
         if self.is_new(&[b"configure", &[head.op], &speaker]) {
             out.fact(Fact::Operated(Operation::Configure), 0..COOKIE_AT + 4);
         }

@@ -34,6 +34,10 @@ macro_rules! protocols {
 protocols! {
     arp,
     dhcp,
+    mdns,
+    llmnr,
+    nbns,
+    dns,
     icmp,
     icmp6,
     tls,

@@ -6,19 +6,21 @@ use crate::Protocol;
 ///
 /// ```text
 /// schema! { "arp": OPERATION = "operation" Number Device "What is asked or told."; }
+/// schema! { "x": RATE = "rate" Quantity("/min") Device "A number with a UCUM unit."; }
 /// ```
 macro_rules! schema {
-    ($protocol:literal: $($field:ident = $name:literal $kind:ident $privacy:ident $doc:literal;)*) => {
+    ($protocol:literal: $($field:ident = $name:literal $kind:ident $(($unit:literal))? $privacy:ident $doc:literal;)*) => {
         $(
-            static $field: model::Field = model::Field {
+            pub(super) static $field: model::Field = model::Field {
                 name: $name,
-                kind: model::Kind::$kind,
+                kind: model::Kind::$kind $(($unit))?,
                 privacy: model::Privacy::$privacy,
                 doc: $doc,
             };
         )*
 
-        static SCHEMA: model::Schema = model::Schema { protocol: $protocol, fields: &[$(&$field),*] };
+        pub(super) static SCHEMA: model::Schema =
+            model::Schema { protocol: $protocol, fields: &[$(&$field),*] };
     };
 }
 
@@ -32,6 +34,7 @@ macro_rules! protocols {
 }
 
 protocols! {
+    cms8000,
     arp,
     dhcp,
     mdns,

@@ -192,7 +192,7 @@ pub struct Credentials {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Account {
     /// A name from the published list of default accounts.
-    WellKnown(&'static str),
+    WellKnown(Text),
     /// Some other name; withheld.
     Withheld,
     /// None.

@@ -1,0 +1,64 @@
+//! Frames that a mirror port delivers twice.
+//!
+//! A mirror of both directions of a switch port, or of two ports on one path, copies a frame twice within
+//! microseconds; a routed copy differs in link addresses and hop count. The same datagram (addresses,
+//! identification, length, and the transport header with its checksum over the payload) within
+//! [`WINDOW_NS`] is such a copy. A retransmission comes later, or has another identification.
+
+use crate::decode::IpPacket;
+use model::{CaptureTime, FastState};
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+/// Copies come within this time. Switches deliver them within microseconds, busy capture hosts within a
+/// millisecond; the shortest retransmission timer in use (Linux) is 200 ms, fast retransmission takes a round
+/// trip with a new identification.
+pub const WINDOW_NS: i64 = 2_000_000;
+/// Recent frames remembered per shard. Our limit; what is pushed out earlier counts as no copy.
+pub const REMEMBERED_MAX: usize = 512;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    fingerprint: u64,
+    time: CaptureTime,
+}
+
+/// Recognises copies in one shard.
+#[derive(Debug)]
+pub(crate) struct Copies(Box<[Recent; REMEMBERED_MAX]>);
+
+impl Copies {
+    pub(crate) fn new() -> Self {
+        Self(Box::new([Recent::default(); REMEMBERED_MAX]))
+    }
+
+    /// Whether this packet was seen just now.
+    #[inline]
+    pub(crate) fn seen(&mut self, packet: &IpPacket<'_>, time: CaptureTime) -> bool {
+        let fingerprint = fingerprint(packet);
+        let place = usize::try_from(fingerprint >> 32).unwrap_or(0) % REMEMBERED_MAX;
+        let Some(recent) = self.0.get_mut(place) else { return false };
+        let copy = recent.fingerprint == fingerprint
+            && time.nanos_since(recent.time).unsigned_abs() <= WINDOW_NS.unsigned_abs();
+        *recent = Recent { fingerprint, time };
+        copy
+    }
+}
+
+fn fingerprint(packet: &IpPacket<'_>) -> u64 {
+    let mut hasher = FastState.build_hasher();
+    for ip in [packet.source, packet.destination] {
+        match ip {
+            IpAddr::V4(ip) => hasher.write_u32(ip.to_bits()),
+            IpAddr::V6(ip) => hasher.write(&ip.octets()),
+        }
+    }
+    let offset = packet.fragment.map_or(0, |fragment| fragment.offset_bytes);
+    hasher.write_u64(u64::from(packet.id) << 32 | u64::from(offset));
+    hasher.write_u64((packet.payload.len() as u64) << 8 | u64::from(packet.protocol));
+    // Ports, sequence and acknowledgement numbers, flags, window and checksum: 20 bytes of TCP, 8 of UDP.
+    // Without identification (IPv6, or 0) more of the payload tells datagrams apart.
+    let bytes = if packet.id == 0 { 64 } else { 20 };
+    hasher.write(packet.payload.get(..bytes).unwrap_or(packet.payload));
+    hasher.finish()
+}

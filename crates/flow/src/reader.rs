@@ -1,0 +1,382 @@
+//! Runs a parser over both sides of a flow: finding the protocol, feeding, giving up.
+
+use crate::sink::{Context, FlowSink, Marks};
+use model::{Evidence, Fact, FlowStart, LossKind, Side, Transport, Unparsed};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wire::{Gap, Parser, Probe, Protocol, Start, Step, UNIT_BYTES_MAX, Verdict};
+
+/// Bytes of a side that probes may ask for before the side counts as unknown. Our limit.
+pub const PROBE_BYTES_MAX: usize = 4_096;
+/// Segments or datagrams of a side that are probed afresh where the beginning of a flow is not known, or
+/// where datagrams stand for themselves. Our limit.
+pub const PROBES_MAX: u8 = 8;
+
+const _: () = assert!(PROBE_BYTES_MAX <= UNIT_BYTES_MAX);
+
+/// How far a reader came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Progress {
+    /// Looking for the protocol.
+    Probing,
+    /// Reading it.
+    Reading,
+    /// Given up, for this reason.
+    GivenUp(Unparsed),
+}
+
+/// Reads one flow.
+pub(crate) struct Reader {
+    protocol: Option<&'static Protocol>,
+    parser: Option<Box<dyn Parser>>,
+    progress: Progress,
+    encrypted: bool,
+    feeds: [Feed; 2],
+}
+
+/// What one side has sent and the parser has not read.
+#[derive(Default)]
+struct Feed {
+    pending: Vec<u8>,
+    /// Which frame brought which part of `pending`.
+    marks: Vec<(usize, Evidence)>,
+    /// The parser wants no call before there are this many bytes.
+    need: usize,
+    /// Bytes still to pass over.
+    skip: u64,
+    ignored: bool,
+    probes: u8,
+    /// No probe wanted what the side sent.
+    refused: bool,
+}
+
+impl Reader {
+    pub(crate) const fn new() -> Self {
+        Self {
+            protocol: None,
+            parser: None,
+            progress: Progress::Probing,
+            encrypted: false,
+            feeds: [const { Feed::new() }, const { Feed::new() }],
+        }
+    }
+
+    /// Whether its parser said that the rest is encrypted.
+    pub(crate) const fn encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    pub(crate) const fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Starts with a protocol that another flow announced.
+    pub(crate) fn expect(&mut self, name: &str, token: u64, start: &FlowStart, context: &mut Context<'_>) {
+        if let Some(protocol) = wire::proto::by_name(name) {
+            self.begin(protocol, Some(token), start, context);
+        }
+    }
+
+    /// Takes bytes that `side` sent: the next of its stream, or one datagram.
+    #[inline]
+    pub(crate) fn bytes(
+        &mut self,
+        side: Side,
+        bytes: &[u8],
+        evidence: Evidence,
+        start: &FlowStart,
+        context: &mut Context<'_>,
+    ) {
+        match self.progress {
+            Progress::Reading => self.feed(side, bytes, evidence, start, context),
+            Progress::Probing => self.probe(side, bytes, evidence, start, context),
+            Progress::GivenUp(_) => {}
+        }
+    }
+
+    /// Bytes of `side`'s stream that the capture does not have.
+    pub(crate) fn gap(&mut self, side: Side, bytes: u64, context: &mut Context<'_>) {
+        context.fact(side, Fact::Lost(LossKind::StreamBytes, bytes));
+        let feed = self.feed_of(side);
+        let passed = feed.skip.min(bytes);
+        feed.skip -= passed;
+        feed.pending = Vec::new();
+        feed.marks = Vec::new();
+        feed.need = 0;
+        if feed.ignored || passed == bytes || self.progress != Progress::Reading {
+            return;
+        }
+        let Some(parser) = &mut self.parser else { return };
+        let evidence = context.evidence;
+        let mut sink = FlowSink { context, side, marks: Marks::One(evidence), base: 0, encrypted: false };
+        let gap = catch_unwind(AssertUnwindSafe(|| parser.gap(side, bytes - passed, &mut sink)));
+        match gap {
+            Ok(Gap::Resume) => {}
+            Ok(Gap::GiveUp) => self.give_up(side, Unparsed::Gap, context),
+            Err(_) => self.failed(side, context),
+        }
+    }
+
+    /// The flow is over.
+    pub(crate) fn end(&mut self, context: &mut Context<'_>) {
+        if self.progress == Progress::Reading
+            && let Some(parser) = &mut self.parser
+        {
+            let evidence = context.evidence;
+            let mut sink = FlowSink {
+                context,
+                side: Side::Client,
+                marks: Marks::One(evidence),
+                base: 0,
+                encrypted: false,
+            };
+            if catch_unwind(AssertUnwindSafe(|| parser.end(&mut sink))).is_err() {
+                self.failed(Side::Client, context);
+            }
+        }
+        if self.progress == Progress::Probing {
+            self.give_up(Side::Client, Unparsed::Unknown, context);
+        }
+    }
+
+    fn feed_of(&mut self, side: Side) -> &mut Feed {
+        let [client, server] = &mut self.feeds;
+        match side {
+            Side::Client => client,
+            Side::Server => server,
+        }
+    }
+
+    fn give_up(&mut self, side: Side, why: Unparsed, context: &mut Context<'_>) {
+        self.progress = Progress::GivenUp(why);
+        self.parser = None;
+        self.feeds = [const { Feed::new() }, const { Feed::new() }];
+        context.fact(side, Fact::Unparsed(why));
+    }
+
+    fn failed(&mut self, side: Side, context: &mut Context<'_>) {
+        let name = self.protocol.map_or("probe", |protocol| protocol.name);
+        context.fact(side, Fact::ParserFailed(name));
+        self.give_up(side, Unparsed::Failed, context);
+    }
+
+    fn probe(
+        &mut self,
+        side: Side,
+        bytes: &[u8],
+        evidence: Evidence,
+        start: &FlowStart,
+        context: &mut Context<'_>,
+    ) {
+        let stream = start.transport == Transport::Tcp;
+        let again = !stream || start.midstream;
+        let feed = self.feed_of(side);
+        if feed.refused && !(again && feed.probes < PROBES_MAX) {
+            return;
+        }
+        if feed.refused {
+            (feed.refused, feed.pending, feed.marks) = (false, Vec::new(), Vec::new());
+        }
+        feed.keep(bytes, evidence);
+        feed.probes = feed.probes.saturating_add(1);
+        let pending = std::mem::take(&mut feed.pending);
+        let looked = catch_unwind(AssertUnwindSafe(|| find_protocol(side, &pending, start)));
+        self.feed_of(side).pending = pending;
+        match looked {
+            Ok(Found::Protocol(protocol)) => {
+                self.begin(protocol, None, start, context);
+                // What the other side sent first, e.g. a banner that left doubts, comes first.
+                for side in [side.other(), side] {
+                    self.resume(side, start, context);
+                }
+            }
+            Ok(Found::Perhaps) if stream && self.feed_of(side).pending.len() < PROBE_BYTES_MAX => {}
+            Ok(_) => {
+                let feed = self.feed_of(side);
+                (feed.refused, feed.pending, feed.marks) = (true, Vec::new(), Vec::new());
+                let hopeless = |feed: &Feed| feed.refused && !(again && feed.probes < PROBES_MAX);
+                if self.feeds.iter().all(hopeless) {
+                    self.give_up(side, Unparsed::Unknown, context);
+                }
+            }
+            Err(_) => self.failed(side, context),
+        }
+    }
+
+    fn begin(
+        &mut self,
+        protocol: &'static Protocol,
+        expected: Option<u64>,
+        start: &FlowStart,
+        context: &mut Context<'_>,
+    ) {
+        let FlowStart { transport, client, server, midstream, .. } = *start;
+        self.parser = Some((protocol.start)(&Start { transport, client, server, expected, midstream }));
+        self.protocol = Some(protocol);
+        self.progress = Progress::Reading;
+        context.fact(Side::Client, Fact::Speaks(protocol.name));
+    }
+
+    /// Reads what was kept while the protocol was being looked for.
+    fn resume(&mut self, side: Side, start: &FlowStart, context: &mut Context<'_>) {
+        if self.progress == Progress::Reading && !self.feed_of(side).pending.is_empty() {
+            self.feed(side, &[], context.evidence, start, context);
+        }
+    }
+
+    fn feed(
+        &mut self,
+        side: Side,
+        bytes: &[u8],
+        evidence: Evidence,
+        start: &FlowStart,
+        context: &mut Context<'_>,
+    ) {
+        let feed = self.feed_of(side);
+        if feed.ignored {
+            return;
+        }
+        let passed = usize::try_from(feed.skip).unwrap_or(usize::MAX).min(bytes.len());
+        feed.skip -= passed as u64;
+        let Some(bytes) = bytes.get(passed..) else { return };
+        if feed.pending.is_empty() {
+            if bytes.is_empty() {
+                return;
+            }
+            let read = self.steps(side, bytes, Marks::One(evidence), start, context);
+            if let Some(rest) = bytes.get(read..).filter(|rest| !rest.is_empty()) {
+                self.feed_of(side).keep(rest, evidence);
+            }
+            return;
+        }
+        feed.keep(bytes, evidence);
+        if feed.pending.len() < feed.need {
+            return;
+        }
+        let (mut pending, mut marks) = (std::mem::take(&mut feed.pending), std::mem::take(&mut feed.marks));
+        let read = self.steps(side, &pending, Marks::Many(&marks), start, context);
+        if read < pending.len() {
+            pending.drain(..read);
+            forget_marks(&mut marks, read);
+            let feed = self.feed_of(side);
+            (feed.pending, feed.marks) = (pending, marks);
+        }
+    }
+
+    /// Lets the parser read from the front of `input`; how much of it is used up.
+    fn steps(
+        &mut self,
+        side: Side,
+        input: &[u8],
+        marks: Marks<'_>,
+        start: &FlowStart,
+        context: &mut Context<'_>,
+    ) -> usize {
+        let datagram = start.transport != Transport::Tcp;
+        let mut at = 0;
+        while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
+            let Some(parser) = &mut self.parser else { return input.len() };
+            let mut sink = FlowSink { context, side, marks, base: at, encrypted: false };
+            let step = catch_unwind(AssertUnwindSafe(|| parser.step(side, rest, &mut sink)));
+            self.encrypted |= sink.encrypted;
+            match step {
+                Ok(Step::Done(bytes)) if bytes > 0 => at += bytes.min(rest.len()),
+                Ok(Step::Skip(bytes)) if bytes > 0 => {
+                    let here = usize::try_from(bytes).unwrap_or(usize::MAX).min(rest.len());
+                    at += here;
+                    self.feed_of(side).skip = if datagram { 0 } else { bytes - here as u64 };
+                }
+                Ok(Step::Need(_)) if datagram => {
+                    context.fact(side, Fact::Lost(LossKind::DatagramBytes, rest.len() as u64));
+                    return input.len();
+                }
+                Ok(Step::Need(bytes)) if bytes > UNIT_BYTES_MAX => {
+                    self.give_up(side, Unparsed::Limit, context);
+                    return input.len();
+                }
+                Ok(Step::Need(bytes)) => {
+                    self.feed_of(side).need = bytes.max(rest.len() + 1);
+                    return at;
+                }
+                Ok(Step::Ignore) => {
+                    self.feed_of(side).ignored = true;
+                    return input.len();
+                }
+                Ok(Step::Stop(fault)) => {
+                    context.fact(side, Fact::Malformed(fault));
+                    // A datagram's fault is its own; a stream has lost its place.
+                    if !datagram {
+                        self.give_up(side, Unparsed::Malformed, context);
+                    }
+                    return input.len();
+                }
+                // A step without progress would never end: a fault of the parser.
+                Ok(Step::Done(_) | Step::Skip(_)) | Err(_) => {
+                    self.failed(side, context);
+                    return input.len();
+                }
+            }
+        }
+        self.feed_of(side).need = 0;
+        input.len()
+    }
+}
+
+impl Feed {
+    const fn new() -> Self {
+        Self {
+            pending: Vec::new(),
+            marks: Vec::new(),
+            need: 0,
+            skip: 0,
+            ignored: false,
+            probes: 0,
+            refused: false,
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8], evidence: Evidence) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.marks.last().is_none_or(|(_, last)| *last != evidence) {
+            self.marks.push((self.pending.len(), evidence));
+        }
+        self.pending.extend_from_slice(bytes);
+    }
+}
+
+/// Drops the marks of the first `bytes` bytes and moves the others to the front.
+fn forget_marks(marks: &mut Vec<(usize, Evidence)>, bytes: usize) {
+    let kept_from = marks.partition_point(|(start, _)| *start <= bytes).saturating_sub(1);
+    marks.drain(..kept_from);
+    for (start, _) in marks {
+        *start = start.saturating_sub(bytes);
+    }
+}
+
+enum Found {
+    Protocol(&'static Protocol),
+    Perhaps,
+    Nothing,
+}
+
+/// Asks the protocols that are usual on the flow's ports first, then all others: content decides.
+fn find_protocol(side: Side, input: &[u8], start: &FlowStart) -> Found {
+    let FlowStart { transport, client, server, midstream, .. } = *start;
+    let probe =
+        Probe { transport, side, client_port: client.port, server_port: server.port, input, midstream };
+    let mut found = Found::Nothing;
+    for usual in [true, false] {
+        for protocol in wire::proto::PROTOCOLS {
+            if !protocol.transports.contains(&transport) || probe.on_port(protocol.ports) != usual {
+                continue;
+            }
+            match (protocol.probe)(&probe) {
+                Verdict::Certain => return Found::Protocol(protocol),
+                Verdict::Unsure => found = Found::Perhaps,
+                Verdict::NotForUs => {}
+            }
+        }
+    }
+    found
+}

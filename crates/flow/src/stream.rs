@@ -1,0 +1,286 @@
+//! One direction of a TCP connection: segments in any order to a stream of bytes (RFC 9293 §3.4, §3.10).
+//!
+//! Overlap policy: what arrived first stands; a retransmission adds only what was not seen.
+//!
+//! A hole is waited for while segments keep coming. It becomes a gap when the segments behind it exceed
+//! [`LATE_BYTES_MAX`] or [`LATE_SEGMENTS_MAX`], or when [`PATIENCE_SEGMENTS`] further segments of the side
+//! passed without closing it, or when the flow ends.
+
+use model::Evidence;
+use std::collections::BTreeMap;
+
+/// Bytes held behind a hole, per side. Our limit; the hole becomes a gap.
+pub const LATE_BYTES_MAX: usize = 128 << 10;
+/// Segments held behind a hole, per side. Our limit; the hole becomes a gap.
+pub const LATE_SEGMENTS_MAX: usize = 256;
+/// Segments of the side that may pass before a hole becomes a gap. Fast retransmission needs three duplicate
+/// acknowledgements and a round trip; a full window of a slow device is below this.
+pub const PATIENCE_SEGMENTS: u32 = 96;
+
+/// A segment's payload as captured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment<'a> {
+    pub(crate) seq: u32,
+    pub(crate) bytes: &'a [u8],
+    /// Bytes of the payload that the capture cut off.
+    pub(crate) missing: u32,
+    pub(crate) evidence: Evidence,
+}
+
+/// What comes out, in order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Chunk<'a> {
+    Bytes(&'a [u8], Evidence),
+    Gap(u64),
+}
+
+#[derive(Clone, Debug)]
+struct Late {
+    bytes: Box<[u8]>,
+    missing: u32,
+    evidence: Evidence,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By offset in the stream.
+    late: BTreeMap<u64, Late>,
+    bytes: usize,
+    passed: u32,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    /// Sequence number of the next byte in order; only where `started`.
+    next: u32,
+    started: bool,
+    /// Offset of that byte in the stream.
+    offset: u64,
+    waiting: Option<Box<Waiting>>,
+}
+
+impl Stream {
+    /// The side's SYN was seen: its first byte has the next sequence number.
+    pub(crate) fn syn(&mut self, seq: u32) {
+        if !self.started {
+            self.started = true;
+            self.next = seq.wrapping_add(1);
+        }
+    }
+
+    /// Whether the stream's place is known.
+    pub(crate) const fn started(&self) -> bool {
+        self.started
+    }
+
+    /// Sequence number of the next byte in order.
+    pub(crate) const fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Takes a segment and gives what is now in order.
+    #[inline]
+    pub(crate) fn push(&mut self, segment: Segment<'_>, emit: &mut dyn FnMut(Chunk<'_>)) {
+        if !self.started {
+            self.started = true;
+            self.next = segment.seq;
+        }
+        // The distance in sequence space: positive ahead of us, negative behind (RFC 9293 §3.4).
+        let ahead = segment.seq.wrapping_sub(self.next).cast_signed();
+        if ahead <= 0 {
+            let seen = ahead.unsigned_abs() as usize;
+            let total = segment.bytes.len() + segment.missing as usize;
+            if seen >= total {
+                return self.pass(emit);
+            }
+            self.deliver(segment, seen, emit);
+            if self.waiting.is_some() {
+                self.drain(emit);
+            }
+        } else {
+            self.hold(segment, u64::from(ahead.unsigned_abs()), emit);
+        }
+    }
+
+    fn deliver(&mut self, segment: Segment<'_>, seen: usize, emit: &mut dyn FnMut(Chunk<'_>)) {
+        if let Some(fresh) = segment.bytes.get(seen..).filter(|fresh| !fresh.is_empty()) {
+            emit(Chunk::Bytes(fresh, segment.evidence));
+            self.advance(fresh.len() as u64);
+        }
+        let cut = segment.missing as usize - seen.saturating_sub(segment.bytes.len());
+        if cut > 0 {
+            emit(Chunk::Gap(cut as u64));
+            self.advance(cut as u64);
+        }
+    }
+
+    const fn advance(&mut self, bytes: u64) {
+        self.offset += bytes;
+        // Sequence numbers wrap at 2^32 by design.
+        self.next = self.next.wrapping_add(bytes as u32);
+    }
+
+    fn hold(&mut self, segment: Segment<'_>, ahead: u64, emit: &mut dyn FnMut(Chunk<'_>)) {
+        let at = self.offset + ahead;
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.passed += 1;
+        let longer = waiting.late.get(&at).is_none_or(|late| late.bytes.len() < segment.bytes.len());
+        if longer {
+            let late =
+                Late { bytes: segment.bytes.into(), missing: segment.missing, evidence: segment.evidence };
+            waiting.bytes += late.bytes.len();
+            if let Some(shorter) = waiting.late.insert(at, late) {
+                waiting.bytes -= shorter.bytes.len();
+            }
+        }
+        if waiting.bytes > LATE_BYTES_MAX
+            || waiting.late.len() > LATE_SEGMENTS_MAX
+            || waiting.passed > PATIENCE_SEGMENTS
+        {
+            self.give_up_hole(emit);
+        }
+    }
+
+    /// A segment brought nothing new.
+    fn pass(&mut self, emit: &mut dyn FnMut(Chunk<'_>)) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.passed += 1;
+            if waiting.passed > PATIENCE_SEGMENTS {
+                self.give_up_hole(emit);
+            }
+        }
+    }
+
+    /// The hole before the first late segment becomes a gap.
+    fn give_up_hole(&mut self, emit: &mut dyn FnMut(Chunk<'_>)) {
+        let first = self.waiting.as_ref().and_then(|waiting| waiting.late.keys().next().copied());
+        if let Some(at) = first {
+            let hole = at.saturating_sub(self.offset);
+            if hole > 0 {
+                emit(Chunk::Gap(hole));
+                self.advance(hole);
+            }
+        }
+        self.drain(emit);
+    }
+
+    /// Gives the late segments that are now in order.
+    fn drain(&mut self, emit: &mut dyn FnMut(Chunk<'_>)) {
+        let Some(mut waiting) = self.waiting.take() else { return };
+        while let Some(entry) = waiting.late.first_entry() {
+            if *entry.key() > self.offset {
+                break;
+            }
+            let (at, late) = entry.remove_entry();
+            waiting.bytes -= late.bytes.len();
+            waiting.passed = 0;
+            let seen = usize::try_from(self.offset - at).unwrap_or(usize::MAX);
+            if seen < late.bytes.len() + late.missing as usize {
+                let Late { bytes, missing, evidence } = &late;
+                self.deliver(Segment { seq: 0, bytes, missing: *missing, evidence: *evidence }, seen, emit);
+            }
+        }
+        if !waiting.late.is_empty() {
+            self.waiting = Some(waiting);
+        }
+    }
+
+    /// The flow is over: every hole is a gap now.
+    pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Chunk<'_>)) {
+        while self.waiting.is_some() {
+            self.give_up_hole(emit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Taken {
+        text: String,
+        stream: Stream,
+    }
+
+    impl Taken {
+        fn new(initial: u32) -> Self {
+            let mut stream = Stream::default();
+            stream.syn(initial);
+            Self { text: String::new(), stream }
+        }
+
+        fn push(&mut self, seq: u32, bytes: &[u8], missing: u32) -> &mut Self {
+            let segment = Segment { seq, bytes, missing, evidence: Evidence::default() };
+            let text = &mut self.text;
+            self.stream.push(segment, &mut |chunk| write(text, chunk));
+            self
+        }
+
+        fn finish(&mut self) -> &str {
+            let text = &mut self.text;
+            self.stream.finish(&mut |chunk| write(text, chunk));
+            &self.text
+        }
+    }
+
+    fn write(text: &mut String, chunk: Chunk<'_>) {
+        match chunk {
+            Chunk::Bytes(bytes, _) => text.push_str(std::str::from_utf8(bytes).unwrap()),
+            Chunk::Gap(bytes) => text.push_str(&format!("[{bytes}]")),
+        }
+    }
+
+    #[test]
+    fn order_is_restored_across_the_wrap_of_sequence_numbers() {
+        let mut taken = Taken::new(u32::MAX - 2);
+        taken.push(u32::MAX - 1, b"ab", 0).push(2, b"ef", 0).push(0, b"cd", 0);
+        assert_eq!(taken.finish(), "abcdef");
+    }
+
+    #[test]
+    fn a_retransmission_adds_only_what_was_not_seen() {
+        let mut taken = Taken::new(0);
+        taken.push(1, b"abcd", 0).push(1, b"abcd", 0).push(3, b"XXef", 0).push(1, b"ZZZZZZgh", 0);
+        assert_eq!(taken.finish(), "abcdefgh");
+    }
+
+    #[test]
+    fn a_hole_is_a_gap_at_the_end() {
+        let mut taken = Taken::new(0);
+        taken.push(1, b"ab", 0).push(13, b"mn", 0).push(23, b"wx", 0);
+        assert_eq!(taken.finish(), "ab[10]mn[8]wx");
+    }
+
+    #[test]
+    fn a_hole_is_given_up_after_enough_segments() {
+        let mut taken = Taken::new(0);
+        taken.push(1, b"a", 0);
+        for at in 0..=PATIENCE_SEGMENTS {
+            taken.push(4 + at, b"x", 0);
+        }
+        assert!(taken.text.starts_with("a[2]xxx"));
+        assert!(taken.stream.waiting.is_none());
+    }
+
+    #[test]
+    fn what_the_capture_cut_off_is_a_gap() {
+        let mut taken = Taken::new(0);
+        taken.push(1, b"ab", 3).push(6, b"fg", 0);
+        assert_eq!(taken.finish(), "ab[3]fg");
+    }
+
+    #[test]
+    fn a_stream_that_began_before_the_capture_starts_at_its_first_segment() {
+        let mut taken = Taken { text: String::new(), stream: Stream::default() };
+        taken.push(5000, b"ab", 0).push(5002, b"cd", 0);
+        assert_eq!(taken.finish(), "abcd");
+    }
+
+    #[test]
+    fn late_overlapping_segments_are_trimmed() {
+        let mut taken = Taken::new(0);
+        taken.push(3, b"cde", 0).push(5, b"efg", 0).push(3, b"cdefg", 0).push(1, b"ab", 0);
+        assert_eq!(taken.finish(), "abcdefg");
+    }
+}

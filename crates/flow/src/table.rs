@@ -1,0 +1,329 @@
+//! The flow table: who talks to whom, least recently active first out.
+//!
+//! # Limits
+//! [`FLOWS_MAX`] flows per shard. At the limit the flow of the same class that was silent longest is ended as
+//! evicted; what was already found out about it stands.
+
+use hashbrown::HashTable;
+use model::{CaptureTime, FastState, FlowStart, Side, Transport};
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+use crate::reader::Reader;
+use crate::stream::Stream;
+
+/// Flows per shard. Our limit, 524,288 in all with [`crate::SHARDS`] shards; counted in
+/// `coverage.flows_evicted`.
+pub const FLOWS_MAX: usize = 32_768;
+/// Silence after which an open connection is over, in capture time. A bedside monitor sends every second; an
+/// administrator's terminal may rest.
+pub const IDLE_TIMEOUT_NS: i64 = 3_600_000_000_000;
+/// Silence after which everything else is over: datagram flows, attempts, closed connections.
+pub const SHORT_TIMEOUT_NS: i64 = 120_000_000_000;
+
+/// Addresses of a flow in one order for both directions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Key {
+    pub(crate) low: (IpAddr, u16),
+    pub(crate) high: (IpAddr, u16),
+    pub(crate) protocol: u8,
+}
+
+impl Key {
+    pub(crate) fn new(a: (IpAddr, u16), b: (IpAddr, u16), protocol: u8) -> Self {
+        let (low, high) = if a <= b { (a, b) } else { (b, a) };
+        Self { low, high, protocol }
+    }
+
+    fn hash(&self) -> u64 {
+        let mut hasher = FastState.build_hasher();
+        for (ip, _) in [self.low, self.high] {
+            match ip {
+                IpAddr::V4(ip) => hasher.write_u32(ip.to_bits()),
+                IpAddr::V6(ip) => hasher.write(&ip.octets()),
+            }
+        }
+        let ports = u64::from(self.low.1) << 32 | u64::from(self.high.1) << 16 | u64::from(self.protocol);
+        hasher.write_u64(ports);
+        hasher.finish()
+    }
+}
+
+/// How long a flow may be silent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Class {
+    /// Connections that were answered.
+    Open,
+    /// Everything else.
+    Short,
+}
+
+/// What one side of a flow did.
+#[derive(Debug, Default)]
+pub(crate) struct SideState {
+    pub(crate) stream: Stream,
+    pub(crate) frames: u64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) gap_bytes: u64,
+    pub(crate) finished: bool,
+    /// It acknowledged something, so the other side spoke, seen or not.
+    pub(crate) acknowledged: bool,
+}
+
+/// One flow.
+pub(crate) struct Flow {
+    key: Key,
+    pub(crate) start: FlowStart,
+    pub(crate) sides: [SideState; 2],
+    /// Only once there is payload.
+    pub(crate) reader: Option<Box<Reader>>,
+    pub(crate) first: CaptureTime,
+    pub(crate) last: CaptureTime,
+    pub(crate) answered: bool,
+    pub(crate) refused: bool,
+    pub(crate) closed: bool,
+    class: Class,
+    newer: u32,
+    older: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Flow {
+    pub(crate) fn new(key: Key, start: FlowStart, time: CaptureTime) -> Self {
+        Self {
+            key,
+            start,
+            sides: Default::default(),
+            reader: None,
+            first: time,
+            last: time,
+            answered: false,
+            refused: false,
+            closed: false,
+            class: Class::Short,
+            newer: NONE,
+            older: NONE,
+        }
+    }
+
+    /// The side that sends from this endpoint.
+    pub(crate) fn side_of(&self, ip: IpAddr, port: u16) -> Side {
+        if self.start.client.ip == ip && self.start.client.port == port { Side::Client } else { Side::Server }
+    }
+
+    pub(crate) const fn side(&mut self, side: Side) -> &mut SideState {
+        let [client, server] = &mut self.sides;
+        match side {
+            Side::Client => client,
+            Side::Server => server,
+        }
+    }
+
+    pub(crate) const fn counts_as_flow(&self) -> bool {
+        matches!(self.start.transport, Transport::Tcp | Transport::Udp)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct List {
+    newest: u32,
+    oldest: u32,
+}
+
+/// The flows of one shard.
+pub(crate) struct Table {
+    index: HashTable<u32>,
+    flows: Vec<Option<Flow>>,
+    free: Vec<u32>,
+    open: List,
+    short: List,
+}
+
+impl Table {
+    pub(crate) const fn new() -> Self {
+        let empty = List { newest: NONE, oldest: NONE };
+        Self { index: HashTable::new(), flows: Vec::new(), free: Vec::new(), open: empty, short: empty }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, key: &Key) -> Option<u32> {
+        let flows = &self.flows;
+        self.index
+            .find(key.hash(), |slot| flow_at(flows, *slot).is_some_and(|flow| flow.key == *key))
+            .copied()
+    }
+
+    #[inline]
+    pub(crate) fn flow(&mut self, slot: u32) -> Option<&mut Flow> {
+        self.flows.get_mut(slot as usize)?.as_mut()
+    }
+
+    pub(crate) fn insert(&mut self, flow: Flow) -> u32 {
+        let hash = flow.key.hash();
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.flows.push(None);
+            u32::try_from(self.flows.len() - 1).unwrap_or(NONE)
+        });
+        if let Some(place) = self.flows.get_mut(slot as usize) {
+            *place = Some(flow);
+        }
+        let flows = &self.flows;
+        self.index.insert_unique(hash, slot, |slot| flow_at(flows, *slot).map_or(0, |flow| flow.key.hash()));
+        self.link(slot);
+        slot
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Flow> {
+        self.unlink(slot);
+        let flow = self.flows.get_mut(slot as usize)?.take()?;
+        if let Ok(entry) = self.index.find_entry(flow.key.hash(), |other| *other == slot) {
+            entry.remove();
+        }
+        self.free.push(slot);
+        Some(flow)
+    }
+
+    /// The flow was active: it becomes the newest of its class.
+    #[inline]
+    pub(crate) fn touch(&mut self, slot: u32, class: Class) {
+        let Some(flow) = self.flow(slot) else { return };
+        if flow.class == class && flow.newer == NONE {
+            return;
+        }
+        self.unlink(slot);
+        if let Some(flow) = self.flow(slot) {
+            flow.class = class;
+        }
+        self.link(slot);
+    }
+
+    /// A flow that was silent for too long at `now`.
+    pub(crate) fn idle(&self, now: CaptureTime) -> Option<u32> {
+        let over = |list: List, timeout| {
+            let flow = flow_at(&self.flows, list.oldest)?;
+            (now.nanos_since(flow.last) > timeout).then_some(list.oldest)
+        };
+        over(self.short, SHORT_TIMEOUT_NS).or_else(|| over(self.open, IDLE_TIMEOUT_NS))
+    }
+
+    /// The flow to give up when the table is full: attempts and datagrams before connections.
+    pub(crate) const fn stalest(&self) -> Option<u32> {
+        match (self.short.oldest, self.open.oldest) {
+            (NONE, NONE) => None,
+            (NONE, oldest) | (oldest, _) => Some(oldest),
+        }
+    }
+
+    /// The slots in use, ascending.
+    pub(crate) fn slots(&self) -> Vec<u32> {
+        (0..).zip(&self.flows).filter(|(_, flow)| flow.is_some()).map(|(slot, _)| slot).collect()
+    }
+
+    const fn list(&mut self, class: Class) -> &mut List {
+        match class {
+            Class::Open => &mut self.open,
+            Class::Short => &mut self.short,
+        }
+    }
+
+    fn link(&mut self, slot: u32) {
+        let Some(class) = self.flow(slot).map(|flow| flow.class) else { return };
+        let list = self.list(class);
+        let second = std::mem::replace(&mut list.newest, slot);
+        if list.oldest == NONE {
+            list.oldest = slot;
+        }
+        if let Some(flow) = self.flow(slot) {
+            (flow.newer, flow.older) = (NONE, second);
+        }
+        if let Some(flow) = self.flow(second) {
+            flow.newer = slot;
+        }
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let Some((class, newer, older)) = self.flow(slot).map(|flow| (flow.class, flow.newer, flow.older))
+        else {
+            return;
+        };
+        match self.flow(newer) {
+            Some(flow) => flow.older = older,
+            None => self.list(class).newest = older,
+        }
+        match self.flow(older) {
+            Some(flow) => flow.newer = newer,
+            None => self.list(class).oldest = newer,
+        }
+    }
+}
+
+#[inline]
+fn flow_at(flows: &[Option<Flow>], slot: u32) -> Option<&Flow> {
+    flows.get(slot as usize)?.as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Endpoint, VlanStack};
+
+    fn flow(port: u16, time: i64) -> Flow {
+        let client = Endpoint { ip: "192.0.2.1".parse().unwrap(), port };
+        let server = Endpoint { ip: "192.0.2.2".parse().unwrap(), port: 80 };
+        let start = FlowStart {
+            transport: Transport::Tcp,
+            client,
+            server,
+            client_mac: None,
+            server_mac: None,
+            vlans: VlanStack::default(),
+            midstream: false,
+        };
+        let key = Key::new((server.ip, server.port), (client.ip, client.port), 6);
+        Flow::new(key, start, CaptureTime::from_nanos(time))
+    }
+
+    #[test]
+    fn both_directions_find_the_flow() {
+        let mut table = Table::new();
+        let slot = table.insert(flow(5000, 0));
+        let (a, b) = (("192.0.2.1".parse().unwrap(), 5000), ("192.0.2.2".parse().unwrap(), 80));
+        assert_eq!(table.find(&Key::new(a, b, 6)), Some(slot));
+        assert_eq!(table.find(&Key::new(b, a, 6)), Some(slot));
+        assert_eq!(table.find(&Key::new(b, a, 17)), None);
+    }
+
+    #[test]
+    fn the_stalest_attempt_goes_before_any_connection() {
+        let mut table = Table::new();
+        let slots: Vec<u32> = (0..4).map(|port| table.insert(flow(port, i64::from(port)))).collect();
+        table.touch(slots[0], Class::Open);
+        table.touch(slots[1], Class::Short);
+        assert_eq!(table.stalest(), Some(slots[2]));
+        for slot in [slots[2], slots[3], slots[1]] {
+            assert_eq!(table.stalest(), Some(slot));
+            table.remove(slot);
+        }
+        assert_eq!(table.stalest(), Some(slots[0]));
+        assert!(table.remove(slots[0]).is_some());
+        assert_eq!((table.stalest(), table.len()), (None, 0));
+    }
+
+    #[test]
+    fn silence_is_measured_by_class() {
+        let mut table = Table::new();
+        let open = table.insert(flow(1, 0));
+        table.touch(open, Class::Open);
+        let short = table.insert(flow(2, 0));
+        assert_eq!(table.idle(CaptureTime::from_nanos(SHORT_TIMEOUT_NS)), None);
+        assert_eq!(table.idle(CaptureTime::from_nanos(SHORT_TIMEOUT_NS + 1)), Some(short));
+        table.remove(short);
+        assert_eq!(table.idle(CaptureTime::from_nanos(SHORT_TIMEOUT_NS + 1)), None);
+        assert_eq!(table.idle(CaptureTime::from_nanos(IDLE_TIMEOUT_NS + 1)), Some(open));
+    }
+}

@@ -1,0 +1,129 @@
+//! The corpus of captures made by others: frame counts against the manifest, and frames against `pcap-parser`.
+
+use ingest::{Batch, Captures, Input, Options};
+use model::CaptureSummary;
+use pcap_parser::traits::PcapReaderIterator;
+use pcap_parser::{PcapBlockOwned, PcapError, create_reader};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Captures whose count is not the manifest's, with the reason.
+const EXCEPTIONS: &[(&str, u64, &str)] = &[];
+
+fn corpus() -> Option<PathBuf> {
+    match std::env::var_os("LAZARET_CORPUS") {
+        Some(path) => Some(PathBuf::from(path)),
+        None if std::env::var("CI").is_ok_and(|ci| ci == "true") => {
+            panic!("LAZARET_CORPUS is not set, and CI may not skip this")
+        }
+        None => {
+            println!("skipped: LAZARET_CORPUS is not set");
+            None
+        }
+    }
+}
+
+/// Path and count of packets of every capture of the manifest.
+fn manifest(corpus: &Path) -> Vec<(PathBuf, u64)> {
+    let text = std::fs::read_to_string(corpus.join("MANIFEST.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| pcap/"));
+    rows.map(|row| {
+        let path = row.trim_start_matches("| ").split(" | ").next().unwrap();
+        let (before, _) = row.split_once(" packets").unwrap_or_else(|| panic!("no count in {row}"));
+        let count = before.rsplit(' ').next().unwrap();
+        (corpus.join(path), count.parse().unwrap_or_else(|_| panic!("`{count}` in {row}")))
+    })
+    .collect()
+}
+
+/// Time, captured bytes and original length of every frame, and the summary.
+fn read(path: &Path) -> (Vec<(i64, Vec<u8>, u32)>, CaptureSummary) {
+    let mut captures = Captures::open(&[Input::Path(path.to_owned())], &Options::default()).unwrap();
+    assert!(captures.rejected().is_empty(), "{}: {:?}", path.display(), captures.rejected());
+    let mut batch = Batch::new();
+    let mut frames = Vec::new();
+    while captures.fill(&mut batch) {
+        frames.extend(batch.frames().map(|f| (f.time.nanos(), f.bytes.to_vec(), f.original_bytes)));
+    }
+    (frames, captures.summaries().remove(0))
+}
+
+#[test]
+fn frame_counts_are_those_of_the_manifest() {
+    let Some(corpus) = corpus() else { return };
+    let captures = manifest(&corpus);
+    assert!(captures.len() > 200, "only {} captures in the manifest", captures.len());
+    let mut wrong = Vec::new();
+    for (path, expected) in captures {
+        let (frames, summary) = read(&path);
+        assert_eq!(frames.len() as u64, summary.frames);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let expected =
+            EXCEPTIONS.iter().find(|(file, ..)| *file == name).map_or(expected, |(_, count, _)| *count);
+        if summary.frames != expected {
+            wrong.push(format!(
+                "{name}: {} frames, expected {expected}, {:?}",
+                summary.frames, summary.faults
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What `pcap-parser` finds: captured bytes and original length.
+fn oracle(path: &Path) -> Vec<(Vec<u8>, u32)> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).unwrap();
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        flate2::bufread::MultiGzDecoder::new(std::io::BufReader::new(file)).read_to_end(&mut bytes).unwrap();
+    } else {
+        std::io::BufReader::new(file).read_to_end(&mut bytes).unwrap();
+    }
+    let Ok(mut reader) = create_reader(1 << 22, &bytes[..]) else { return Vec::new() };
+    let mut frames = Vec::new();
+    loop {
+        let used = match reader.next() {
+            Ok((used, block)) => {
+                use pcap_parser::Block::{EnhancedPacket, SimplePacket};
+                match block {
+                    PcapBlockOwned::Legacy(frame) => frames.push((frame.data.to_vec(), frame.origlen)),
+                    PcapBlockOwned::NG(EnhancedPacket(block)) => {
+                        frames.push((block.data[..block.caplen as usize].to_vec(), block.origlen));
+                    }
+                    PcapBlockOwned::NG(SimplePacket(block)) => {
+                        let bytes = block.data[..(block.origlen as usize).min(block.data.len())].to_vec();
+                        frames.push((bytes, block.origlen));
+                    }
+                    _ => {}
+                }
+                used
+            }
+            Err(PcapError::Incomplete(_)) => {
+                if reader.refill().is_err() || reader.reader_exhausted() {
+                    return frames;
+                }
+                0
+            }
+            Err(_) => return frames,
+        };
+        reader.consume(used);
+    }
+}
+
+#[test]
+fn frames_are_those_that_pcap_parser_reads() {
+    let Some(corpus) = corpus() else { return };
+    let mut compared = 0;
+    for (path, _) in manifest(&corpus) {
+        let (frames, summary) = read(&path);
+        let expected = oracle(&path);
+        let ours: Vec<_> = frames.into_iter().map(|(_, bytes, original)| (bytes, original)).collect();
+        let raised = summary.faults.iter().any(|fault| fault.what.contains("were captured of a frame"));
+        let same = ours.len() == expected.len()
+            && ours.iter().zip(&expected).all(|(a, b)| a.0 == b.0 && (a.1 == b.1 || raised));
+        assert!(same, "{}: {} and {} frames", path.display(), ours.len(), expected.len());
+        compared += ours.len();
+    }
+    println!("{compared} frames are equal");
+    assert!(compared > 10_000);
+}

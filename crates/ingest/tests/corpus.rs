@@ -1,6 +1,11 @@
 //! The corpus of captures made by others: frame counts against the manifest, and frames against `pcap-parser`.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: what fails must stop it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test: what fails must stop it"
+)]
 
 use ingest::{Batch, Captures, Input, Options};
 use model::CaptureSummary;

@@ -1,0 +1,5 @@
+//! What else goes on in a ward's network: all of it ordinary, none of it a finding.
+
+pub(crate) mod browse;
+pub(crate) mod lookup;
+pub(crate) mod messages;

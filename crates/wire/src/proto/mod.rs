@@ -35,6 +35,7 @@ macro_rules! protocols {
 
 protocols! {
     cms8000,
+    lpd,
     arp,
     dhcp,
     mdns,

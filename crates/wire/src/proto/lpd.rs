@@ -320,12 +320,12 @@ mod tests {
             c 0..5 Operated(Print)
             c 0..5 Identified(Receiver, PrintServer)
             s 0..1 lpd.answer=0
-            c 5..24 lpd.subcommand=2 lpd.file_bytes=58 lpd.file_name=cfA001ward-pc
+            c 5..23 lpd.subcommand=2 lpd.file_bytes=58 lpd.file_name=cfA001ward-pc
             s 1..2 lpd.answer=0
-            c 24..32 Identified(Sender, HostName(\"ward-pc\"))
-            c 24..82 lpd.host=ward-pc lpd.job_name=Letter T-000123 lpd.document_name=a.txt
+            c 23..31 Identified(Sender, HostName(\"ward-pc\"))
+            c 23..81 lpd.host=ward-pc lpd.job_name=Letter T-000123 lpd.document_name=a.txt
             s 2..3 lpd.answer=0
-            c 83..101 lpd.subcommand=3 lpd.file_bytes=5 lpd.file_name=dfA001ward-pc
+            c 82..99 lpd.subcommand=3 lpd.file_bytes=5 lpd.file_name=dfA001ward-pc
             s 3..4 lpd.answer=0
             s 4..5 lpd.answer=0
         ",

@@ -53,7 +53,7 @@ pub(crate) struct Described {
 }
 
 impl Found<'_> {
-    /// Adds a frame. The frame check sequence is not part of it, neither in what was captured nor on the wire.
+    /// Adds a frame without its frame check sequence, which counts neither as captured nor as on the wire.
     #[inline]
     pub(crate) fn frame(&mut self, frame: Described) {
         let mut original_bytes = frame.original_bytes;

@@ -26,13 +26,13 @@
 //!
 //! # How bytes move
 //! One uncompressed input is read(2) straight into the batch's own buffer of [`BATCH_BYTES`], which stays in
-//! the second-level cache, and frames are found in place; only the cut-off tail (less than one frame) is moved.
+//! the second-level cache, and frames are found in place; only the cut-off tail, less than a frame, is moved.
 //! This measured faster than a memory map, works on pipes, and a 50 GB file needs no more memory than a
 //! small one. With several inputs each has a small buffer of its own, and frames are copied into the batch.
 //!
 //! # What is trusted
-//! Nothing. Formats are told by content, never by name. Every length is checked against a named limit before a
-//! buffer grows. A record that breaks its format ends that capture: everything before it was handed out, and
+//! Nothing. Formats are told by content, never by name. Every length is checked against a named limit before
+//! a buffer grows. A record that breaks its format ends that capture: everything before it was handed out, and
 //! a [`model::Fault`] names the frame, the offset and the reason. We do not search for the next plausible
 //! record: a guess would invent frames.
 //!

@@ -7,7 +7,7 @@
 //! | type 4 | total 4      | body, padded    | total 4    |
 //! section header  | byte-order magic 4 | major 2 | minor 2 | section length 8 | options…
 //! interface       | link 2 | reserved 2 | snap 4 | options…
-//! enhanced packet | interface 4 | time high 4 | time low 4 | captured 4 | on wire 4 | frame, padded | options…
+//! enhanced packet | interface 4 | time high 4 | time low 4 | captured 4 | on wire 4 | frame | options…
 //! packet (old)    | interface 2 | drops 2 | time high 4 | time low 4 | captured 4 | on wire 4 | frame…
 //! simple packet   | on wire 4 | frame, padded
 //! statistics      | interface 4 | time 8 | options…
@@ -322,6 +322,12 @@ impl Pcapng {
         };
         let ticks = u64::from(order.word(block, 12)) << 32 | u64::from(order.word(block, 16));
         let time = interface.clock.nanos(ticks);
+        if time == i64::MAX {
+            found.fault(
+                at,
+                "the time lies beyond the year 2262; it is taken as the last moment of that range".to_owned(),
+            );
+        }
         self.last_time = Some(time);
         found.frame(Described {
             time,

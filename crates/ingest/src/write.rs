@@ -13,8 +13,8 @@
 //! # }
 //! ```
 //!
-//! Both writers write little-endian. The formats are described in the reading modules of this crate. Give them
-//! a buffered writer: they write each record in two or three small pieces.
+//! Both writers write little-endian. The formats are described in the reading modules of this crate.
+//! Give them a buffered writer: they write each record in two or three small pieces.
 
 use crate::format::FRAME_BYTES_MAX;
 use model::{Frame, LinkType};

@@ -138,3 +138,49 @@ fn frames_are_those_that_pcap_parser_reads() {
     println!("{compared} frames are equal");
     assert!(compared > 10_000);
 }
+
+/// `1495451029.466717` in nanoseconds; `None` where capinfos has no time, prints a negative
+/// fraction, or names a year beyond 2262.
+fn nanos(text: &str) -> Option<i64> {
+    let (seconds, below) = text.split_once('.')?;
+    if below.starts_with('-') || below.len() > 9 {
+        return None;
+    }
+    let scale = 10i64.pow(9 - u32::try_from(below.len()).unwrap());
+    seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?.checked_add(below.parse::<i64>().ok()? * scale)
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "capinfos is the oracle")]
+fn first_and_last_times_are_those_of_capinfos() {
+    let Some(corpus) = corpus() else { return };
+    let paths: Vec<_> = manifest(&corpus).into_iter().map(|(path, _)| path).collect();
+    let mut command = std::process::Command::new("capinfos");
+    let Ok(output) = command.args(["-T", "-r", "-m", "-S", "-a", "-e"]).args(&paths).output() else {
+        assert!(std::env::var("CI").is_err(), "capinfos (package wireshark-common) is not installed");
+        println!("skipped: capinfos is not installed");
+        return;
+    };
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let [path, first, last] = line.rsplitn(3, ',').collect::<Vec<_>>().try_into().map(reversed).unwrap();
+        let name = Path::new(path).file_name().unwrap().to_str().unwrap();
+        // Simple packets have no time, and capinfos then gives none for the whole file.
+        let (Some(first), Some(last)) = (nanos(first), nanos(last)) else {
+            println!("no time by capinfos: {line}");
+            continue;
+        };
+        let (_, summary) = read(Path::new(path));
+        let ours = (summary.first.unwrap().nanos(), summary.last.unwrap().nanos());
+        if ours != (first, last) {
+            wrong.push(format!("{name}: {ours:?}, capinfos {:?}", (first, last)));
+        }
+        compared += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(compared > 200, "only {compared} compared");
+}
+
+fn reversed<T>([a, b, c]: [T; 3]) -> [T; 3] {
+    [c, b, a]
+}

@@ -254,8 +254,11 @@ fn resolutions_beyond_a_nanosecond_neither_overflow_nor_divide_by_zero() {
         [(0u8, i64::MAX), (9, i64::MAX), (12, 18_446_744_073_709_551), (127, 0), (255, 0)]
     {
         let clock = LITTLE.interface(1, 0, &LITTLE.option(9, &[resolution]));
-        let (frames, _) = read(&[LITTLE.section(), clock, LITTLE.enhanced(0, u64::MAX, 1, b"x")].concat());
+        let (frames, summary) =
+            read(&[LITTLE.section(), clock, LITTLE.enhanced(0, u64::MAX, 1, b"x")].concat());
         assert_eq!(frames[0].nanos, expected, "if_tsresol {resolution}");
+        let is_noted = summary.faults.iter().any(|fault| fault.what.contains("beyond the year 2262"));
+        assert_eq!(is_noted, expected == i64::MAX);
     }
 }
 

@@ -41,6 +41,8 @@ pub mod limits {
     pub use crate::reader::{PROBE_BYTES_MAX, PROBES_MAX};
     pub use crate::shard::RADIOS_MAX;
     pub use crate::sink::{EXPECTATIONS_MAX, MEMORY_TEXTS_MAX};
-    pub use crate::stream::{LATE_BYTES_MAX, LATE_SEGMENTS_MAX, PATIENCE_SEGMENTS};
+    pub use crate::stream::{
+        LATE_BYTES_MAX, LATE_SEGMENTS_MAX, PATIENCE_SEGMENTS, STRANGERS_MAX, WINDOW_BYTES_MAX,
+    };
     pub use crate::table::{FLOWS_MAX, IDLE_TIMEOUT_NS, SHORT_TIMEOUT_NS};
 }

@@ -5,6 +5,9 @@
 //! A hole is waited for while segments keep coming. It becomes a gap when the segments behind it exceed
 //! [`LATE_BYTES_MAX`] or [`LATE_SEGMENTS_MAX`], or when [`PATIENCE_SEGMENTS`] further segments of the side
 //! passed without closing it, or when the flow ends.
+//!
+//! A segment further than [`WINDOW_BYTES_MAX`] ahead is of another connection, forged, or comes after a loss that
+//! cannot be measured: it is passed over, until [`STRANGERS_MAX`] in a row say that the stream is there now.
 
 use model::Evidence;
 use std::collections::BTreeMap;
@@ -16,6 +19,12 @@ pub const LATE_SEGMENTS_MAX: usize = 256;
 /// Segments of the side that may pass before a hole becomes a gap. Fast retransmission needs three duplicate
 /// acknowledgements and a round trip; a full window of a slow device is below this.
 pub const PATIENCE_SEGMENTS: u32 = 96;
+
+/// Furthest ahead a segment may stand. The largest window of RFC 7323 is 1 GiB; medical and office traffic stays
+/// far below this.
+pub const WINDOW_BYTES_MAX: u32 = 64 << 20;
+/// Segments in a row outside the window after which the stream goes on at the last of them. Our limit.
+pub const STRANGERS_MAX: u8 = 4;
 
 /// A segment's payload as captured.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +67,8 @@ pub(crate) struct Stream {
     /// Offset of that byte in the stream.
     offset: u64,
     waiting: Option<Box<Waiting>>,
+    /// Segments in a row outside the window.
+    strangers: u8,
 }
 
 impl Stream {
@@ -88,6 +99,10 @@ impl Stream {
         }
         // The distance in sequence space: positive ahead of us, negative behind (RFC 9293 §3.4).
         let ahead = segment.seq.wrapping_sub(self.next).cast_signed();
+        if ahead.unsigned_abs() > WINDOW_BYTES_MAX {
+            return self.stranger(segment, emit);
+        }
+        self.strangers = 0;
         if ahead <= 0 {
             let seen = ahead.unsigned_abs() as usize;
             let total = segment.bytes.len() + segment.missing as usize;
@@ -100,6 +115,20 @@ impl Stream {
             }
         } else {
             self.hold(segment, u64::from(ahead.unsigned_abs()), emit);
+        }
+    }
+
+    /// A segment outside the window: forged, of an older connection, or after a loss without measure.
+    fn stranger(&mut self, segment: Segment<'_>, emit: &mut dyn FnMut(Chunk<'_>)) {
+        self.strangers += 1;
+        if self.strangers >= STRANGERS_MAX {
+            self.finish(emit);
+            // How much was lost cannot be known: the window is the least.
+            emit(Chunk::Gap(u64::from(WINDOW_BYTES_MAX)));
+            self.offset += u64::from(WINDOW_BYTES_MAX);
+            self.next = segment.seq;
+            self.strangers = 0;
+            self.deliver(segment, 0, emit);
         }
     }
 
@@ -275,6 +304,24 @@ mod tests {
         let mut taken = Taken { text: String::new(), stream: Stream::default() };
         taken.push(5000, b"ab", 0).push(5002, b"cd", 0);
         assert_eq!(taken.finish(), "abcd");
+    }
+
+    #[test]
+    fn a_forged_segment_far_ahead_is_passed_over() {
+        let mut taken = Taken::new(0);
+        taken.push(1, b"ab", 0).push(0x7000_0000, b"evil", 0).push(3, b"cd", 0);
+        assert_eq!(taken.finish(), "abcd");
+    }
+
+    #[test]
+    fn a_stream_that_moved_on_is_followed() {
+        let mut taken = Taken::new(0);
+        taken.push(1, b"ab", 0);
+        for at in 0..u32::from(STRANGERS_MAX) {
+            taken.push(0x7000_0000 + at, b"x", 0);
+        }
+        taken.push(0x7000_0000 + u32::from(STRANGERS_MAX), b"yz", 0);
+        assert_eq!(taken.finish(), format!("ab[{WINDOW_BYTES_MAX}]xyz"));
     }
 
     #[test]

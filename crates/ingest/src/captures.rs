@@ -166,7 +166,8 @@ impl Captures {
             .open()
             .map_err(|source| CaptureError::Open { path: name.clone(), source })
             .and_then(|(from, patience)| {
-                let later = many && matches!(candidate.source, Source::Path(_));
+                // A pipe cannot be opened again, whatever its name.
+                let later = many && candidate.size.is_some();
                 let hash = hash && !later;
                 let window_log_max = self.merge.window_log_max;
                 let mut reader = Reader::open(Opening { name, from, patience, hash, window_log_max })?;

@@ -32,8 +32,8 @@
 //!
 //! # What is trusted
 //! Nothing. Formats are told by content, never by name. Every length is checked against a named limit before
-//! a buffer grows. A record that breaks its format ends that capture: everything before it was handed out, and
-//! a [`model::Fault`] names the frame, the offset and the reason. We do not search for the next plausible
+//! a buffer grows. A record that breaks its format ends that capture: everything before it was handed out,
+//! and a [`model::Fault`] names the frame, the offset and the reason. We do not search for the next plausible
 //! record: a guess would invent frames.
 //!
 //! # Order

@@ -51,9 +51,15 @@ impl Slot {
         Self { candidate, reader, waiting, first_time, sha256, failed: None, bytes, heads, next: 0 }
     }
 
-    /// Bytes read as they lie on disk.
+    /// Bytes read as they lie on disk; all of them where nothing more will be read.
     pub(crate) fn raw_bytes(&self) -> u64 {
-        self.reader.as_ref().map_or(0, Reader::raw_bytes)
+        let size = self.candidate.size.unwrap_or(0);
+        match &self.reader {
+            Some(reader) if reader.ended() => size.max(reader.raw_bytes()),
+            Some(reader) => reader.raw_bytes(),
+            None if self.failed.is_some() => size,
+            None => 0,
+        }
     }
 
     /// What was read of it.

@@ -131,7 +131,9 @@ impl Reader {
             let (stopped, stop) = self.format.walk(here, at, &mut found);
             at = stopped;
             let need = match (stop, ended) {
-                (Stop::Damaged(what), _) => return self.end(at, &what, heads),
+                (Stop::Damaged(what), _) => {
+                    return self.end(at, &format!("{what}; nothing after it was read"), heads);
+                }
                 (Stop::Need(need), None) => need,
                 (Stop::Need(_), Some(Ok(()))) if at == filled && self.format.may_end() => {
                     self.finish();
@@ -183,7 +185,7 @@ impl Reader {
     /// Ends the capture with a fault at the next frame; what was found before it stands.
     #[cold]
     fn end(&mut self, at: usize, what: &str, heads: &[FrameHead]) -> bool {
-        self.faults.push_last(self.number, self.base + at as u64, format!("frame {}: {what}", self.number));
+        self.faults.push_last(self.number, self.base + at as u64, what.to_owned());
         self.finish();
         self.learn(heads);
         !heads.is_empty()
@@ -239,7 +241,8 @@ impl Reader {
             format: self.format.name(),
             compression: self.compression,
             frames: self.number - 1,
-            bytes: if self.ended() { self.bytes } else { size.unwrap_or_else(|| self.raw_bytes()) },
+            // A file that is still written to may be longer by now than when it was opened.
+            bytes: size.unwrap_or(0).max(self.raw_bytes()),
             first: self.times.map(|(first, _)| CaptureTime::from_nanos(first)),
             last: self.times.map(|(_, last)| CaptureTime::from_nanos(last)),
             links: self.links.clone(),

@@ -143,7 +143,9 @@ impl Stream {
         }
     }
 
-    /// Reads what is left on disk, and says the size and hash of the whole.
+    /// Says how much was read and, where it is hashed, the hash of the whole, for which the rest is read.
+    ///
+    /// Without a hash the rest is left alone: after damage it could be large, or a pipe that never ends.
     ///
     /// # Errors
     /// When reading fails.
@@ -153,7 +155,9 @@ impl Stream {
             Self::Gzip(decoder) => decoder.get_mut().get_mut(),
             Self::Zstd(decoder) => decoder.get_mut().get_mut(),
         };
-        raw.drain()?;
+        if raw.hasher.is_some() {
+            raw.drain()?;
+        }
         let digest = raw.hasher.take().map(|hasher| Digest256(hasher.finalize().into()));
         Ok((raw.bytes, digest))
     }

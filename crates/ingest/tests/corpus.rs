@@ -1,4 +1,5 @@
-//! The corpus of captures made by others: frame counts against the manifest, and frames against `pcap-parser`.
+//! The corpus of captures made by others: counts against the manifest, frames against `pcap-parser`, times
+//! against capinfos.
 
 #![expect(
     clippy::unwrap_used,

@@ -36,6 +36,10 @@ macro_rules! protocols {
 protocols! {
     cms8000,
     lpd,
+    portmap,
+    mount,
+    nfs,
+    rpc,
     arp,
     dhcp,
     mdns,

@@ -1,0 +1,127 @@
+//! Network File System v2, v3 and v4: what is looked up, read and written on a remote disk.
+//!
+//! NFS names files by handles. Their paths come from the answers of the mount protocol and of LOOKUP, CREATE
+//! and the like, and are kept for all flows between the two hosts. The bytes of READ and WRITE go to the sink
+//! as parts of the file with that handle, at their offsets.
+//!
+//! # Wire format
+//! See [`classic`] for v2 and v3, one operation per call, and [`compound`] for v4, many operations per call.
+//!
+//! # Limits
+//! Handles are at most [`HANDLE_BYTES_MAX`] bytes, names [`NAME_BYTES_MAX`].
+//!
+//! # Source
+//! RFC 1094 (v2), RFC 1813 (v3), RFC 7530 (v4.0), RFC 8881 (v4.1), RFC 7862 (v4.2).
+
+mod classic;
+
+use super::rpc::{self, MESSAGE, NFS, NFS_CALLBACK, PROCEDURE, Reading, VERSION, XID, Xdr, field, key_of};
+use crate::{ContentId, Protocol, Scope};
+use model::{Field, Kind, Malformed, Mover, Schema, Text, Transport};
+use std::ops::Range;
+
+/// Longest file handle, in bytes: `NFS4_FHSIZE`; v3 has 64, v2 exactly 32.
+const HANDLE_BYTES_MAX: u32 = 128;
+/// Longest name or link text, in bytes. Our limit; v2 allows 255, later versions what the server says.
+const NAME_BYTES_MAX: u32 = 4096;
+
+/// Row of the registry.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "nfs",
+    title: "Network File System",
+    source: "RFC 1094, RFC 1813, RFC 7530, RFC 8881, RFC 7862",
+    transports: &[Transport::Tcp, Transport::Udp],
+    ports: &[2049],
+    schema: &SCHEMA,
+    probe: |probe| rpc::verdict(probe, &[NFS, NFS_CALLBACK], &[2049]),
+    start: rpc::start,
+};
+
+pub(crate) static SCHEMA: Schema = Schema {
+    protocol: "nfs",
+    fields: &[
+        &XID, &MESSAGE, &VERSION, &PROCEDURE, &PROCEDURE_NAME, &OPERATION, &STATUS, &HANDLE, &NAME, &OFFSET,
+        &COUNT, &SIZE, &EOF, &FILE_TYPE,
+    ],
+};
+
+static PROCEDURE_NAME: Field = field("procedure_name", Kind::Text, "Procedure, e.g. `LOOKUP`.");
+static OPERATION: Field = field("operation", Kind::Text, "Operation of a v4 compound; repeats.");
+static STATUS: Field = field("status", Kind::Number, "0 done; else the error number.");
+static HANDLE: Field = field("handle", Kind::Bytes, "File handle asked about or answered.");
+static NAME: Field = field("name", Kind::Text, "Name within a directory, or text of a link.");
+static OFFSET: Field = field("offset", Kind::Quantity("By"), "Offset in the file, in bytes.");
+static COUNT: Field = field("count", Kind::Quantity("By"), "Bytes to read or write, or read or written.");
+static SIZE: Field = field("size", Kind::Quantity("By"), "Size of the file by its attributes, in bytes.");
+static EOF: Field = field("eof", Kind::Flag, "The read reached the end of the file, the list its end.");
+static FILE_TYPE: Field = field("file_type", Kind::Number, "Kind of the file by its attributes: 1 file, 2 directory.");
+
+/// What a call asked.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// Version 2 or 3.
+    Classic(classic::Asked),
+    /// A version that does not exist.
+    Other,
+}
+
+impl Asked {
+    /// Whether the reply may hold content of a file.
+    pub(crate) fn answer_may_carry(&self) -> bool {
+        matches!(self, Self::Classic(asked) if asked.answer_may_carry())
+    }
+}
+
+/// Whether a call may hold content of a file.
+pub(crate) fn call_may_carry(version: u32, procedure: u32) -> bool {
+    matches!((version, procedure), (2, 8) | (3, 7))
+}
+
+/// Reads the arguments of a call.
+pub(crate) fn call(
+    version: u32,
+    procedure: u32,
+    xdr: &mut Xdr<'_>,
+    reading: &mut Reading<'_>,
+) -> (Asked, Result<(), Malformed>) {
+    match version {
+        2 | 3 => {
+            let (asked, result) = classic::call(version, procedure, xdr, reading);
+            (Asked::Classic(asked), result)
+        }
+        _ => (Asked::Other, Ok(())),
+    }
+}
+
+/// The server's RPC layer refused the call.
+pub(crate) fn refused(asked: &Asked, status: u32, range: Range<usize>, reading: &mut Reading<'_>) {
+    match asked {
+        Asked::Classic(asked) => classic::refused(asked, status, range, reading),
+        Asked::Other => {}
+    }
+}
+
+/// Reads the results of a reply.
+pub(crate) fn reply(asked: Asked, xdr: &mut Xdr<'_>, reading: &mut Reading<'_>) -> Result<(), Malformed> {
+    match asked {
+        Asked::Classic(asked) => classic::reply(&asked, xdr, reading),
+        Asked::Other => Ok(()),
+    }
+}
+
+/// The file with the handle `key`.
+fn content_id(key: u64, mover: Mover) -> ContentId {
+    ContentId { scope: Scope::HostPair, key, mover }
+}
+
+/// A name, told as a field.
+fn name(xdr: &mut Xdr<'_>, reading: &mut Reading<'_>) -> Result<Text, Malformed> {
+    let name = xdr.opaque(NAME_BYTES_MAX, "name")?;
+    reading.fields.text(&NAME, name);
+    Ok(Text::from_bytes(name))
+}
+
+/// A path as the key of facts about it, else the handle.
+fn fact_key(path: Option<&Text>, handle: Option<u64>) -> u64 {
+    path.map(|path| key_of(path.as_str().as_bytes())).or(handle).unwrap_or(0)
+}

@@ -1,0 +1,412 @@
+//! ONC remote procedure call: the engine of port mapper, mount and NFS, and the row of all other programs.
+//!
+//! A call names a program by number, a reply only repeats the call's transaction number. So the engine keeps
+//! what each call asked until its reply comes, and hands both to the reader of the program: [`super::portmap`],
+//! [`super::mount`], [`super::nfs`]. Those are rows of their own; they differ from this one in what their
+//! probe looks for. Whichever row took a flow, calls of every program on it are read.
+//!
+//! # Wire format
+//! ```text
+//! call:   | xid 4 | 0 | rpcvers = 2 | prog | vers | proc | cred: flavor, length, body | verf: same | arguments
+//! reply:  | xid 4 | 1 | 0 accepted  | verf | accept_stat | results
+//!                     | 1 denied    | reject_stat | …
+//! ```
+//! Over TCP a message is a record of one or more fragments, each behind a word: the top bit marks the last
+//! fragment, the rest is its length. The bytes of a file in a READ or WRITE go to the sink as they arrive;
+//! everything else is read from the whole message.
+//!
+//! # Limits
+//! [`CALLS_MAX`] calls wait for replies; the oldest is dropped, and its reply tells only its own header. Of a
+//! message without file content [`MESSAGE_BYTES_MAX`] are read, of one with it [`HEAD_BYTES_MAX`] before the
+//! content. Arguments and results under RPCSEC_GSS are not read.
+//!
+//! # Source
+//! RFC 5531 (RPC), RFC 4506 (XDR), RFC 9289 §4.1 (TLS).
+
+#[cfg(test)]
+pub(crate) mod build;
+mod header;
+mod program;
+mod reading;
+mod sight;
+mod stream;
+mod xdr;
+
+pub(crate) use program::{MOUNT, NFS, NFS_CALLBACK, PORTMAP};
+pub(crate) use reading::{Reading, join, join_known, key_of};
+pub(crate) use sight::verdict;
+pub(crate) use xdr::Xdr;
+
+use self::header::{AUTH_TLS, CallHeader, Outcome, RPCSEC_GSS, ReplyHeader};
+use self::reading::{Bulk, Fields, Known};
+use self::sight::{Sight, sight};
+use self::stream::Stream;
+use super::{mount, nfs, portmap};
+use crate::{ContentPart, Gap, Parser, Probe, Protocol, Sink, Start, Step, Verdict};
+use model::{Endpoint, Fact, Field, Kind, Malformed, Privacy, Reason, Schema, Side, Transport};
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Most calls that wait for their replies, per flow. Our limit; the oldest is dropped.
+pub(crate) const CALLS_MAX: usize = 256;
+/// Most bytes of a message that are kept to be read. Our limit; what a longer one says beyond is passed over.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 128 << 10;
+/// Most bytes of a message with file content that are read before the content: both `opaque_auth` of 400
+/// bytes, the largest file handles and attributes are under half of it.
+pub(crate) const HEAD_BYTES_MAX: usize = 2048;
+
+const _: () = assert!(MESSAGE_BYTES_MAX < crate::UNIT_BYTES_MAX);
+
+/// Row of the registry: programs that have no row of their own.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "rpc",
+    title: "ONC remote procedure call",
+    source: "RFC 5531",
+    transports: &[Transport::Tcp, Transport::Udp],
+    ports: &[],
+    schema: &SCHEMA,
+    probe,
+    start: |start| Box::new(Engine::new(start)),
+};
+
+static SCHEMA: Schema = Schema {
+    protocol: "rpc",
+    fields: &[
+        &XID, &MESSAGE, &PROGRAM, &PROGRAM_NAME, &VERSION, &PROCEDURE, &FLAVOR, &MACHINE_NAME, &UID, &GID,
+        &ACCEPT_STAT, &REJECT_STAT,
+    ],
+};
+
+/// A declared field about the device or the network.
+pub(crate) const fn field(name: &'static str, kind: Kind, doc: &'static str) -> Field {
+    Field { name, kind, privacy: Privacy::Device, doc }
+}
+
+pub(crate) static XID: Field = field("xid", Kind::Number, "Transaction number; the reply repeats the call's.");
+pub(crate) static MESSAGE: Field = field("message", Kind::Text, "`call` or `reply`.");
+pub(crate) static VERSION: Field = field("version", Kind::Number, "Version of the program.");
+pub(crate) static PROCEDURE: Field = field("procedure", Kind::Number, "Number of the procedure.");
+static PROGRAM: Field = field("program", Kind::Number, "Number of the program.");
+static PROGRAM_NAME: Field = field("program_name", Kind::Text, "Name of the program, where we know it.");
+static FLAVOR: Field = field("cred_flavor", Kind::Number, "Kind of the credential: 0 none, 1 system, 6 GSS.");
+static MACHINE_NAME: Field = field("machine_name", Kind::Text, "Name that the caller gives itself.");
+static UID: Field = field("uid", Kind::Number, "User that the caller says it is.");
+static GID: Field = field("gid", Kind::Number, "Group that the caller says it is.");
+static ACCEPT_STAT: Field =
+    field("accept_stat", Kind::Number, "0 success; else why the procedure did not run.");
+static REJECT_STAT: Field = field("reject_stat", Kind::Number, "Why the call was denied: 0 version, 1 credential.");
+
+fn probe(probe: &Probe<'_>) -> Verdict {
+    match sight(probe) {
+        Sight::Call(number) if !program::WITH_ROW.contains(&number) => Verdict::Certain,
+        // A record mark and five words in their places; a datagram has fewer to show.
+        Sight::Reply if probe.transport == Transport::Tcp => Verdict::Certain,
+        Sight::Open => Verdict::Unsure,
+        Sight::Call(_) | Sight::Reply | Sight::Nothing => Verdict::NotForUs,
+    }
+}
+
+/// Makes the parser that all rows share.
+pub(crate) fn start(start: &Start) -> Box<dyn Parser> {
+    Box::new(Engine::new(start))
+}
+
+/// What a call asked, for its reply.
+#[derive(Debug)]
+enum Asked {
+    /// Nothing that the reply needs.
+    Nothing,
+    /// See the programs.
+    Portmap(portmap::Asked),
+    Mount(mount::Asked),
+    Nfs(Box<nfs::Asked>),
+}
+
+#[derive(Debug)]
+struct Call {
+    side: Side,
+    xid: u32,
+    program: u32,
+    version: u32,
+    procedure: u32,
+    /// The caller asked whether to go on under TLS.
+    asks_tls: bool,
+    asked: Asked,
+}
+
+/// Parser of one flow.
+struct Engine {
+    transport: Transport,
+    server: Endpoint,
+    streams: [Stream; 2],
+    calls: VecDeque<Call>,
+    known: Known,
+    encrypted: bool,
+}
+
+/// What reading a message came to.
+struct Read {
+    /// File content that goes on.
+    bulk: Option<Bulk>,
+    /// What was wrong, if anything.
+    fault: Option<Malformed>,
+}
+
+impl Engine {
+    fn new(start: &Start) -> Self {
+        let stream = || Stream::new(start.midstream);
+        Self {
+            transport: start.transport,
+            server: start.server,
+            streams: [stream(), stream()],
+            calls: VecDeque::new(),
+            known: Known::default(),
+            encrypted: false,
+        }
+    }
+
+    /// Reads one message, or the front of one.
+    fn read(&mut self, side: Side, message: &[u8], gathered: Option<usize>, out: &mut dyn Sink) -> Read {
+        let mut xdr = Xdr::new(message, gathered);
+        let fields = Fields::of(&SCHEMA, out);
+        let mut reading = Reading { out, known: &mut self.known, fields, bulk: None, server: self.server };
+        let result = match (xdr.u32("xid"), xdr.u32("msg_type")) {
+            (Ok(xid), Ok(0)) => call(&mut self.calls, side, xid, xdr, &mut reading),
+            (Ok(xid), Ok(1)) => reply(&mut self.calls, side, xid, xdr, &mut reading).map(|encrypted| {
+                self.encrypted |= encrypted;
+            }),
+            (Ok(_), Ok(other)) => Err(xdr.malformed("msg_type", Reason::NotDefined(other.into()))),
+            (Err(fault), _) | (_, Err(fault)) => Err(fault),
+        };
+        Read { bulk: reading.bulk, fault: result.err() }
+    }
+
+    fn datagram(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Step {
+        let read = self.read(side, input, None, out);
+        if let Some(Bulk { id, offset, left }) = read.bulk {
+            out.content(id, ContentPart::Missing { offset, bytes: left });
+            return Step::Need(input.len() + 1);
+        }
+        match read.fault {
+            None => Step::Done(input.len()),
+            Some(Malformed { reason: Reason::CutShort, .. }) => Step::Need(input.len() + 1),
+            Some(fault) => Step::Stop(fault),
+        }
+    }
+
+    /// How many bytes of a message of `total` bytes must be at hand before it is read. `front` are at least
+    /// its first six words, or all of it.
+    fn wanted(&self, side: Side, front: &[u8], total: u64) -> usize {
+        let mut xdr = Xdr::new(front, None);
+        let mut word = || xdr.u32("front").unwrap_or(0);
+        let (xid, kind, _, program, version, procedure) = (word(), word(), word(), word(), word(), word());
+        let has_content = match kind {
+            0 => program == NFS && nfs::call_may_carry(version, procedure),
+            _ => self.calls.iter().find(|call| call.side != side && call.xid == xid).is_some_and(
+                |call| matches!(&call.asked, Asked::Nfs(asked) if asked.answer_may_carry()),
+            ),
+        };
+        let most = if has_content { HEAD_BYTES_MAX } else { MESSAGE_BYTES_MAX };
+        usize::try_from(total).unwrap_or(most).min(most)
+    }
+}
+
+impl Parser for Engine {
+    fn step(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Step {
+        if self.encrypted {
+            return Step::Ignore;
+        }
+        if self.transport == Transport::Tcp {
+            return stream::step(self, side, input, out);
+        }
+        self.datagram(side, input, out)
+    }
+
+    fn gap(&mut self, side: Side, bytes: u64, out: &mut dyn Sink) -> Gap {
+        if self.transport == Transport::Tcp
+            && let Some(stream) = self.streams.get_mut(side.index())
+        {
+            stream.gap(bytes, out);
+        }
+        Gap::Resume
+    }
+
+    fn end(&mut self, out: &mut dyn Sink) {
+        self.known.end(out);
+    }
+}
+
+/// Reads a call behind its message type and keeps what it asked.
+fn call(
+    calls: &mut VecDeque<Call>,
+    side: Side,
+    xid: u32,
+    mut xdr: Xdr<'_>,
+    reading: &mut Reading<'_>,
+) -> Result<(), Malformed> {
+    let header = header::call(xid, &mut xdr)?;
+    tell_call(&header, xdr.since(0), reading);
+    let mut asked = Asked::Nothing;
+    let mut result = Ok(());
+    if header.flavor != RPCSEC_GSS {
+        (asked, result) = arguments(&header, xdr, reading);
+    }
+    let CallHeader { program, version, procedure, flavor, .. } = header;
+    // A repeated call takes the place of the first.
+    calls.retain(|call| call.side != side || call.xid != xid);
+    if calls.len() >= CALLS_MAX {
+        calls.pop_front();
+    }
+    let asks_tls = flavor == AUTH_TLS;
+    calls.push_back(Call { side, xid, program, version, procedure, asks_tls, asked });
+    result
+}
+
+/// The part of a call that belongs to its program.
+fn arguments(
+    header: &CallHeader<'_>,
+    mut xdr: Xdr<'_>,
+    reading: &mut Reading<'_>,
+) -> (Asked, Result<(), Malformed>) {
+    let CallHeader { xid, version, procedure, .. } = *header;
+    let schema = match header.program {
+        PORTMAP => &portmap::SCHEMA,
+        MOUNT => &mount::SCHEMA,
+        NFS => &nfs::SCHEMA,
+        _ => return (Asked::Nothing, Ok(())),
+    };
+    reading.fields = Fields::of(schema, reading.out);
+    tell_common(reading, xid, b"call", version, procedure);
+    let (asked, result) = match header.program {
+        PORTMAP => {
+            let (asked, result) = portmap::call(version, procedure, &mut xdr, reading);
+            (Asked::Portmap(asked), result)
+        }
+        MOUNT => {
+            let (asked, result) = mount::call(version, procedure, &mut xdr, reading);
+            (Asked::Mount(asked), result)
+        }
+        _ => {
+            let (asked, result) = nfs::call(version, procedure, &mut xdr, reading);
+            (Asked::Nfs(Box::new(asked)), result)
+        }
+    };
+    tell_program(schema, xdr.whole(), reading);
+    (asked, result)
+}
+
+/// Reads a reply behind its message type. True when both sides go on under TLS.
+fn reply(
+    calls: &mut VecDeque<Call>,
+    side: Side,
+    xid: u32,
+    mut xdr: Xdr<'_>,
+    reading: &mut Reading<'_>,
+) -> Result<bool, Malformed> {
+    let header = header::reply(&mut xdr)?;
+    let at = calls.iter().position(|call| call.side != side && call.xid == xid);
+    let call = at.and_then(|at| calls.remove(at));
+    tell_reply(xid, &header, call.as_ref(), xdr.since(0), reading);
+    let Some(call) = call else { return Ok(false) };
+    if call.asks_tls && header.starts_tls {
+        reading.out.fact(Fact::Encrypted, xdr.since(0));
+        return Ok(true);
+    }
+    results(&header, xid, call, xdr, reading).map(|()| false)
+}
+
+/// The part of a reply that belongs to its program.
+fn results(
+    header: &ReplyHeader,
+    xid: u32,
+    call: Call,
+    mut xdr: Xdr<'_>,
+    reading: &mut Reading<'_>,
+) -> Result<(), Malformed> {
+    let schema = match &call.asked {
+        Asked::Nothing => return Ok(()),
+        Asked::Portmap(_) => &portmap::SCHEMA,
+        Asked::Mount(_) => &mount::SCHEMA,
+        Asked::Nfs(_) => &nfs::SCHEMA,
+    };
+    let refused = match header.outcome {
+        Outcome::Success => None,
+        Outcome::NotRun(status) | Outcome::Denied(status) => Some(status),
+    };
+    reading.fields = Fields::of(schema, reading.out);
+    tell_common(reading, xid, b"reply", call.version, call.procedure);
+    let range = xdr.since(0);
+    let result = match (call.asked, refused) {
+        (Asked::Portmap(asked), None) => portmap::reply(asked, &mut xdr, reading),
+        (Asked::Mount(asked), None) => mount::reply(&asked, &mut xdr, reading),
+        (Asked::Nfs(asked), None) => nfs::reply(*asked, &mut xdr, reading),
+        (Asked::Mount(asked), Some(status)) => {
+            mount::refused(&asked, status, range, reading);
+            Ok(())
+        }
+        (Asked::Nfs(asked), Some(status)) => {
+            nfs::refused(&asked, status, range, reading);
+            Ok(())
+        }
+        (Asked::Portmap(_) | Asked::Nothing, _) => Ok(()),
+    };
+    tell_program(schema, xdr.whole(), reading);
+    result
+}
+
+fn tell_common(reading: &mut Reading<'_>, xid: u32, kind: &'static [u8], version: u32, procedure: u32) {
+    reading.fields.number(&XID, xid);
+    reading.fields.text(&MESSAGE, kind);
+    reading.fields.number(&VERSION, version);
+    reading.fields.number(&PROCEDURE, procedure);
+}
+
+fn tell_program(schema: &'static Schema, range: Range<usize>, reading: &mut Reading<'_>) {
+    let none = Fields::of(schema, reading.out);
+    std::mem::replace(&mut reading.fields, none).tell(schema, range, reading.out);
+}
+
+fn tell_call(header: &CallHeader<'_>, range: Range<usize>, reading: &mut Reading<'_>) {
+    tell_common(reading, header.xid, b"call", header.version, header.procedure);
+    tell_program_number(header.program, reading);
+    reading.fields.number(&FLAVOR, header.flavor);
+    if let Some(system) = header.system {
+        reading.fields.text(&MACHINE_NAME, system.machine_name);
+        reading.fields.number(&UID, system.uid);
+        reading.fields.number(&GID, system.gid);
+        reading.machine_name(system.machine_name, range.clone());
+    }
+    tell_program(&SCHEMA, range, reading);
+}
+
+fn tell_program_number(number: u32, reading: &mut Reading<'_>) {
+    reading.fields.number(&PROGRAM, number);
+    if let Some(name) = program::name(number) {
+        reading.fields.text(&PROGRAM_NAME, name.as_bytes());
+    }
+}
+
+fn tell_reply(
+    xid: u32,
+    header: &ReplyHeader,
+    call: Option<&Call>,
+    range: Range<usize>,
+    reading: &mut Reading<'_>,
+) {
+    match call {
+        Some(call) => {
+            tell_common(reading, xid, b"reply", call.version, call.procedure);
+            tell_program_number(call.program, reading);
+        }
+        None => {
+            reading.fields.number(&XID, xid);
+            reading.fields.text(&MESSAGE, b"reply");
+        }
+    }
+    match header.outcome {
+        Outcome::Success => reading.fields.number(&ACCEPT_STAT, 0u32),
+        Outcome::NotRun(status) => reading.fields.number(&ACCEPT_STAT, status),
+        Outcome::Denied(status) => reading.fields.number(&REJECT_STAT, status),
+    }
+    tell_program(&SCHEMA, range, reading);
+}

@@ -89,6 +89,9 @@ const FILE: Range<usize> = 108..236;
 const REQUEST: u8 = 1;
 const REPLY: u8 = 2;
 const ETHERNET: u8 = 1;
+/// Message types.
+const DISCOVER: u8 = 1;
+const REQUEST_ADDRESS: u8 = 3;
 const ACK: u8 = 5;
 
 /// Option codes, RFC 2132.
@@ -278,14 +281,16 @@ impl Dhcp {
         if !head.relay.is_unspecified() {
             return;
         }
-        let order = options.bytes(code::PARAMETER_LIST).map(order).filter(|text| !text.is_empty());
+        // An inform (8) asks with a list of its own, which is no fingerprint of the stack.
+        let wants_address = matches!(options.number(code::MESSAGE_TYPE), Some(DISCOVER | REQUEST_ADDRESS));
+        let order = options.bytes(code::PARAMETER_LIST).filter(|list| wants_address && !list.is_empty());
         let name = options.text(code::HOST_NAME);
         let fqdn = options.bytes(code::FQDN).and_then(fqdn);
         let traits = [
             (code::HOST_NAME, name.map(Identifier::HostName)),
             (code::FQDN, fqdn.map(Identifier::HostName)),
             (code::VENDOR_CLASS, options.text(code::VENDOR_CLASS).map(Identifier::VendorClass)),
-            (code::PARAMETER_LIST, order.map(Identifier::OptionOrder)),
+            (code::PARAMETER_LIST, order.map(|list| Identifier::OptionOrder(self::order(list)))),
         ];
         let mac = head.mac.unwrap_or_default().0;
         for (code, identifier) in traits {

@@ -250,11 +250,18 @@ pub(super) struct Read<'a> {
     at: usize,
     /// Every question was of class IN or ANY.
     class_in: bool,
+    /// Record types have other meanings: their data is not read here.
+    raw: bool,
 }
 
 impl<'a> Read<'a> {
     pub(super) const fn new(message: &'a [u8]) -> Self {
-        Self { message, at: 0, class_in: true }
+        Self { message, at: 0, class_in: true, raw: false }
+    }
+
+    /// For a protocol with types of its own: every record says [`Said::Other`].
+    pub(super) const fn raw(message: &'a [u8]) -> Self {
+        Self { message, at: 0, class_in: true, raw: true }
     }
 
     /// Calls `tell` with every part and where it stands.
@@ -280,7 +287,7 @@ impl<'a> Read<'a> {
         for (section, count) in sections {
             for _ in 0..count {
                 let start = self.at;
-                let (owner, kind, said, data) = record(&mut cursor)?;
+                let (owner, kind, said, data) = record(&mut cursor, self.raw)?;
                 self.at = cursor.offset();
                 tell(Part::Record { section, name: &owner, kind, said: &said, data }, start..self.at);
             }
@@ -292,7 +299,7 @@ impl<'a> Read<'a> {
 /// Owner, type, what it says, and the raw data.
 type Record<'a> = (Vec<u8>, u16, Said, &'a [u8]);
 
-fn record<'a>(cursor: &mut Cursor<'a>) -> Result<Record<'a>, Malformed> {
+fn record<'a>(cursor: &mut Cursor<'a>, raw: bool) -> Result<Record<'a>, Malformed> {
     let owner = name(cursor)?;
     let (kind, _class) = (cursor.u16_be("record type")?, cursor.u16_be("record class")?);
     cursor.skip(4, "record ttl")?;
@@ -307,6 +314,7 @@ fn record<'a>(cursor: &mut Cursor<'a>) -> Result<Record<'a>, Malformed> {
     };
     let named = |skip: usize| name(&mut Cursor::at(message, start.offset() + skip)).map_err(within);
     let said = match kind {
+        _ if raw => Said::Other,
         kind::A => match <[u8; 4]>::try_from(data) {
             Ok(ip) => Said::Ip(Ipv4Addr::from(ip).into()),
             // An update deletes by an empty record (RFC 2136 §2.5.2).

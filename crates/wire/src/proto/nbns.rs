@@ -6,9 +6,11 @@
 //! file server, 0x1B to 0x1E domains and browsers.
 //! ```text
 //! opcodes: 0 query, 5 registration, 6 release, 7 wait, 8 refresh
-//! record type 0x20 (NB) data: | flags 2, 0x8000 = group | address 4 | …
+//! record type: 0x20 (NB) data:     | flags 2, 0x8000 = group | address 4 | …
+//!              0x21 (NBSTAT) data: | names 1 | name 15, suffix 1, flags 2 | … | link address 6 | …
 //! ```
-//! Who registers or refreshes a unique name is called that.
+//! Who registers or refreshes a unique name is called that, and so is who answers with it when asked for
+//! its own names (NBSTAT).
 //!
 //! # Limits
 //! Those of `dns`.
@@ -46,6 +48,7 @@ schema! { "nbns":
 
 pub(super) const PORT: u16 = 137;
 const NB: u16 = 0x20;
+const NBSTAT: u16 = 0x21;
 const QUERY: u16 = 0;
 const REGISTRATION: u16 = 5;
 const REFRESH: u16 = 8;
@@ -91,7 +94,7 @@ impl Nbns {
             (&OPCODE, Value::Number(opcode.into())),
             (&RCODE, Value::Number(head.rcode().into())),
         ];
-        let read = Read::new(input).message(&mut |part, range| match part {
+        let read = Read::raw(input).message(&mut |part, range| match part {
             Part::Question { name, kind } => {
                 let Some((name, suffix)) = decoded(name) else { return };
                 fields.push((&NAME, Value::text(&name)));
@@ -110,7 +113,18 @@ impl Nbns {
                     fields.push((&ADDRESS, Value::Ip(ip)));
                     if flags & GROUP == 0 && is_host(suffix) && head.rcode() == 0 {
                         self.told.named(&name.to_ascii_lowercase(), ip, range.clone(), out);
-                        self.own(head, side, &name, range.clone(), out);
+                        self.claimed(head, side, &name, range.clone(), out);
+                    }
+                }
+            }
+            Part::Record { kind: NBSTAT, data, .. } if head.is_response() => {
+                let Some((count, names)) = data.split_first() else { return };
+                for entry in names.as_chunks::<18>().0.iter().take(usize::from(*count)) {
+                    let [name @ .., suffix, flags, _] = entry;
+                    fields.push((&NAME, Value::text(name)));
+                    fields.push((&SUFFIX, Value::Number((*suffix).into())));
+                    if flags & GROUP == 0 && is_host(*suffix) {
+                        self.own(side, name, range.clone(), out);
                     }
                 }
             }
@@ -120,13 +134,17 @@ impl Nbns {
         read
     }
 
-    /// A station that claims a name is called that.
-    fn own(&mut self, head: Head, side: Side, name: &[u8], range: Range<usize>, out: &mut dyn Sink) {
-        let claims = matches!(head.opcode(), REGISTRATION | REFRESH | REFRESH_ALSO) && !head.is_response();
-        let by_client = u8::from(side == Side::Client);
-        if claims && !name.is_empty() && self.told.is_new(&[b"own", &[by_client], name]) {
-            let name = Identifier::HostName(Text::from_bytes(name));
-            out.fact(Fact::Identified(About::Sender, name), range);
+    /// A station that registers a name is called that.
+    fn claimed(&mut self, head: Head, side: Side, name: &[u8], range: Range<usize>, out: &mut dyn Sink) {
+        if matches!(head.opcode(), REGISTRATION | REFRESH | REFRESH_ALSO) && !head.is_response() {
+            self.own(side, name, range, out);
+        }
+    }
+
+    fn own(&mut self, side: Side, name: &[u8], range: Range<usize>, out: &mut dyn Sink) {
+        let (name, by_client) = (Text::from_bytes(name), u8::from(side == Side::Client));
+        if !name.is_empty() && self.told.is_new(&[b"own", &[by_client], name.as_str().as_bytes()]) {
+            out.fact(Fact::Identified(About::Sender, Identifier::HostName(name)), range);
         }
     }
 }
@@ -172,6 +190,23 @@ mod tests {
             "c 12..50 NameAsked(\"central\")
              c 0..50 nbns.id=32770 nbns.response=false nbns.opcode=0 nbns.rcode=0 nbns.name=CENTRAL \
                nbns.suffix=32",
+        );
+    }
+
+    #[test]
+    fn a_station_that_lists_its_names_is_called_that() {
+        let list = hex(&format!(
+            "8003 8400 0000 0001 0000 0000 {NAME_HEX} 0021 0001 00000000 002b 02
+             43454e5452414c 2020202020202020 00 0400
+             57415244 2020202020202020202020 00 8400
+             001e67aabbcc"
+        ));
+        check(
+            &PROTOCOL,
+            &[(Side::Server, &list)],
+            "s 12..99 Identified(Sender, HostName(\"CENTRAL\"))
+             s 0..99 nbns.id=32771 nbns.response=true nbns.opcode=0 nbns.rcode=0 nbns.name=CENTRAL \
+               nbns.suffix=0 nbns.name=WARD nbns.suffix=0",
         );
     }
 

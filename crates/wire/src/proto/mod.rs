@@ -46,6 +46,7 @@ protocols! {
     llmnr,
     nbns,
     dns,
+    tftp,
     icmp,
     icmp6,
     tls,

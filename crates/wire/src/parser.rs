@@ -100,6 +100,12 @@ pub trait Parser: Send {
         Gap::GiveUp
     }
 
+    /// `side` closed its half of the stream in order, and all that it sent has been read. Called at most once
+    /// per side, before [`Parser::end`]: tells a body that ends with the connection from one that was cut.
+    fn closed(&mut self, side: Side, out: &mut dyn Sink) {
+        let _ = (side, out);
+    }
+
     /// The flow is over; what is still open may be told.
     fn end(&mut self, out: &mut dyn Sink) {
         let _ = out;

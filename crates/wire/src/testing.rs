@@ -251,6 +251,14 @@ impl Bench {
         }
     }
 
+    /// One side closes in order.
+    pub fn close(&mut self, side: Side) {
+        if !self.given_up {
+            self.record.side = side;
+            self.parser.closed(side, &mut self.record);
+        }
+    }
+
     /// The flow ends; the transcript.
     #[must_use]
     pub fn finish(mut self) -> String {

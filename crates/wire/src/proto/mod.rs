@@ -51,6 +51,8 @@ protocols! {
     icmp6,
     tls,
     dtls,
+    http,
+    ssdp,
 }
 
 /// The row called `name`.

@@ -82,6 +82,8 @@ const PROBE_BYTES_MAX: usize = 512;
 const METHOD_BYTES_MAX: usize = 17;
 /// How HTTP/2 without encryption begins.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+/// Bytes before a frame of HTTP/2: length 3, type 1, flags 1, stream 4.
+const FRAME_HEADER_BYTES: usize = 9;
 /// How the version reads in a start line.
 const VERSION: &[u8] = b"HTTP/1.";
 /// Longest line looked at while looking for a start line after a loss, in bytes; longer ones are passed over.
@@ -334,6 +336,14 @@ impl Http {
     }
 
     fn response(&mut self, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
+        if let ([0, ..], false) = (input, self.told_request) {
+            // A server of HTTP/2 need not wait for the client's preface; its first frame is SETTINGS.
+            let Some(frame) = input.first_chunk() else { return Ok(Step::Need(FRAME_HEADER_BYTES)) };
+            if let [0, _, _, 4, 0, 0, 0, 0, 0] = frame {
+                self.left_http = true;
+                return Ok(Step::Ignore);
+            }
+        }
         let Some(head) = head::response(input)? else { return Ok(Step::Need(input.len() + 1)) };
         let range = 0..head.bytes;
         tell_response(&head, out);

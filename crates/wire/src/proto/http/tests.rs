@@ -178,6 +178,9 @@ fn after_a_tunnel_an_upgrade_or_the_next_version_nothing_is_read() {
         let transcript = run(&PROTOCOL, dialogue);
         assert!(!transcript.contains("stop") && transcript.contains("WebRequest"), "{transcript}");
     }
+    let eager: [(Side, &[u8]); 2] =
+        [(S, b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00"), (C, b"PRI * HTTP/2.0\r\n\r\n")];
+    assert_eq!(run(&PROTOCOL, &eager), "");
     // A client that does not wait for the proxy.
     let hasty: [(Side, &[u8]); 2] = [(C, b"CONNECT a:443 HTTP/1.1\r\n\r\n"), (C, b"\x16\x03\x01")];
     assert!(!run(&PROTOCOL, &hasty).contains("stop"));

@@ -267,6 +267,46 @@ impl Bench {
     }
 }
 
+/// A sink that drops everything and asks for nothing: for tests of a parser's own state, and for timing.
+#[derive(Debug)]
+pub struct Nowhere;
+
+impl Sink for Nowhere {
+    fn time(&self) -> CaptureTime {
+        CaptureTime::from_nanos(0)
+    }
+
+    fn wants_message(&self, _: &'static Schema) -> bool {
+        false
+    }
+
+    fn wants_waveforms(&self) -> bool {
+        false
+    }
+
+    fn message(&mut self, _: &'static Schema, _: &[(&'static Field, Value)], _: Range<usize>) {}
+
+    fn fact(&mut self, _: Fact, _: Range<usize>) {}
+
+    fn fact_of_other(&mut self, _: Fact, _: Range<usize>) {}
+
+    fn link(&mut self, _: LinkFact, _: Range<usize>) {}
+
+    fn patient(&mut self, _: &PatientFields<'_>, _: Range<usize>) {}
+
+    fn login(&mut self, _: &Login<'_>, _: Range<usize>) {}
+
+    fn content(&mut self, _: ContentId, _: ContentPart<'_>) {}
+
+    fn expect(&mut self, _: Expectation) {}
+
+    fn remember(&mut self, _: u64, _: Text) {}
+
+    fn recall(&self, _: u64) -> Option<Text> {
+        None
+    }
+}
+
 struct Record {
     lines: String,
     side: Side,

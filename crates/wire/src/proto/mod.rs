@@ -36,6 +36,7 @@ macro_rules! protocols {
 protocols! {
     cms8000,
     lpd,
+    hl7,
     portmap,
     mount,
     nfs,

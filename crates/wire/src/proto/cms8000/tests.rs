@@ -2,7 +2,7 @@
 //! are those of the layout, from `D+0`. All patients are invented.
 
 use super::*;
-use crate::testing::{Bench, Turn, check, hex, probe, run, sturdy};
+use crate::testing::{Bench, Nowhere, Turn, check, hex, probe, run, sturdy};
 use Side::{Client, Server};
 
 fn joined(parts: &[&[u8]]) -> Vec<u8> {
@@ -342,39 +342,6 @@ fn more_beds_than_are_remembered_stay_bounded() {
         speaker.at_bed(bed, 2, &mut Nowhere);
     }
     assert_eq!(speaker.beds.len(), BEDS_MAX);
-}
-
-/// A sink that drops everything.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn time(&self) -> model::CaptureTime {
-        model::CaptureTime::from_nanos(0)
-    }
-    fn wants_message(&self, _: &'static model::Schema) -> bool {
-        false
-    }
-    fn wants_waveforms(&self) -> bool {
-        false
-    }
-    fn message(
-        &mut self,
-        _: &'static model::Schema,
-        _: &[(&'static Field, Value)],
-        _: std::ops::Range<usize>,
-    ) {
-    }
-    fn fact(&mut self, _: Fact, _: std::ops::Range<usize>) {}
-    fn fact_of_other(&mut self, _: Fact, _: std::ops::Range<usize>) {}
-    fn link(&mut self, _: model::LinkFact, _: std::ops::Range<usize>) {}
-    fn patient(&mut self, _: &crate::PatientFields<'_>, _: std::ops::Range<usize>) {}
-    fn login(&mut self, _: &crate::Login<'_>, _: std::ops::Range<usize>) {}
-    fn content(&mut self, _: crate::ContentId, _: crate::ContentPart<'_>) {}
-    fn expect(&mut self, _: crate::Expectation) {}
-    fn remember(&mut self, _: u64, _: Text) {}
-    fn recall(&self, _: u64) -> Option<Text> {
-        None
-    }
 }
 
 #[test]

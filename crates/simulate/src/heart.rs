@@ -87,6 +87,8 @@ pub(crate) struct Constitution {
     pub(crate) transit_seconds: f64,
     /// Electrical axis of the QRS complex, degrees.
     pub(crate) axis_degrees: f64,
+    /// Axis of premature ventricular beats, degrees: where in the ventricles they begin.
+    pub(crate) focus_degrees: f64,
     /// Height of the R wave, mV.
     pub(crate) r_millivolts: f64,
     /// Height of the pulse wave, codes.
@@ -212,11 +214,11 @@ fn sinus_table(body: &Constitution, p_degrees: f64) -> Table {
 }
 
 fn ventricular_table(body: &Constitution) -> Table {
-    let (r, axis) = (body.r_millivolts, body.axis_degrees);
+    let (r, focus) = (body.r_millivolts, body.focus_degrees);
     beat_table(&[
-        Wave(-0.012, 0.022, 0.032, 1.25 * r, axis - 85.0),
-        Wave(0.065, 0.022, 0.026, 0.45 * r, axis + 120.0),
-        Wave(0.31, 0.085, 0.055, 0.50 * r, axis + 95.0),
+        Wave(-0.004, 0.024, 0.030, 1.20 * r, focus),
+        Wave(0.068, 0.020, 0.024, 0.38 * r, focus + 195.0),
+        Wave(0.31, 0.085, 0.055, 0.45 * r, focus + 175.0),
     ])
 }
 
@@ -478,6 +480,7 @@ mod tests {
         breath_seconds: 4.0,
         transit_seconds: 0.2,
         axis_degrees: 50.0,
+        focus_degrees: 100.0,
         r_millivolts: 1.2,
         pulse_codes: 120.0,
     };

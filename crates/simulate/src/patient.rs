@@ -126,6 +126,11 @@ pub(crate) fn patient(index: u32, random: &mut Random) -> Patient {
         breath_seconds: 60.0 / breaths,
         transit_seconds: random.between(0.19, 0.27),
         axis_degrees: random.between(25.0, 70.0),
+        focus_degrees: if random.chance(0.6) {
+            random.between(80.0, 110.0)
+        } else {
+            random.between(-95.0, -65.0)
+        },
         r_millivolts: random.between(0.9, 1.45),
         pulse_codes: random.between(85.0, 125.0),
     };

@@ -24,6 +24,8 @@ const SLOW_CYCLES: u64 = 4;
 const HL7_SECONDS: u64 = 30;
 /// Waits of an unanswered SYN, in seconds: the initial timeout of Linux 2.6.27 and its doublings.
 const SYN_WAITS: [i64; 5] = [3, 6, 12, 24, 10];
+/// Share of units that took a blood pressure before the capture began.
+const READ_BEFORE: f64 = 0.8;
 /// First source port of a unit.
 const PORT_FIRST: u16 = 1025;
 
@@ -268,15 +270,23 @@ impl Unit {
         self.spo2 = (self.spo2 + pull + 0.12 * self.random.normal()).clamp(85.0, 100.0);
         let pull = 0.002 * (self.patient.temperature - self.temperature);
         self.temperature += pull + 0.002 * self.random.normal();
+        if cycle == 0 && self.random.chance(READ_BEFORE) {
+            let ago = self.random.below(u64::from(self.patient.pressure_seconds)) as i64;
+            self.measure(now.plus_nanos(-ago * SECOND));
+        }
         if cycle >= self.pressure_due {
             self.pressure_due = cycle + u64::from(self.patient.pressure_seconds);
-            let (systolic, diastolic) = self.patient.pressure;
-            let systolic = (systolic + 4.0 * self.random.normal()).round();
-            let diastolic = (diastolic + 2.5 * self.random.normal()).round();
-            let mean = (diastolic + 0.36 * (systolic - diastolic)).round();
-            let [systolic, diastolic, mean] = [systolic, diastolic, mean].map(|value| value as u16);
-            self.pressure = Some(Pressure { taken: clock::civil(now), systolic, diastolic, mean });
+            self.measure(now);
         }
+    }
+
+    fn measure(&mut self, at: CaptureTime) {
+        let (systolic, diastolic) = self.patient.pressure;
+        let systolic = (systolic + 4.0 * self.random.normal()).round();
+        let diastolic = (diastolic + 2.5 * self.random.normal()).round();
+        let mean = (diastolic + 0.36 * (systolic - diastolic)).round();
+        let [systolic, diastolic, mean] = [systolic, diastolic, mean].map(|value| value as u16);
+        self.pressure = Some(Pressure { taken: clock::civil(at), systolic, diastolic, mean });
     }
 
     fn temperatures(&self) -> (f32, f32) {

@@ -224,8 +224,9 @@ impl Actor for Workstation {
         let gateway = stage.site.gateway;
         let random = &mut self.random;
         let mut ready = now;
-        if self.turn % 8 == 1 {
-            ready = lookup::resolve_link(&self.host, &gateway, now, stage);
+        let neighbours = [stage.site.dns, gateway, stage.site.ntp];
+        if let Some(neighbour) = neighbours.get(self.turn as usize % 8) {
+            ready = lookup::resolve_link(&self.host, neighbour, now, stage);
         }
         let end = match self.turn % 5 {
             0 => {

@@ -25,22 +25,23 @@ const fn group(ip: Ipv4Addr) -> Host {
 
 impl Actor for Chatter {
     fn step(&mut self, now: CaptureTime, stage: &mut Stage<'_>) -> Option<CaptureTime> {
-        let mut host = Site::workstation(self.random.below(u64::from(self.workstations)) as u16);
         let frames = if self.random.chance(0.5) {
             stage.truth.conversed("mdns");
-            host.ttl = 255;
+            let index = self.random.below(u64::from(self.workstations)) as u16;
+            let host = Host { ttl: 255, ..Site::workstation(index) };
             let mut query = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
             query.extend_from_slice(b"\x04_ipp\x04_tcp\x05local\x00\x00\x0C\x00\x01");
             let to = Port { host: group(Ipv4Addr::new(224, 0, 0, 251)), port: 5353 };
             packet::udp(Port { host, port: 5353 }, to, self.random.word16(), &query)
         } else {
             stage.truth.conversed("ssdp");
-            host.ttl = 2;
+            // One old machine still looks for media players.
+            let host = Host { ttl: 2, ..Site::workstation(0) };
             let search =
                 b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\n\
                            ST: ssdp:all\r\n\r\n";
             let to = Port { host: group(Ipv4Addr::new(239, 255, 255, 250)), port: 1900 };
-            let from = Port { host, port: 50_000 + self.random.below(9000) as u16 };
+            let from = Port { host, port: 50_923 };
             packet::udp(from, to, self.random.word16(), search)
         };
         stage.cable.put_all(now, frames);

@@ -1,0 +1,89 @@
+//! CPU seconds, wall seconds and peak memory of a command, by GNU time's report of the kernel's counters.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// What a command used.
+#[derive(Clone, Copy)]
+pub struct Used {
+    /// User and system CPU seconds.
+    pub cpu_s: f64,
+    /// Wall seconds.
+    pub wall_s: f64,
+    /// Peak resident memory, in MB.
+    pub peak_mb: f64,
+}
+
+/// Whether a program is installed.
+pub fn exists(program: &str) -> bool {
+    Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output()
+        .is_ok_and(|out| out.status.success())
+}
+
+/// Runs a command and fails with its name.
+pub fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+    run_program(program, arguments, &[])
+}
+
+/// Runs a command with more environment and fails with its name.
+pub fn run_program(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
+    let status = Command::new(program)
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .status()
+        .map_err(|why| format!("cannot run {program}: {why}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{program} {}` failed", arguments.join(" "))) }
+}
+
+/// The least of several runs, by CPU seconds.
+pub fn least(program: &str, arguments: &[String], runs: u32) -> Result<Used, String> {
+    let mut least: Option<Used> = None;
+    for _ in 0..runs.max(1) {
+        let used = once(program, arguments)?;
+        if least.is_none_or(|least| used.cpu_s < least.cpu_s) {
+            least = Some(used);
+        }
+    }
+    least.ok_or_else(|| "no run".into())
+}
+
+fn once(program: &str, arguments: &[String]) -> Result<Used, String> {
+    if !std::path::Path::new("/usr/bin/time").exists() {
+        return Err("GNU time is missing: apt-get install time".into());
+    }
+    let started = Instant::now();
+    let out = Command::new("/usr/bin/time")
+        .args(["-f", "measured %U %S %M", program])
+        .args(arguments)
+        .stdout(Stdio::null())
+        .output()
+        .map_err(|why| format!("cannot run {program}: {why}"))?;
+    let wall_s = started.elapsed().as_secs_f64();
+    let text = String::from_utf8_lossy(&out.stderr);
+    let line = text.lines().rev().find_map(|line| line.strip_prefix("measured "));
+    let numbers: Vec<f64> =
+        line.unwrap_or_default().split(' ').filter_map(|number| number.parse().ok()).collect();
+    let [user, system, peak_kb] = numbers[..] else {
+        return Err(format!("`{program} {}` failed:\n{text}", arguments.join(" ")));
+    };
+    if !out.status.success() {
+        return Err(format!("`{program} {}` failed:\n{text}", arguments.join(" ")));
+    }
+    Ok(Used { cpu_s: user + system, wall_s, peak_mb: peak_kb / 1024.0 })
+}
+
+/// The machine, in a line.
+pub fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let value = |text: &str, key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key));
+        line.and_then(|line| line.split(':').nth(1)).unwrap_or("?").trim().to_owned()
+    };
+    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    let memory = value(&read("/proc/meminfo"), "MemTotal");
+    let kernel = read("/proc/sys/kernel/osrelease");
+    format!("{}, {cores} cores, {memory} memory, Linux {}", value(&cpu, "model name"), kernel.trim())
+}

@@ -1,0 +1,165 @@
+//! Speed and memory against the named peers, in the same run on the same files.
+//!
+//! The figures are process CPU seconds (user and system) of one worker, from `wait4`'s resource usage as the
+//! kernel counts it, so that what else the machine does counts less. Each command runs several times; the
+//! least is reported, since noise only ever adds.
+
+mod cpu;
+mod headers;
+mod mix;
+
+pub use cpu::run_program;
+
+use clap::Args;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Measures `scan` against the flow-table loop, ndpiReader and, where asked for, tshark and Suricata.
+#[derive(Args)]
+pub struct Bench {
+    /// Folder for the files that are measured; made once, used again.
+    #[arg(long, default_value = "/var/tmp/lazaret-bench")]
+    folder: PathBuf,
+    /// Size of each file in MB. The figures in the book are for 1000.
+    #[arg(long, default_value_t = 1000)]
+    megabytes: u64,
+    /// Runs of each command; the least is reported.
+    #[arg(long, default_value_t = 3)]
+    runs: u32,
+    /// The binary to measure; built for release where it is not given.
+    #[arg(long)]
+    lazaret: Option<PathBuf>,
+    /// Also measure tshark and Suricata, which take minutes.
+    #[arg(long)]
+    slow_peers: bool,
+    /// Only the header walk over FILE, in this process: what the loop runs as.
+    #[arg(long, value_name = "FILE", hide = true)]
+    headers: Option<PathBuf>,
+    /// Only the header walk with one flow-table update a packet over FILE, in this process.
+    #[arg(long, value_name = "FILE", hide = true)]
+    flows: Option<PathBuf>,
+}
+
+impl Bench {
+    /// Runs the comparison and prints a table for the book.
+    pub fn run(&self) -> Result<(), String> {
+        if let Some(file) = &self.headers {
+            return headers::walk(file, headers::Update::None);
+        }
+        if let Some(file) = &self.flows {
+            return headers::walk(file, headers::Update::FlowTable);
+        }
+        fs::create_dir_all(&self.folder)
+            .map_err(|why| format!("cannot make {}: {why}", self.folder.display()))?;
+        let lazaret = self.lazaret()?;
+        let ward = self.ward(&lazaret)?;
+        let mix = self.mix()?;
+        println!("machine: {}", cpu::machine());
+        for file in [Some(ward), mix].into_iter().flatten() {
+            self.compare(&lazaret, &file)?;
+        }
+        Ok(())
+    }
+
+    fn lazaret(&self) -> Result<PathBuf, String> {
+        if let Some(path) = &self.lazaret {
+            return Ok(path.clone());
+        }
+        cpu::run("cargo", &["build", "--release", "--locked", "-p", "lazaret"])?;
+        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
+        Ok(Path::new(&target).join("release/lazaret"))
+    }
+
+    /// A ward of 1,000 monitors whose streams go to the hard-coded address.
+    fn ward(&self, lazaret: &Path) -> Result<PathBuf, String> {
+        let file = self.folder.join(format!("ward-{}.pcap", self.megabytes));
+        if !file.exists() {
+            // 1,000 monitors make about 100 MB a minute.
+            let minutes = format!("{:.2}", self.megabytes as f64 / 100.0);
+            let path = file.display().to_string();
+            let arguments = [
+                "simulate",
+                "ward",
+                "--output",
+                &path,
+                "--monitors",
+                "1000",
+                "--minutes",
+                &minutes,
+                "--scenario",
+                "leak",
+                "--seed",
+                "1",
+                "--quiet",
+            ];
+            cpu::run(&lazaret.display().to_string(), &arguments)?;
+        }
+        Ok(file)
+    }
+
+    fn mix(&self) -> Result<Option<PathBuf>, String> {
+        let Ok(corpus) = std::env::var("LAZARET_CORPUS") else {
+            println!("no mix: LAZARET_CORPUS is not set");
+            return Ok(None);
+        };
+        let file = self.folder.join(format!("mix-{}.pcap", self.megabytes));
+        if !file.exists() {
+            mix::write(Path::new(&corpus), &file, self.megabytes * 1_000_000)?;
+        }
+        Ok(Some(file))
+    }
+
+    fn compare(&self, lazaret: &Path, file: &Path) -> Result<(), String> {
+        let bytes = fs::metadata(file).map_err(|why| format!("cannot read {}: {why}", file.display()))?.len();
+        let gigabytes = bytes as f64 / 1e9;
+        let path = file.display().to_string();
+        let itself = std::env::current_exe().map_err(|why| why.to_string())?.display().to_string();
+        let scan = lazaret.display().to_string();
+        println!("\n{} ({:.2} GB)\n", file.file_name().unwrap_or_default().display(), gigabytes);
+        println!("| what | CPU s | s per GB | wall s | peak MB | of the loop |");
+        println!("|---|---:|---:|---:|---:|---:|");
+        let base = ["scan", "--format", "json", "--output", "/dev/null", "--quiet", "--integrity", "off"];
+        let with = |more: &[&str]| -> Vec<String> {
+            base.iter().chain(more).map(|part| (*part).to_owned()).chain([path.clone()]).collect()
+        };
+        let bench = |flag: &str| vec!["bench".to_owned(), flag.to_owned(), path.clone()];
+        let mut rows: Vec<(&str, &str, Vec<String>)> = vec![
+            ("headers", &itself, bench("--headers")),
+            ("headers + flow table (the loop)", &itself, bench("--flows")),
+            ("lazaret scan, 1 worker", &scan, with(&["--no-hash", "--workers", "1"])),
+            ("lazaret scan, 2 workers", &scan, with(&["--no-hash", "--workers", "2"])),
+            ("lazaret scan, 1 worker, with the capture's hash", &scan, with(&["--workers", "1"])),
+        ];
+        if cpu::exists("ndpiReader") {
+            rows.push(("ndpiReader", "ndpiReader", vec!["-q".into(), "-i".into(), path.clone()]));
+        }
+        if self.slow_peers && cpu::exists("tshark") {
+            let arguments = ["-q", "-z", "conv,tcp", "-r", &path].map(str::to_owned).to_vec();
+            rows.push(("tshark -q -z conv,tcp", "tshark", arguments));
+        }
+        if self.slow_peers && cpu::exists("suricata") {
+            let log = self.folder.join("suricata-log");
+            fs::create_dir_all(&log).map_err(|why| why.to_string())?;
+            let arguments =
+                ["-k", "none", "--runmode", "single", "-l", &log.display().to_string(), "-r", &path];
+            rows.push(("suricata, default log", "suricata", arguments.map(str::to_owned).to_vec()));
+        }
+        let mut loop_seconds = None;
+        for (name, program, arguments) in rows {
+            let used = cpu::least(program, &arguments, self.runs)?;
+            if name.ends_with("(the loop)") {
+                loop_seconds = Some(used.cpu_s);
+                if used.cpu_s / gigabytes > 0.45 {
+                    println!("| (the loop is over 0.45 s per GB: ratios are void) | | | | | |");
+                }
+            }
+            let ratio = loop_seconds.map_or("".into(), |base| format!("{:.1}", used.cpu_s / base));
+            let cpu::Used { cpu_s, wall_s, peak_mb } = used;
+            println!(
+                "| {name} | {cpu_s:.2} | {:.2} | {wall_s:.2} | {peak_mb:.0} | {ratio} |",
+                cpu_s / gigabytes
+            );
+        }
+        Ok(())
+    }
+}

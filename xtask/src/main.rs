@@ -1,0 +1,44 @@
+//! Developer commands of Lazaret: `cargo xtask ci` is the only gate, the rest are its parts and the long
+//! trials. Run `cargo xtask --help`.
+
+#![expect(clippy::disallowed_methods, reason = "a developer tool runs programs and reads clocks")]
+
+mod bench;
+mod ci;
+mod soak;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Developer commands of Lazaret.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The gate: format, lints, tests, documentation, licences. What CI runs.
+    Ci(ci::Ci),
+    /// Speed and memory against the named peers, on files made in a folder outside the checkout.
+    Bench(bench::Bench),
+    /// One long trial at full length, by name.
+    Soak(soak::Soak),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Ci(ci) => ci.run(),
+        Command::Bench(bench) => bench.run(),
+        Command::Soak(soak) => soak.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -54,6 +54,8 @@ protocols! {
     dtls,
     http,
     ssdp,
+    ssh,
+    telnet,
 }
 
 /// The row called `name`.

@@ -2,15 +2,16 @@
 //!
 //! # Wire format
 //! ```text
-//! Ethernet II   dst 6 | src 6 | type 2 | payload, padded to 60 bytes in all (a mirror port delivers no FCS)
-//! IPv4          ver/ihl | tos | length 2 | id 2 | flags+offset 2 | ttl | protocol | checksum 2 | src 4 | dst 4
-//! UDP           sport 2 | dport 2 | length 2 | checksum 2
-//! TCP           sport 2 | dport 2 | seq 4 | ack 4 | offset/flags 2 | window 2 | checksum 2 | urgent 2 | options
+//! Ethernet II  dst 6 | src 6 | type 2 | payload, padded to 60 bytes in all (a mirror port delivers no FCS)
+//! IPv4   ver/ihl | tos | length 2 | id 2 | flags+offset 2 | ttl | protocol | checksum 2 | src 4 | dst 4
+//! UDP    sport 2 | dport 2 | length 2 | checksum 2
+//! TCP    sport 2 | dport 2 | seq 4 | ack 4 | offset, flags 2 | window 2 | checksum 2 | urgent 2 | options
 //! ```
 //! A UDP datagram longer than the link takes is cut into IP fragments, as NFS over UDP does.
 //!
 //! # Source
-//! RFC 826 (ARP), RFC 791 (IPv4), RFC 768 (UDP), RFC 9293 (TCP), RFC 1071 (checksum), IEEE 802.3 §3.2.8 (pad).
+//! RFC 826 (ARP), RFC 791 (IPv4), RFC 768 (UDP), RFC 9293 (TCP), RFC 1071 (checksum), IEEE 802.3 §3.2.8
+//! (padding).
 
 use model::Mac;
 use std::net::Ipv4Addr;

@@ -82,7 +82,7 @@ impl Site {
             local_central: Host { mac: mac(Kind::Server, 119), ip: HARDCODED, ttl: 128 },
             relabelled: Host { mac: mac(Kind::Server, 9), ip: Ipv4Addr::new(10, 20, 9, 9), ttl: 128 },
             rogue: Host { mac: mac(Kind::Other, 0x66), ip: HARDCODED, ttl: 64 },
-            stranger: Host { mac: mac(Kind::Other, 0x70), ip: Ipv4Addr::new(202, 114, 4, 200), ttl: 64 },
+            stranger: Host { mac: mac(Kind::Other, 0x70), ip: Ipv4Addr::new(202, 114, 7, 250), ttl: 64 },
         }
     }
 

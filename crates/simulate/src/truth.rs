@@ -2,6 +2,17 @@
 //!
 //! Everything a test may want to compare a report with: who was there, what each bed showed, which names
 //! must never appear in clear, what happened when, and which findings must, may and must not be made.
+//!
+//! # How to compare
+//! Each row of `expected` must be met by a finding that agrees in every field the row has. A finding that
+//! meets no row of `expected` and none of `allowed` is one too many. `forbidden` names those whose
+//! appearance would be a wrong accusation rather than a wordy report. `cycles`, `numerics` and `beats` tell
+//! what the units sent; where `loss`, `reorder` or `one-way` impaired the capture, a reader may see less.
+//!
+//! ```text
+//! expected   {"rule": "patient-data-offsite", "asset": "02:1b:5e:10:00:00", "peer_ip": "202.114.4.119",
+//!             "peer_port": 515, "severity": "critical", "certainty": "confirmed", "where": "offsite"}
+//! ```
 
 use crate::clock;
 use crate::patient::Identity;

@@ -191,8 +191,8 @@ fn browse_intranet(
     body.push_str("</ul>\n");
     let date = clock::http_date(at);
     let answer = format!(
-        "HTTP/1.1 200 OK\r\nDate: {date}\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\nContent-Length: {}\
-         \r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 200 OK\r\nDate: {date}\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     let mut dialogue = Dialogue::open(stage.cable, at, ends, SITE_NANOS, random);

@@ -5,7 +5,8 @@
 //!
 //! # Wire format
 //! ```text
-//! LPD   02 queue LF | 02 count SP name LF, control file, 00 | 03 count SP name LF, data file, 00   each answered 00
+//! LPD   02 queue LF | 02 count SP name LF, control file, 00 | 03 count SP name LF, data file, 00
+//!       each of the five answered 00
 //! IPP   POST, application/ipp: version 2 | operation 2 | request 4 | groups of attributes | 03 | document
 //! ```
 //! # Source
@@ -80,8 +81,8 @@ impl Printing {
         let print = ipp_message(0x0002, self.job + 1, &uri, document);
         let post = |body: &[u8]| {
             let head = format!(
-                "POST /ipp/print HTTP/1.1\r\nHost: {}:{IPP_PORT}\r\nContent-Type: application/ipp\r\nUser-Agent: \
-                 CUPS/2.4.2 IPP/2.0\r\nContent-Length: {}\r\n\r\n",
+                "POST /ipp/print HTTP/1.1\r\nHost: {}:{IPP_PORT}\r\nContent-Type: application/ipp\r\n\
+                 User-Agent: CUPS/2.4.2 IPP/2.0\r\nContent-Length: {}\r\n\r\n",
                 printer.ip,
                 body.len()
             );
@@ -96,7 +97,8 @@ impl Printing {
             body.extend_from_slice(&attribute(0x48, "attributes-natural-language", b"en"));
             body.push(3);
             let head = format!(
-                "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: application/ipp\r\n\
+                 Content-Length: {}\r\n\r\n",
                 body.len()
             );
             [head.as_bytes(), &body].concat()

@@ -48,6 +48,8 @@ protocols! {
     nbns,
     dns,
     tftp,
+    ftp,
+    ftp_data,
     icmp,
     icmp6,
     tls,

@@ -14,6 +14,8 @@
 //! RFC 1094 (v2), RFC 1813 (v3), RFC 7530 (v4.0), RFC 8881 (v4.1), RFC 7862 (v4.2).
 
 mod classic;
+mod compound;
+mod operation;
 
 use super::rpc::{self, MESSAGE, NFS, NFS_CALLBACK, PROCEDURE, Reading, VERSION, XID, Xdr, field, key_of};
 use crate::{ContentId, Protocol, Scope};
@@ -24,6 +26,9 @@ use std::ops::Range;
 const HANDLE_BYTES_MAX: u32 = 128;
 /// Longest name or link text, in bytes. Our limit; v2 allows 255, later versions what the server says.
 const NAME_BYTES_MAX: u32 = 4096;
+/// Longest compound that is read whole even if it holds content of a file, so that the operations behind the
+/// content are read too, in bytes. Our limit; of a longer one the content is streamed and the rest passed over.
+const COMPOUND_BYTES_MAX: u64 = 16 << 10;
 
 /// Row of the registry.
 pub static PROTOCOL: Protocol = Protocol {
@@ -40,12 +45,13 @@ pub static PROTOCOL: Protocol = Protocol {
 pub(crate) static SCHEMA: Schema = Schema {
     protocol: "nfs",
     fields: &[
-        &XID, &MESSAGE, &VERSION, &PROCEDURE, &PROCEDURE_NAME, &OPERATION, &STATUS, &HANDLE, &NAME, &OFFSET,
+        &XID, &MESSAGE, &VERSION, &PROCEDURE, &PROCEDURE_NAME, &MINOR_VERSION, &OPERATION, &STATUS, &HANDLE, &NAME, &OFFSET,
         &COUNT, &SIZE, &EOF, &FILE_TYPE,
     ],
 };
 
 static PROCEDURE_NAME: Field = field("procedure_name", Kind::Text, "Procedure, e.g. `LOOKUP`.");
+static MINOR_VERSION: Field = field("minor_version", Kind::Number, "Minor version of a v4 compound.");
 static OPERATION: Field = field("operation", Kind::Text, "Operation of a v4 compound; repeats.");
 static STATUS: Field = field("status", Kind::Number, "0 done; else the error number.");
 static HANDLE: Field = field("handle", Kind::Bytes, "File handle asked about or answered.");
@@ -61,20 +67,30 @@ static FILE_TYPE: Field = field("file_type", Kind::Number, "Kind of the file by 
 pub(crate) enum Asked {
     /// Version 2 or 3.
     Classic(classic::Asked),
+    /// Version 4.
+    Compound(compound::Asked),
     /// A version that does not exist.
     Other,
 }
 
 impl Asked {
-    /// Whether the reply may hold content of a file.
-    pub(crate) fn answer_may_carry(&self) -> bool {
-        matches!(self, Self::Classic(asked) if asked.answer_may_carry())
+    /// Whether a reply of `total` bytes may hold so much content of a file that it is to be streamed.
+    pub(crate) fn answer_may_carry(&self, total: u64) -> bool {
+        match self {
+            Self::Classic(asked) => asked.answer_may_carry(),
+            Self::Compound(asked) => total > COMPOUND_BYTES_MAX && asked.answer_may_carry(),
+            Self::Other => false,
+        }
     }
 }
 
-/// Whether a call may hold content of a file.
-pub(crate) fn call_may_carry(version: u32, procedure: u32) -> bool {
-    matches!((version, procedure), (2, 8) | (3, 7))
+/// Whether a call of `total` bytes may hold so much content of a file that it is to be streamed.
+pub(crate) fn call_may_carry(version: u32, procedure: u32, total: u64) -> bool {
+    match (version, procedure) {
+        (2, 8) | (3, 7) => true,
+        (4, 1) => total > COMPOUND_BYTES_MAX,
+        _ => false,
+    }
 }
 
 /// Reads the arguments of a call.
@@ -89,6 +105,10 @@ pub(crate) fn call(
             let (asked, result) = classic::call(version, procedure, xdr, reading);
             (Asked::Classic(asked), result)
         }
+        4 => {
+            let (asked, result) = compound::call(procedure, xdr, reading);
+            (Asked::Compound(asked), result)
+        }
         _ => (Asked::Other, Ok(())),
     }
 }
@@ -97,6 +117,7 @@ pub(crate) fn call(
 pub(crate) fn refused(asked: &Asked, status: u32, range: Range<usize>, reading: &mut Reading<'_>) {
     match asked {
         Asked::Classic(asked) => classic::refused(asked, status, range, reading),
+        Asked::Compound(asked) => compound::refused(asked, status, range, reading),
         Asked::Other => {}
     }
 }
@@ -105,6 +126,7 @@ pub(crate) fn refused(asked: &Asked, status: u32, range: Range<usize>, reading: 
 pub(crate) fn reply(asked: Asked, xdr: &mut Xdr<'_>, reading: &mut Reading<'_>) -> Result<(), Malformed> {
     match asked {
         Asked::Classic(asked) => classic::reply(&asked, xdr, reading),
+        Asked::Compound(asked) => compound::reply(&asked, xdr, reading),
         Asked::Other => Ok(()),
     }
 }

@@ -201,9 +201,9 @@ impl Engine {
         let mut word = || xdr.u32("front").unwrap_or(0);
         let (xid, kind, _, program, version, procedure) = (word(), word(), word(), word(), word(), word());
         let has_content = match kind {
-            0 => program == NFS && nfs::call_may_carry(version, procedure),
+            0 => program == NFS && nfs::call_may_carry(version, procedure, total),
             _ => self.calls.iter().find(|call| call.side != side && call.xid == xid).is_some_and(
-                |call| matches!(&call.asked, Asked::Nfs(asked) if asked.answer_may_carry()),
+                |call| matches!(&call.asked, Asked::Nfs(asked) if asked.answer_may_carry(total)),
             ),
         };
         let most = if has_content { HEAD_BYTES_MAX } else { MESSAGE_BYTES_MAX };
@@ -409,4 +409,124 @@ fn tell_reply(
         Outcome::Denied(status) => reading.fields.number(&REJECT_STAT, status),
     }
     tell_program(&SCHEMA, range, reading);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::build::Build;
+    use super::*;
+    use crate::testing::{Bench, check, probe as first_look, run, sturdy};
+    use model::Side::{Client, Server};
+
+    const NLM: u32 = 100_021;
+
+    #[test]
+    fn other_programs_are_named_and_answers_matched_to_their_calls() {
+        let ask = Build::call_from("mon7", 5, NLM, 4, 2).words(&[1, 2]).record();
+        let answer = Build::reply(5).words(&[0]).record();
+        check(
+            &PROTOCOL,
+            &[(Client, &ask), (Server, &answer)],
+            "
+            c 4..68 Identified(Sender, HostName(\"mon7\"))
+            c 4..68 rpc.xid=5 rpc.message=call rpc.version=4 rpc.procedure=2 rpc.program=100021 rpc.program_name=nlockmgr rpc.cred_flavor=1 rpc.machine_name=mon7 rpc.uid=0 rpc.gid=0
+            s 4..28 rpc.xid=5 rpc.message=reply rpc.version=4 rpc.procedure=2 rpc.program=100021 rpc.program_name=nlockmgr rpc.accept_stat=0
+            ",
+        );
+        sturdy(&PROTOCOL, &[(Client, &ask), (Server, &answer)]);
+    }
+
+    #[test]
+    fn every_program_on_a_flow_is_read_whichever_row_took_it() {
+        let mut both = Build::call(1, NLM, 4, 0).record();
+        both.extend(Build::call(2, MOUNT, 3, 1).opaque(b"/pm").record());
+        let got = run(&PROTOCOL, &[(Client, &both)]);
+        assert!(got.contains("step: Mount, outcome: Asked, path: Some(\"/pm\")"), "{got}");
+    }
+
+    #[test]
+    fn sealed_arguments_and_results_are_not_read() {
+        let credential = [0; 20];
+        let ask = Build::default()
+            .words(&[9, 0, 2, NFS, 3, 3, RPCSEC_GSS])
+            .opaque(&credential)
+            .words(&[6])
+            .opaque(&[1; 12])
+            .raw(&[0xEE; 60])
+            .record();
+        let answer = Build::default().words(&[9, 1, 0, 6]).opaque(&[1; 12]).words(&[0]).raw(&[0xEE; 40]);
+        let got = run(&PROTOCOL, &[(Client, &ask), (Server, &answer.record())]);
+        assert!(got.contains("rpc.cred_flavor=6"), "{got}");
+        assert!(!got.contains("nfs.") && !got.contains("Malformed"), "{got}");
+    }
+
+    #[test]
+    fn a_server_that_starts_tls_is_not_read_further() {
+        let ask = Build::default().words(&[1, 0, 2, NFS, 4, 0, AUTH_TLS, 0, 0, 0]).record();
+        let answer = Build::default().words(&[1, 1, 0, 0]).opaque(b"STARTTLS").words(&[0]).record();
+        let got = run(&PROTOCOL, &[(Client, &ask), (Server, &answer), (Client, &[0x16, 3, 1, 2, 0])]);
+        assert!(got.ends_with("s 4..36 Encrypted\n"), "{got}");
+    }
+
+    #[test]
+    fn calls_without_answers_are_bounded() {
+        let mut bench = Bench::new(&PROTOCOL);
+        let most = u32::try_from(CALLS_MAX).unwrap();
+        for xid in 0..=most {
+            bench.feed(Client, &Build::call(xid, NLM, 4, 0).record());
+        }
+        bench.feed(Server, &Build::reply(0).record());
+        bench.feed(Server, &Build::reply(1).record());
+        let got = bench.finish();
+        assert!(got.contains("rpc.xid=0 rpc.message=reply rpc.accept_stat=0"), "the oldest is dropped");
+        assert!(got.contains("rpc.xid=1 rpc.message=reply rpc.version=4"), "the next is there");
+    }
+
+    #[test]
+    fn a_denied_call_keeps_its_reason() {
+        let ask = Build::call(1, MOUNT, 3, 1).opaque(b"/pm").record();
+        let denied = Build::default().words(&[1, 1, 1, 1, 2]).record();
+        let got = run(&PROTOCOL, &[(Client, &ask), (Server, &denied)]);
+        assert!(got.contains("rpc.reject_stat=1"), "{got}");
+        assert!(got.contains("step: Mount, outcome: Refused(1)"), "{got}");
+    }
+
+    #[test]
+    fn streams_that_are_not_rpc_end_at_the_field_that_shows_it() {
+        let got = run(&PROTOCOL, &[(Client, &Build::default().words(&[1, 7, 2, 3, 4, 5]).record())]);
+        assert!(got.contains("stop msg_type at byte 8: 7 is not defined"), "{got}");
+        let got = run(&PROTOCOL, &[(Client, &[0xFF; 40])]);
+        assert!(got.contains("stop fragment length at byte 0"), "{got}");
+    }
+
+    #[test]
+    fn look_alikes_are_refused_and_prefixes_wait() {
+        let call = Build::call(1, NLM, 4, 2).record();
+        assert_eq!(first_look(&PROTOCOL, Client, &call), Verdict::Certain);
+        for cut in 0..28 {
+            assert_eq!(first_look(&PROTOCOL, Client, &call[..cut]), Verdict::Unsure, "{cut} bytes");
+        }
+        let texts: [&[u8]; 5] = [
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80\x03\x00\x80\x07\x00\xc0",
+            &[0; 64],
+            &[0x80; 64],
+        ];
+        for text in texts {
+            assert_eq!(first_look(&PROTOCOL, Client, text), Verdict::NotForUs, "{text:02x?}");
+        }
+        for row in [&PROTOCOL, &nfs::PROTOCOL] {
+            let midstream = Probe {
+                transport: Transport::Tcp,
+                side: Client,
+                client_port: 900,
+                server_port: 2049,
+                input: &[&[0xAB; 90][..], &Build::call(1, NFS, 3, 1).opaque(b"FILE").record()].concat(),
+                midstream: true,
+            };
+            let expected = if row.name == "nfs" { Verdict::Certain } else { Verdict::NotForUs };
+            assert_eq!((row.probe)(&midstream), expected);
+        }
+    }
 }

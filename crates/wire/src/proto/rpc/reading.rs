@@ -33,7 +33,7 @@ pub(crate) fn key_of(bytes: &[u8]) -> u64 {
 pub(crate) struct Known {
     told: BTreeSet<u64>,
     machine: Option<u64>,
-    written: BTreeMap<u64, u64>,
+    written: BTreeMap<u64, Written>,
 }
 
 impl Known {
@@ -49,16 +49,35 @@ impl Known {
 
     /// The flow is over: what was written is as long as its last attributes said.
     pub(crate) fn end(&mut self, out: &mut dyn Sink) {
-        for (key, bytes) in std::mem::take(&mut self.written) {
-            told_length(out, key, bytes);
+        for (key, written) in std::mem::take(&mut self.written) {
+            written.tell(out, key, false);
         }
     }
 }
 
-fn told_length(out: &mut dyn Sink, key: u64, bytes: u64) {
-    let id = ContentId { scope: Scope::HostPair, key, mover: Mover::Pushed };
-    out.content(id, ContentPart::Length(bytes));
-    out.content(id, ContentPart::End { complete: false });
+/// What is known of the length of a file that is being written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    /// By the last attributes, else where the furthest write ended.
+    bytes: u64,
+    /// The server's attributes said so.
+    attested: bool,
+    /// It was made or emptied before the first write.
+    fresh: bool,
+}
+
+impl Written {
+    /// Tells the end of the file. `closed`: the writer said that it is done.
+    fn tell(self, out: &mut dyn Sink, key: u64, closed: bool) {
+        let id = ContentId { scope: Scope::HostPair, key, mover: Mover::Pushed };
+        let complete = closed && self.fresh;
+        if self.bytes > 0 && (self.attested || complete) {
+            out.content(id, ContentPart::Length(self.bytes));
+        }
+        if self.bytes > 0 {
+            out.content(id, ContentPart::End { complete });
+        }
+    }
 }
 
 /// Tags of [`Known::is_new`] beside the storage steps.
@@ -252,24 +271,52 @@ impl Reading<'_> {
         }
     }
 
-    /// A file that is being written is `bytes` long by now. It may still grow, so that this is told when the
-    /// flow ends.
+    /// By its attributes, a file that was written is `bytes` long by now. It may still grow, so that this is
+    /// told when the flow ends.
     pub(crate) fn written_length(&mut self, key: u64, bytes: u64) {
-        self.known.written.insert(key, bytes);
-        if self.known.written.len() > WRITTEN_MAX
-            && let Some((key, bytes)) = self.known.written.pop_first()
+        let known = self.known.written.get(&key).copied().unwrap_or_default();
+        // Answers may overtake each other: a smaller size is an older one.
+        let bytes = bytes.max(known.bytes);
+        self.keep(key, Written { bytes, attested: true, fresh: known.fresh });
+    }
+
+    /// As [`Self::written_length`], if any of the file was written on this flow.
+    pub(crate) fn attested(&mut self, key: u64, bytes: u64) {
+        if let Some(written) = self.known.written.get_mut(&key)
+            && bytes >= written.bytes
         {
-            told_length(self.out, key, bytes);
+            (written.bytes, written.attested) = (bytes, true);
         }
     }
 
-    /// The writer closed the file. `complete`: it wrote all of it since it made or emptied it.
-    pub(crate) fn written_end(&mut self, key: u64, complete: bool) {
-        let id = ContentId { scope: Scope::HostPair, key, mover: Mover::Pushed };
-        if let Some(bytes) = self.known.written.remove(&key) {
-            self.out.content(id, ContentPart::Length(bytes));
+    /// A file was made or emptied, and what is written to it is all of it.
+    pub(crate) fn emptied(&mut self, key: u64) {
+        self.keep(key, Written { bytes: 0, attested: true, fresh: true });
+    }
+
+    /// A file was written up to the offset `end`.
+    pub(crate) fn wrote(&mut self, key: u64, end: u64) {
+        let mut written = self.known.written.get(&key).copied().unwrap_or_default();
+        if end > written.bytes {
+            (written.bytes, written.attested) = (end, false);
         }
-        self.out.content(id, ContentPart::End { complete });
+        self.keep(key, written);
+    }
+
+    fn keep(&mut self, key: u64, written: Written) {
+        self.known.written.insert(key, written);
+        if self.known.written.len() > WRITTEN_MAX
+            && let Some((key, written)) = self.known.written.pop_first()
+        {
+            written.tell(self.out, key, false);
+        }
+    }
+
+    /// The writer closed the file.
+    pub(crate) fn written_end(&mut self, key: u64) {
+        if let Some(written) = self.known.written.remove(&key) {
+            written.tell(self.out, key, true);
+        }
     }
 }
 

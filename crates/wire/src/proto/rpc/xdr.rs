@@ -45,11 +45,6 @@ impl<'a> Xdr<'a> {
         }
     }
 
-    /// What is left.
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        self.cursor.rest()
-    }
-
     /// An unsigned word.
     pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, Malformed> {
         self.cursor.u32_be(field)

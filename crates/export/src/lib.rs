@@ -1,0 +1,25 @@
+//! Outside formats of the report: what leaves Lazaret.
+//!
+//! | module | format | for |
+//! |---|---|---|
+//! | [`report1`] | `lazaret.report/1`, JSON | programs; specified in `docs/spec/report-1.md` |
+//! | [`ndjson`] | one object per line, as things arise | log shippers |
+//! | [`text`] | plain or coloured text | a terminal |
+//! | [`html`] | one self-contained file | people, paper, the archive |
+//!
+//! Everything is written to a given [`std::io::Write`]; nothing here opens a file or a socket or reads a
+//! clock, so the same report gives the same bytes. Text from the wire arrives escaped by `model::Text`;
+//! the renderers escape once more what their own medium could run (terminal controls, markup).
+
+//html
+pub mod ndjson;
+//picture
+mod printable;
+pub mod report1;
+mod summary;
+pub mod text;
+mod time;
+//timeline
+
+pub use report1::Tool;
+pub use time::bytes;

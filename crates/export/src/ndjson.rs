@@ -1,0 +1,115 @@
+//! The report as one JSON object per line, written as things arise.
+//!
+//! Every line has a `type`; the fields of a type are those of the same object in `lazaret.report/1`.
+//!
+//! ```text
+//! {"type":"report","schema":"lazaret.report/1","tool":{…}}      first, so that a reader knows what follows
+//! {"type":"finding","state":"open",…}                             as soon as it is made; may repeat as it grows
+//! {"type":"capture",…}  {"type":"asset",…}  {"type":"finding","state":"final",…}  {"type":"vitals",…}
+//! {"type":"coverage",…}                                          last: a file that ends without it was cut short
+//! ```
+//!
+//! An `open` finding says what was known at that moment: severity, certainty, peer place and counts may
+//! change until the `final` line of the same `id`. A finding whose ground fell away has no `final` line.
+
+use crate::Tool;
+use crate::report1::{
+    AssetRow, CaptureRow, CoverageRow, FindingRow, SCHEMA, VitalsRow, sorted_assets, sorted_findings,
+    sorted_vitals,
+};
+use model::{Finding, Report};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Writes the lines.
+#[derive(Debug)]
+pub struct Lines<W> {
+    to: W,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line<'a> {
+    Report {
+        schema: &'static str,
+        tool: Tool<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        identifiers_shown_because: Option<&'a str>,
+    },
+    Capture {
+        index: usize,
+        #[serde(flatten)]
+        row: CaptureRow<'a>,
+    },
+    Asset(AssetRow<'a>),
+    Finding {
+        state: State,
+        #[serde(flatten)]
+        row: FindingRow<'a>,
+    },
+    Vitals(VitalsRow<'a>),
+    Coverage(CoverageRow<'a>),
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Open,
+    Final,
+}
+
+impl<W: Write> Lines<W> {
+    /// Writes the first line.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn start(to: W, tool: Tool<'_>, identifiers_shown_because: Option<&str>) -> io::Result<Self> {
+        let mut lines = Self { to };
+        lines.line(&Line::Report { schema: SCHEMA, tool, identifiers_shown_because })?;
+        Ok(lines)
+    }
+
+    /// A finding was made or has grown; what it says may still change.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn open(&mut self, finding: &Finding) -> io::Result<()> {
+        self.line(&Line::Finding { state: State::Open, row: FindingRow::of(finding) })?;
+        self.to.flush()
+    }
+
+    /// Everything is known: writes the final lines and the coverage line.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn finish(mut self, report: &Report) -> io::Result<W> {
+        for (index, capture) in report.captures.iter().enumerate() {
+            self.line(&Line::Capture { index, row: CaptureRow::of(capture) })?;
+        }
+        for asset in sorted_assets(report) {
+            self.line(&Line::Asset(AssetRow::of(asset)))?;
+        }
+        for finding in sorted_findings(report) {
+            self.line(&Line::Finding { state: State::Final, row: FindingRow::of(finding) })?;
+        }
+        for vitals in sorted_vitals(report) {
+            self.line(&Line::Vitals(VitalsRow::of(vitals)))?;
+        }
+        self.line(&Line::Coverage(CoverageRow::of(&report.coverage, &report.blind_spots)))?;
+        self.to.flush()?;
+        Ok(self.to)
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        serde_json::to_writer(&mut self.to, line)?;
+        self.to.write_all(b"\n")
+    }
+}
+
+/// Writes a finished report as lines.
+///
+/// # Errors
+/// What the writer says.
+pub fn write(report: &Report, tool: Tool<'_>, to: impl Write) -> io::Result<()> {
+    Lines::start(to, tool, report.identifiers_shown_because.as_deref())?.finish(report).map(drop)
+}

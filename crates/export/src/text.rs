@@ -1,0 +1,412 @@
+//! The report as text for a terminal.
+//!
+//! Order: what a ward manager needs (summary, what to do first), findings worst first, devices, vital
+//! signs, what could not be seen. Colour only marks severity and headings; every word stands without it.
+//!
+//! # Limits
+//! A terminal is no archive: at most [`FINDINGS_MAX`] findings, [`DEVICES_MAX`] devices and [`BEDS_MAX`]
+//! beds are listed, and the text says how many more there are and which format holds them all.
+
+use crate::printable::{printable, shortened};
+use crate::report1::{patient_word, sorted_findings, sorted_vitals};
+use crate::summary::{
+    Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
+    evidence_words, from_to, kind, label, peer_words, references, unseen,
+};
+use crate::time::{bytes, counted, span};
+use comfy_table::{ContentArrangement, Table, presets};
+use model::{Asset, BedVitals, Finding, NumericRange, Report, Severity, Vital};
+use std::io::{self, Write};
+use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
+
+/// Most findings written out. Our limit; the rest is counted in the text.
+pub const FINDINGS_MAX: usize = 100;
+/// Most devices listed. Our limit; the rest is counted in the text.
+pub const DEVICES_MAX: usize = 200;
+/// Most beds listed. Our limit; the rest is counted in the text.
+pub const BEDS_MAX: usize = 200;
+/// Narrowest text we lay out, in columns.
+const WIDTH_COLUMNS_MIN: usize = 40;
+/// Widest paragraph: longer lines are hard to read, however wide the terminal is.
+const PARAGRAPH_COLUMNS_MAX: usize = 110;
+/// Most conversations of one device in the devices table.
+const CONVERSATIONS_MAX: usize = 4;
+/// Most characters of one detail value.
+const DETAIL_CHARS_MAX: usize = 200;
+
+/// Whether to use ANSI colours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Colour {
+    /// Plain text.
+    Off,
+    /// SGR sequences.
+    On,
+}
+
+/// How to lay the text out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Columns of the terminal.
+    pub columns: usize,
+    /// Whether to colour.
+    pub colour: Colour,
+}
+
+impl Default for Layout {
+    /// For a file or a pipe.
+    fn default() -> Self {
+        Self { columns: 100, colour: Colour::Off }
+    }
+}
+
+/// Writes the report as text.
+///
+/// # Errors
+/// What the writer says.
+pub fn write(report: &Report, layout: Layout, to: impl Write) -> io::Result<()> {
+    let layout = Layout { columns: layout.columns.max(WIDTH_COLUMNS_MIN), ..layout };
+    let mut page = Page { to, layout };
+    page.summary(report)?;
+    page.findings(report)?;
+    page.devices(report)?;
+    page.vitals(report)?;
+    page.unseen(report)?;
+    page.captures(report)
+}
+
+struct Page<W> {
+    to: W,
+    layout: Layout,
+}
+
+impl<W: Write> Page<W> {
+    fn summary(&mut self, report: &Report) -> io::Result<()> {
+        let summary = Summary::of(report);
+        let style = summary.worst.map_or("1;32", severity_style);
+        let verdict = self.styled(style, &summary.verdict);
+        let title = self.styled("1", "LAZARET");
+        writeln!(self.to, "{title}  {verdict}\n")?;
+        self.paragraph("", "", &summary.sentences.join(" "))?;
+        if let Some(step) = &summary.first_step {
+            writeln!(self.to)?;
+            self.paragraph("Do this first: ", "  ", step)?;
+        }
+        if let Some(reason) = &report.identifiers_shown_because {
+            writeln!(self.to)?;
+            self.paragraph("Patient identifiers are shown in clear: ", "  ", &printable(reason))?;
+        }
+        Ok(())
+    }
+
+    fn findings(&mut self, report: &Report) -> io::Result<()> {
+        let findings = sorted_findings(report);
+        if findings.is_empty() {
+            return Ok(());
+        }
+        self.heading(&counted(findings.len() as u64, "finding", "findings"))?;
+        for (number, finding) in findings.iter().take(FINDINGS_MAX).enumerate() {
+            if number != 0 {
+                writeln!(self.to)?;
+            }
+            self.finding(report, number + 1, finding)?;
+        }
+        self.more(findings.len(), FINDINGS_MAX, "findings")
+    }
+
+    fn finding(&mut self, report: &Report, number: usize, finding: &Finding) -> io::Result<()> {
+        let severity = finding.severity.as_str().to_uppercase();
+        let severity = self.styled(severity_style(finding.severity), &severity);
+        let title = self.styled("1", &printable(&finding.title));
+        writeln!(self.to, "{number}. {severity}  {title}  ({})", finding.certainty.as_str())?;
+        let whom = asset_by_id(report, finding.asset).map_or_else(|| finding.asset.to_string(), label);
+        let with = finding.peer.map_or_else(String::new, |peer| format!(", with {}", peer_words(&peer)));
+        self.paragraph("   ", "   ", &format!("{whom}{with}"))?;
+        let when = if finding.first == finding.last {
+            crate::time::to_second(finding.first)
+        } else {
+            from_to(finding.first, finding.last)
+        };
+        let times = counted(finding.count, "time", "times");
+        self.paragraph("   ", "   ", &format!("{times}, {when} UTC"))?;
+        self.paragraph("   Why:    ", "           ", &printable(&finding.why))?;
+        self.paragraph("   Do:     ", "           ", &printable(&finding.fix))?;
+        if !finding.details.is_empty() {
+            let details = finding.details.iter().map(|(key, detail)| {
+                let (key, value) = detail_words(key, detail);
+                format!("{key} {}", shortened(&value, DETAIL_CHARS_MAX))
+            });
+            let details: Vec<_> = details.collect();
+            self.paragraph("   Seen:   ", "           ", &details.join("; "))?;
+        }
+        if !finding.evidence.is_empty() {
+            self.paragraph("   Frames: ", "           ", &evidence_words(report, finding))?;
+        }
+        let references = references(finding);
+        if !references.is_empty() {
+            self.paragraph("   See:    ", "           ", &references)?;
+        }
+        let id = self.styled("2", &format!("{} {}", finding.rule, finding.id));
+        writeln!(self.to, "   Id:     {id}")
+    }
+
+    fn devices(&mut self, report: &Report) -> io::Result<()> {
+        let assets = assets_by_concern(report);
+        if assets.is_empty() {
+            return Ok(());
+        }
+        self.heading(&counted(assets.len() as u64, "device", "devices"))?;
+        let mut table = self.table(&["Device", "Address", "Talks to", "Findings"]);
+        for (asset, concern) in assets.iter().take(DEVICES_MAX) {
+            let findings = concern.map_or_else(String::new, |(worst, count)| match count {
+                1 => worst.to_string(),
+                count => format!("{count}, worst {worst}"),
+            });
+            table.add_row([device_words(asset), address_words(asset), talk_words(asset), findings]);
+        }
+        writeln!(self.to, "{}", table.trim_fmt())?;
+        self.more(assets.len(), DEVICES_MAX, "devices")
+    }
+
+    fn vitals(&mut self, report: &Report) -> io::Result<()> {
+        let vitals = sorted_vitals(report);
+        if vitals.is_empty() {
+            return Ok(());
+        }
+        self.heading("Vital signs on the wire")?;
+        self.paragraph(
+            "",
+            "",
+            "Evidence of what devices say on the wire; not for clinical use, not for alarms.",
+        )?;
+        let head = [
+            "Bed",
+            "Device",
+            "Patient",
+            "Cycles",
+            "HR",
+            "SpO2",
+            "Pulse",
+            "Resp",
+            "NIBP",
+            "Temp",
+            "Waveforms",
+        ];
+        let mut table = self.table(&head);
+        for bed in vitals.iter().take(BEDS_MAX) {
+            table.add_row(bed_row(report, bed));
+        }
+        writeln!(self.to, "{}", table.trim_fmt())?;
+        self.more(vitals.len(), BEDS_MAX, "beds")
+    }
+
+    fn unseen(&mut self, report: &Report) -> io::Result<()> {
+        self.heading("What could not be seen")?;
+        let unseen = unseen(report);
+        if unseen.is_empty() {
+            self.paragraph("", "", "Nothing that Lazaret knows of.")?;
+        }
+        for sentence in &unseen {
+            self.paragraph("- ", "  ", sentence)?;
+        }
+        writeln!(self.to)?;
+        for (what, amount) in coverage_lines(report) {
+            self.paragraph(&format!("{what}: "), "  ", &amount)?;
+        }
+        Ok(())
+    }
+
+    fn captures(&mut self, report: &Report) -> io::Result<()> {
+        self.heading(&counted(report.captures.len() as u64, "capture", "captures"))?;
+        for capture in &report.captures {
+            let format = if capture.format.is_empty() { "not a capture" } else { capture.format };
+            let compression = capture.compression.map_or_else(String::new, |by| format!(", {by}"));
+            let line = format!(
+                "{}: {format}{compression}, {}, {}",
+                printable(&capture.name),
+                counted(capture.frames, "frame", "frames"),
+                bytes(capture.bytes)
+            );
+            self.paragraph("", "  ", &line)?;
+            if let Some(digest) = capture.sha256 {
+                writeln!(self.to, "  sha256 {digest}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        let text = self.styled("1", &text.to_uppercase());
+        writeln!(self.to, "\n{text}\n")
+    }
+
+    fn more(&mut self, all: usize, shown: usize, what: &str) -> io::Result<()> {
+        if all <= shown {
+            return Ok(());
+        }
+        let left = all - shown;
+        writeln!(self.to, "\n… and {left} more {what}: `--format html` or `--format json` list them all.")
+    }
+
+    fn styled(&self, style: &str, text: &str) -> String {
+        match self.layout.colour {
+            Colour::Off => text.to_owned(),
+            Colour::On => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
+        }
+    }
+
+    fn table(&self, head: &[&str]) -> Table {
+        let mut table = Table::new();
+        table
+            .load_style(presets::UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(self.layout.columns).unwrap_or(u16::MAX))
+            .set_header(head);
+        table
+    }
+
+    /// Breaks `text` into lines: `first` before the first, `rest` before the others.
+    fn paragraph(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
+        let columns = self.layout.columns.min(PARAGRAPH_COLUMNS_MAX);
+        let mut line = first.to_owned();
+        let mut used = line.width();
+        let mut empty = true;
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            let blank = usize::from(!empty);
+            if !empty && used + blank + word.width() > columns {
+                writeln!(self.to, "{}", line.trim_end())?;
+                line.clear();
+                line.push_str(rest);
+                used = rest.width();
+            } else if !empty {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += word.width();
+            empty = false;
+        }
+        writeln!(self.to, "{}", line.trim_end())
+    }
+}
+
+const fn severity_style(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "1;97;41",
+        Severity::High => "1;31",
+        Severity::Medium => "1;33",
+        Severity::Low => "1;36",
+    }
+}
+
+fn device_words(asset: &Asset) -> String {
+    let mut lines = vec![kind(asset)];
+    if !asset.aliases.is_empty() {
+        lines.push(format!("also {}", printable(&asset.aliases.join(", "))));
+    }
+    lines.extend(
+        asset.names.iter().take(2).map(|name| format!("“{}”", shortened(&printable(name.as_str()), 40))),
+    );
+    lines.extend(asset.firmware.as_ref().map(|text| format!("firmware {}", printable(text.as_str()))));
+    let exposed = asset.exposures.iter().filter(|e| e.status != model::ExposureStatus::NotAffected).count();
+    if exposed != 0 {
+        lines.push(counted(exposed as u64, "known vulnerability", "known vulnerabilities"));
+    }
+    lines.join("\n")
+}
+
+fn address_words(asset: &Asset) -> String {
+    let mut lines: Vec<String> = asset.ips.iter().take(3).map(ToString::to_string).collect();
+    lines.extend(asset.macs.iter().take(3).map(ToString::to_string));
+    for vlan in asset.vlans.iter().filter(|stack| !stack.ids().is_empty()).take(2) {
+        let ids: Vec<_> = vlan.ids().iter().map(ToString::to_string).collect();
+        lines.push(format!("VLAN {}", ids.join(" in ")));
+    }
+    lines.join("\n")
+}
+
+/// The conversations that matter most: those that left the site, then the biggest.
+fn talk_words(asset: &Asset) -> String {
+    let mut conversations: Vec<_> = asset.conversations.iter().collect();
+    conversations.sort_by_key(|c| {
+        let offsite = c.location == model::Location::Offsite;
+        (std::cmp::Reverse((offsite, c.bytes_out + c.bytes_in)), c.peer, c.transport, c.protocol)
+    });
+    let mut lines: Vec<_> = conversations
+        .iter()
+        .take(CONVERSATIONS_MAX)
+        .map(|conversation| conversation_words(conversation))
+        .collect();
+    if conversations.len() > CONVERSATIONS_MAX {
+        lines.push(format!("and {} more", conversations.len() - CONVERSATIONS_MAX));
+    }
+    lines.join("\n")
+}
+
+fn bed_row(report: &Report, bed: &BedVitals) -> [String; 11] {
+    let number = |vital: Vital| bed.numerics.get(&vital).map_or_else(String::new, range_words);
+    let pressure = [Vital::NibpSystolic, Vital::NibpDiastolic]
+        .map(|vital| bed.numerics.get(&vital).map(|range| range.last.to_string()));
+    let pressure = match pressure {
+        [Some(systolic), Some(diastolic)] => format!("{systolic}/{diastolic}"),
+        _ => String::new(),
+    };
+    let waveforms: Vec<_> = bed.waveforms.keys().map(|channel| channel.as_str()).collect();
+    let each = bed
+        .cycle_ns
+        .map_or_else(String::new, |ns| format!(" of {:.2} s", Duration::from_nanos(ns).as_secs_f64()));
+    let lasting = span(bed.last.since(bed.first));
+    [
+        bed.bed.map_or_else(String::new, |bed| bed.to_string()),
+        asset_by_id(report, bed.asset).map_or_else(|| bed.asset.to_string(), label),
+        patient_word(bed.patient.as_ref())
+            .map_or_else(|| "withheld".to_owned(), |word| printable(&word).into_owned()),
+        format!("{}{each}, {lasting}", bed.cycles),
+        number(Vital::HeartRate),
+        number(Vital::Spo2),
+        number(Vital::PulseRate),
+        number(Vital::RespirationRate),
+        pressure,
+        number(Vital::Temperature1),
+        waveforms.join(" "),
+    ]
+}
+
+/// `78 (77–79)`.
+fn range_words(range: &NumericRange) -> String {
+    if range.min.total_cmp(&range.max).is_eq() {
+        range.last.to_string()
+    } else {
+        format!("{} ({}–{})", range.last, range.min, range.max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrapped(columns: usize, text: &str) -> String {
+        let mut out = Vec::new();
+        let layout = Layout { columns, colour: Colour::Off };
+        Page { to: &mut out, layout }.paragraph("- ", "  ", text).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn paragraphs_break_between_words_by_columns_not_bytes() {
+        assert_eq!(wrapped(12, "one two three"), "- one two\n  three\n");
+        assert_eq!(wrapped(9, "äöü äöü äöü"), "- äöü äöü\n  äöü\n");
+        assert_eq!(wrapped(8, "a-word-longer-than-the-line b"), "- a-word-longer-than-the-line\n  b\n");
+        assert_eq!(wrapped(10, "病院病院 病院"), "- 病院病院\n  病院\n");
+    }
+
+    #[test]
+    fn nothing_found_says_what_was_looked_at() {
+        let mut out = Vec::new();
+        write(&Report::default(), Layout::default(), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("no frame was read"), "{text}");
+        assert!(text.contains("Looked at 0 frames in 0 captures."), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+}

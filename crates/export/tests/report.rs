@@ -1,0 +1,189 @@
+//! Every format against the invented ward of `sample`: golden files, the published JSON Schema, hostile text.
+//!
+//! `UPDATE_EXPECTED=1 cargo test -p export` writes the golden files anew.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod sample;
+
+use export::text::{Colour, Layout};
+use export::{Tool, ndjson, report1, text};
+use model::Report;
+use serde_json::Value;
+use std::path::Path;
+
+const TOOL: Tool<'_> = Tool::lazaret("0.0.0-test");
+
+fn json(report: &Report) -> String {
+    let mut out = Vec::new();
+    report1::write(report, TOOL, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn plain(report: &Report, columns: usize) -> String {
+    let mut out = Vec::new();
+    text::write(report, Layout { columns, colour: Colour::Off }, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn lines(report: &Report) -> String {
+    let mut out = Vec::new();
+    ndjson::write(report, TOOL, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn golden(name: &str, got: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&path, got).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == got,
+        "{name} differs; look at it, then UPDATE_EXPECTED=1 cargo test -p export\n{got}"
+    );
+}
+
+fn schema() -> jsonschema::Validator {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/spec/report-1.schema.json");
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+fn faults_of(schema: &jsonschema::Validator, document: &Value) -> Vec<String> {
+    schema.iter_errors(document).map(|e| format!("{}: {e}", e.instance_path())).collect()
+}
+
+#[test]
+fn the_json_report_is_the_expected_one() {
+    golden("sample.json", &json(&sample::report()));
+}
+
+#[test]
+fn the_text_report_is_the_expected_one() {
+    golden("sample.txt", &plain(&sample::report(), 120));
+}
+
+#[test]
+fn the_ndjson_report_is_the_expected_one() {
+    golden("sample.ndjson", &lines(&sample::report()));
+}
+
+#[test]
+fn json_reports_keep_to_the_published_schema() {
+    let schema = schema();
+    let mut shown = sample::report();
+    shown.identifiers_shown_because = Some("Asked by the ward to find bed 7.".to_owned());
+    for capture in &mut shown.captures {
+        capture.sha256 = None;
+    }
+    for report in [sample::report(), sample::hostile(), shown, Report::default()] {
+        let document = serde_json::from_str(&json(&report)).unwrap();
+        assert_eq!(faults_of(&schema, &document), [""; 0]);
+    }
+}
+
+#[test]
+fn the_published_schema_forbids_what_it_does_not_know() {
+    let schema = schema();
+    let mut document: Value = serde_json::from_str(&json(&sample::report())).unwrap();
+    document["findings"][0]["severity"] = "catastrophic".into();
+    assert_eq!(faults_of(&schema, &document).len(), 1);
+    let mut document: Value = serde_json::from_str(&json(&sample::report())).unwrap();
+    document["assets"][0]["conversations"][0]["peer"]["wher"] = "offsite".into();
+    assert_eq!(faults_of(&schema, &document).len(), 1);
+}
+
+#[test]
+fn the_same_report_in_another_order_gives_the_same_bytes() {
+    let mut turned = sample::report();
+    turned.assets.reverse();
+    turned.findings.reverse();
+    turned.vitals.reverse();
+    for asset in &mut turned.assets {
+        asset.conversations.reverse();
+        asset.exposures.reverse();
+    }
+    assert_eq!(json(&turned), json(&sample::report()));
+    assert_eq!(lines(&turned), lines(&sample::report()));
+    assert_eq!(plain(&turned, 100), plain(&sample::report(), 100));
+}
+
+#[test]
+fn a_report_without_hashes_has_no_hash_field() {
+    let mut report = sample::report();
+    report.captures.iter_mut().for_each(|capture| capture.sha256 = None);
+    let document: Value = serde_json::from_str(&json(&report)).unwrap();
+    assert!(document["captures"][0].get("sha256").is_none());
+}
+
+#[test]
+fn every_ndjson_line_is_an_object_and_the_last_is_coverage() {
+    let lines = lines(&sample::report());
+    let types: Vec<String> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(types.first().map(String::as_str), Some("report"));
+    assert_eq!(types.last().map(String::as_str), Some("coverage"));
+    assert_eq!(types.iter().filter(|kind| *kind == "finding").count(), 5);
+}
+
+#[test]
+fn an_open_finding_is_written_at_once_and_again_when_final() {
+    let report = sample::report();
+    let mut out = Vec::new();
+    let mut lines = ndjson::Lines::start(&mut out, TOOL, None).unwrap();
+    lines.open(&report.findings[0]).unwrap();
+    lines.finish(&report).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let id = report.findings[0].id.to_string();
+    let states: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["id"] == id.as_str() && line["type"] == "finding")
+        .map(|line| line["state"].clone())
+        .collect();
+    assert_eq!(states, ["open", "final"]);
+}
+
+#[test]
+fn hostile_text_reaches_no_terminal() {
+    for columns in [20, 80, 200] {
+        let text = plain(&sample::hostile(), columns);
+        let acting: Vec<char> = text
+            .chars()
+            .filter(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c))
+            .collect();
+        assert!(acting.is_empty(), "{acting:?}");
+    }
+}
+
+#[test]
+fn colour_adds_only_colour() {
+    let mut coloured = Vec::new();
+    text::write(&sample::report(), Layout { columns: 100, colour: Colour::On }, &mut coloured).unwrap();
+    let coloured = String::from_utf8(coloured).unwrap();
+    assert!(coloured.contains("\u{1b}[1;97;41mCRITICAL\u{1b}[0m"));
+    let mut bare = String::new();
+    for (n, piece) in coloured.split("\u{1b}[").enumerate() {
+        bare.push_str(if n == 0 { piece } else { piece.split_once('m').unwrap().1 });
+    }
+    assert_eq!(bare, plain(&sample::report(), 100));
+}
+
+#[test]
+fn patients_are_in_no_format_unless_shown_on_purpose() {
+    let mut report = sample::report();
+    report.vitals[0].patient = Some(model::PatientToken::Withheld);
+    for format in [json(&report), lines(&report), plain(&report, 120)] {
+        assert!(!format.contains("p:00123456789abcde"), "a pseudonym where none was asked for");
+    }
+    let value: Value = serde_json::from_str(&json(&report)).unwrap();
+    assert_eq!(value["vitals"][0]["patient"], Value::Null);
+}

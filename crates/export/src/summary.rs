@@ -24,7 +24,7 @@ pub(crate) struct Summary {
     pub(crate) first_step: Option<String>,
     /// Severity of the worst finding.
     pub(crate) worst: Option<Severity>,
-    /// Findings by severity, worst first.
+    /// How many findings of each severity, worst first.
     pub(crate) counts: Vec<(Severity, u64)>,
 }
 
@@ -156,7 +156,7 @@ fn nothing_found(report: &Report) -> String {
     let coverage = &report.coverage;
     let read = coverage.flows_parsed;
     let mut said = format!(
-        "Nothing was found in {} ({read} of a recognised protocol, {} encrypted, {} not understood).",
+        "Nothing was found in {} ({read} of a recognised protocol, {} of these encrypted; {} not understood).",
         counted(coverage.flows, "flow", "flows"),
         coverage.flows_encrypted,
         coverage.flows_unparsed,
@@ -224,7 +224,7 @@ pub(crate) const fn place_words(location: Location) -> Option<&'static str> {
     }
 }
 
-/// `cms8000 → 202.114.4.119:515/tcp (outside the site), 77.2 kB sent`.
+/// `cms8000 → 202.114.4.119:515/tcp (outside the site), 77.2 kB sent`; bytes are payload.
 pub(crate) fn conversation_words(conversation: &Conversation) -> String {
     let arrow = match conversation.direction {
         model::Direction::Out => "→",
@@ -233,12 +233,13 @@ pub(crate) fn conversation_words(conversation: &Conversation) -> String {
     };
     let peer = endpoint_words(conversation.peer.ip, conversation.peer.port, conversation.transport);
     let place = place_words(conversation.location).map_or_else(String::new, |place| format!(" ({place})"));
-    format!(
-        "{} {arrow} {peer}{place}, {} sent, {} received",
-        conversation.protocol.unwrap_or("not recognised"),
-        bytes(conversation.bytes_out),
-        bytes(conversation.bytes_in)
-    )
+    let amounts = match (conversation.bytes_out, conversation.bytes_in) {
+        (0, 0) => "no content".to_owned(),
+        (sent, 0) => format!("{} sent", bytes(sent)),
+        (0, received) => format!("{} received", bytes(received)),
+        (sent, received) => format!("{} sent, {} received", bytes(sent), bytes(received)),
+    };
+    format!("{} {arrow} {peer}{place}, {amounts}", conversation.protocol.unwrap_or("not recognised"))
 }
 
 /// Worst severity and number of findings, by asset.
@@ -316,7 +317,7 @@ pub(crate) fn coverage_lines(report: &Report) -> Vec<(&'static str, String)> {
         (
             "Flows",
             format!(
-                "{}: {} read, {} encrypted, {} not understood, {} empty; {} one-sided, {} dropped early",
+                "{}: {} read ({} of them encrypted), {} not understood, {} empty; {} one-sided, {} dropped early",
                 n(c.flows),
                 n(c.flows_parsed),
                 n(c.flows_encrypted),

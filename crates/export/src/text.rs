@@ -32,6 +32,10 @@ const WIDTH_COLUMNS_MIN: usize = 40;
 const PARAGRAPH_COLUMNS_MAX: usize = 110;
 /// Most conversations of one device in the devices table.
 const CONVERSATIONS_MAX: usize = 4;
+/// Most names of one device in the devices table.
+const NAMES_MAX: usize = 2;
+/// Most characters of a name in the devices table.
+const NAME_CHARS_MAX: usize = 40;
 /// Most characters of one detail value.
 const DETAIL_CHARS_MAX: usize = 200;
 
@@ -179,19 +183,7 @@ impl<W: Write> Page<W> {
             "",
             "Evidence of what devices say on the wire; not for clinical use, not for alarms.",
         )?;
-        let head = [
-            "Bed",
-            "Device",
-            "Patient",
-            "Cycles",
-            "HR",
-            "SpO2",
-            "Pulse",
-            "Resp",
-            "NIBP",
-            "Temp",
-            "Waveforms",
-        ];
+        let head = ["Bed", "Device", "Patient", "Cycles", "Heart", "SpO2", "Resp.", "NIBP", "Temp."];
         let mut table = self.table(&head);
         for bed in vitals.iter().take(BEDS_MAX) {
             table.add_row(bed_row(report, bed));
@@ -300,13 +292,15 @@ const fn severity_style(severity: Severity) -> &'static str {
 }
 
 fn device_words(asset: &Asset) -> String {
-    let mut lines = vec![kind(asset)];
+    let kind = kind(asset);
+    let names: Vec<_> = asset.names.iter().map(|name| printable(name.as_str())).collect();
+    let others = names.iter().filter(|name| **name != kind).take(NAMES_MAX);
+    let others: Vec<_> = others.map(|name| format!("“{}”", shortened(name, NAME_CHARS_MAX))).collect();
+    let mut lines = vec![kind];
     if !asset.aliases.is_empty() {
         lines.push(format!("also {}", printable(&asset.aliases.join(", "))));
     }
-    lines.extend(
-        asset.names.iter().take(2).map(|name| format!("“{}”", shortened(&printable(name.as_str()), 40))),
-    );
+    lines.extend(others);
     lines.extend(asset.firmware.as_ref().map(|text| format!("firmware {}", printable(text.as_str()))));
     let exposed = asset.exposures.iter().filter(|e| e.status != model::ExposureStatus::NotAffected).count();
     if exposed != 0 {
@@ -343,41 +337,40 @@ fn talk_words(asset: &Asset) -> String {
     lines.join("\n")
 }
 
-fn bed_row(report: &Report, bed: &BedVitals) -> [String; 11] {
+fn bed_row(report: &Report, bed: &BedVitals) -> [String; 9] {
     let number = |vital: Vital| bed.numerics.get(&vital).map_or_else(String::new, range_words);
-    let pressure = [Vital::NibpSystolic, Vital::NibpDiastolic]
-        .map(|vital| bed.numerics.get(&vital).map(|range| range.last.to_string()));
-    let pressure = match pressure {
-        [Some(systolic), Some(diastolic)] => format!("{systolic}/{diastolic}"),
-        _ => String::new(),
-    };
-    let waveforms: Vec<_> = bed.waveforms.keys().map(|channel| channel.as_str()).collect();
     let each = bed
         .cycle_ns
-        .map_or_else(String::new, |ns| format!(" of {:.2} s", Duration::from_nanos(ns).as_secs_f64()));
-    let lasting = span(bed.last.since(bed.first));
+        .map_or_else(String::new, |ns| format!("\n{:.2} s each", Duration::from_nanos(ns).as_secs_f64()));
     [
         bed.bed.map_or_else(String::new, |bed| bed.to_string()),
-        asset_by_id(report, bed.asset).map_or_else(|| bed.asset.to_string(), label),
+        asset_by_id(report, bed.asset).map_or_else(|| bed.asset.to_string(), label).replace(", ", "\n"),
         patient_word(bed.patient.as_ref())
             .map_or_else(|| "withheld".to_owned(), |word| printable(&word).into_owned()),
-        format!("{}{each}, {lasting}", bed.cycles),
+        format!("{}, {}{each}", bed.cycles, span(bed.last.since(bed.first))),
         number(Vital::HeartRate),
         number(Vital::Spo2),
-        number(Vital::PulseRate),
         number(Vital::RespirationRate),
-        pressure,
+        pressure_words(bed),
         number(Vital::Temperature1),
-        waveforms.join(" "),
     ]
 }
 
-/// `78 (77–79)`.
+/// `122/78`, as bedside staff writes it; empty where either is missing.
+pub(crate) fn pressure_words(bed: &BedVitals) -> String {
+    let last = |vital| bed.numerics.get(&vital).map(|range| range.last);
+    match (last(Vital::NibpSystolic), last(Vital::NibpDiastolic)) {
+        (Some(systolic), Some(diastolic)) => format!("{systolic}/{diastolic}"),
+        _ => String::new(),
+    }
+}
+
+/// The latest value, and below it the range where there is one.
 fn range_words(range: &NumericRange) -> String {
     if range.min.total_cmp(&range.max).is_eq() {
         range.last.to_string()
     } else {
-        format!("{} ({}–{})", range.last, range.min, range.max)
+        format!("{}\n{}–{}", range.last, range.min, range.max)
     }
 }
 

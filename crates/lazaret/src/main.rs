@@ -1,1 +1,42 @@
-fn main() {}
+//! `lazaret`: the command line.
+//!
+//! An edge: it reads arguments, opens files, starts threads and writes reports, and judges nothing. Each
+//! command is one file under `command/`; [`command::Command`] is the only list of them.
+
+mod command;
+mod evidence;
+mod exit;
+mod output;
+mod pipeline;
+mod progress;
+mod secret;
+mod terminal;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// What stands under `lazaret --help`.
+const EXAMPLES: &str = "\
+Examples:
+  lazaret simulate ward --output ward.pcap --scenario leak   make a practice capture of an invented ward
+  lazaret scan ward.pcap                                     is one of these monitors in it? whom does it talk to?
+  lazaret scan --format html --output ward.html ward.pcap    the same, to read, print and hand over
+
+Nothing is ever sent to the network by these commands.";
+
+/// Finds untrusted medical devices in network traffic, by listening only.
+#[derive(Debug, Parser)]
+#[command(name = "lazaret", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: command::Command,
+}
+
+fn main() -> ExitCode {
+    // Usage errors end here with status 2, `--help` and `--version` with 0.
+    let arguments = Arguments::parse();
+    match arguments.command.run() {
+        Ok(status) => status.into(),
+        Err(failure) => failure.tell(),
+    }
+}

@@ -1,0 +1,28 @@
+//! The commands: one file each, one line each here.
+
+mod scan;
+mod simulate;
+
+pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
+
+use crate::exit::{Failure, Status};
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Read captures and report the devices in them, whom they talk to, and what is wrong.
+    Scan(Box<scan::Options>),
+    /// Make practice captures of invented wards.
+    #[command(subcommand)]
+    Simulate(simulate::What),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<Status, Failure> {
+        match self {
+            Self::Scan(options) => options.run(),
+            Self::Simulate(what) => what.run(),
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! `lazaret scan`: captures in, report out.
+//!
+//! Arguments become a [`ScanPlan`], the pipeline makes a [`ScanOutcome`] of it, and the report is written in
+//! one of four formats. Nothing is written before everything that can be wrong with the arguments was
+//! checked, and a report is written even where an input could not be read.
+
+use crate::evidence::Evidence;
+use crate::exit::{Failure, Status, with_causes};
+use crate::output::write_to;
+use crate::progress::{Bar, Show, rate};
+use crate::secret::read_key;
+use export::{Tool, ndjson, report1, text};
+use flow::{Redaction, Waveforms};
+use ingest::Input;
+use model::{Report, Severity};
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Most workers. Our limit: the flow stage has as many shards; more workers would wait.
+const WORKERS_MAX: usize = flow::SHARDS;
+
+const EXAMPLES: &str = "\
+Examples:
+  lazaret scan ward.pcap                                  the report, to read here
+  lazaret scan --format html --output ward.html captures/ all captures of a folder, to read, print and hand over
+  lazaret scan --site site.toml ward.pcapng.zst           with what the site says of itself
+  lazaret scan --fail-on high --quiet ward.pcap           in a script: status 1 where something high was found
+  ssh probe 'tcpdump -i eth1 -w - -c 100000' | lazaret scan -    from standard input
+
+A site file says what is the site's own:
+  [networks]
+  internal = [\"10.0.0.0/8\"]
+  [[server]]
+  role = \"central-station\"
+  ip = \"10.20.4.119\"
+  [[device]]
+  mac = \"02:1b:5e:00:10:20\"
+  state = \"patched\"
+
+Patient identifiers are left out of every format, unless --pseudonym-key or --show-identifiers says otherwise.
+
+Exit status: 0 done; 1 done, and something at or above --fail-on was found; 2 bad usage or configuration;
+3 an input was wholly unreadable (the report of the others is still written).";
+
+/// Options of `scan`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Capture files (pcap, pcapng, plain or in gzip or zstd), folders of them, or `-` for standard input
+    #[arg(value_name = "CAPTURE", required = true)]
+    captures: Vec<PathBuf>,
+    /// Format of the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// File to write the report to; it appears whole or not at all [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What the site says of itself: networks, servers, devices (TOML, see below)
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
+    /// Threads that read flows; never changes the report [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = workers)]
+    workers: Option<NonZero<usize>>,
+    /// Checks of vital signs; integrity checks are not in this version, and the report says so
+    #[arg(long, value_enum, default_value_t = Integrity::On)]
+    integrity: Integrity,
+    /// Leave the captures' own SHA-256 out of the report
+    #[arg(long)]
+    no_hash: bool,
+    /// Patient identifiers become keyed hashes (p:0123456789abcdef) that agree between runs; key file of 16 bytes or more
+    #[arg(long, value_name = "FILE", conflicts_with = "show_identifiers")]
+    pseudonym_key: Option<PathBuf>,
+    /// Show patient identifiers in clear; needs --reason, which the report repeats
+    #[arg(long, requires = "reason")]
+    show_identifiers: bool,
+    /// Why patient identifiers must be shown
+    #[arg(long, value_name = "TEXT", requires = "show_identifiers")]
+    reason: Option<String>,
+    /// Exit status 1 where something of this severity or above was found
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    fail_on: Option<FailOn>,
+    /// Keep the files that were carried over the network in this folder. They are hostile until shown otherwise
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
+    /// No progress bar
+    #[arg(long, short)]
+    quiet: bool,
+    /// Say on standard error what is read and how fast
+    #[arg(long, short, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+/// Formats of a report.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    /// For a terminal
+    Text,
+    /// For programs: schema lazaret.report/1
+    Json,
+    /// One JSON object per line
+    Ndjson,
+}
+
+/// Checks of vital signs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Integrity {
+    /// None
+    Off,
+    /// Those that this version has: none yet
+    On,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum FailOn {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl FailOn {
+    const fn severity(self) -> Severity {
+        match self {
+            Self::Low => Severity::Low,
+            Self::Medium => Severity::Medium,
+            Self::High => Severity::High,
+            Self::Critical => Severity::Critical,
+        }
+    }
+}
+
+fn workers(text: &str) -> Result<NonZero<usize>, String> {
+    let workers: NonZero<usize> = text.parse().map_err(|_| format!("a number from 1 to {WORKERS_MAX}"))?;
+    if workers.get() > WORKERS_MAX { Err(format!("at most {WORKERS_MAX}")) } else { Ok(workers) }
+}
+
+/// What a scan is to do.
+pub(crate) struct ScanPlan {
+    /// What to read.
+    pub(crate) inputs: Vec<Input>,
+    /// How to read it.
+    pub(crate) reading: ingest::Options,
+    /// What is wanted of the flow stage; `wants_message` and default credentials are the judgement's to set.
+    pub(crate) flow: flow::Options,
+    /// Threads that read flows.
+    pub(crate) workers: NonZero<usize>,
+}
+
+/// What a scan made.
+pub(crate) struct ScanOutcome {
+    /// The report.
+    pub(crate) report: Report,
+    /// Inputs that were wholly unreadable.
+    pub(crate) rejected: Vec<Unreadable>,
+    /// Files of folders that are no captures.
+    pub(crate) skipped: Vec<PathBuf>,
+}
+
+/// An input that was wholly unreadable.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    /// Its name without folders.
+    pub(crate) name: String,
+    /// Why, and what to do.
+    pub(crate) why: String,
+}
+
+impl From<&ingest::Rejected> for Unreadable {
+    fn from(rejected: &ingest::Rejected) -> Self {
+        Self { name: rejected.name.clone(), why: with_causes(&rejected.error) }
+    }
+}
+
+/// How far a scan is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Bytes read and their whole, as the files lie on disk.
+    pub(crate) bytes: ingest::Progress,
+    /// Frames read.
+    pub(crate) frames: u64,
+    /// Findings so far; some may fall away at the end.
+    pub(crate) findings: u64,
+}
+
+impl Options {
+    /// Scans with the pipeline.
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        self.run_with(crate::pipeline::run)
+    }
+
+    /// Scans with whatever makes an outcome of a plan.
+    fn run_with(
+        &self,
+        scan: impl FnOnce(ScanPlan, &mut dyn FnMut(Reading)) -> Result<ScanOutcome, Failure>,
+    ) -> Result<Status, Failure> {
+        self.check()?;
+        let evidence = self.evidence.as_deref().map(Evidence::start).transpose()?.map(Arc::new);
+        let plan = self.plan(evidence.clone())?;
+        let mut bar = Bar::start(if self.quiet { Show::Never } else { Show::OnTerminal });
+        let mut frames = 0;
+        let outcome = scan(plan, &mut |reading| {
+            frames = reading.frames;
+            bar.at(reading.bytes.read, reading.bytes.total, |elapsed| {
+                format!("{}, {} findings so far", rate(reading.frames, elapsed), reading.findings)
+            });
+        });
+        let elapsed = bar.elapsed();
+        bar.end();
+        let ScanOutcome { mut report, rejected, skipped } = outcome?;
+        if self.verbose {
+            for path in &skipped {
+                eprintln!("lazaret: `{}` is no capture; passed over", path.display());
+            }
+            let seconds = elapsed.as_secs_f64();
+            eprintln!("lazaret: {frames} frames in {seconds:.2} s, {}", rate(frames, elapsed));
+        }
+        for input in &rejected {
+            eprintln!("lazaret: {}", input.why);
+        }
+        let left_out = evidence.map_or(Ok(0), |evidence| evidence.end())?;
+        self.complete(&mut report, &rejected, left_out);
+        self.write(&report)?;
+        Ok(self.status(&report, &rejected))
+    }
+
+    /// What clap cannot check.
+    fn check(&self) -> Result<(), Failure> {
+        if self.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+            return Err(Failure::Usage(
+                "--reason is empty; say why patient identifiers must be shown".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn plan(&self, evidence: Option<Arc<Evidence>>) -> Result<ScanPlan, Failure> {
+        let redaction = match &self.pseudonym_key {
+            Some(path) => Redaction::Pseudonym(read_key(path)?),
+            None if self.show_identifiers => Redaction::Show,
+            None => Redaction::Withhold,
+        };
+        let waveforms = Waveforms::Omit;
+        let keeper = evidence.map(|keeper| -> Arc<dyn flow::Keeper> { keeper });
+        let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Ok(ScanPlan {
+            inputs: self.captures.iter().map(|path| Input::from_argument(path)).collect(),
+            reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
+            flow: flow::Options { waveforms, redaction, keeper, ..flow::Options::default() },
+            workers: self.workers.unwrap_or_else(processors),
+        })
+    }
+
+    /// Adds to the report what only the command line knows.
+    fn complete(&self, report: &mut Report, rejected: &[Unreadable], left_out: u64) {
+        if self.show_identifiers {
+            report.identifiers_shown_because = self.reason.as_ref().map(|reason| reason.trim().to_owned());
+        }
+        let spots = &mut report.blind_spots;
+        for input in rejected {
+            spots.push(format!(
+                "{} could not be read at all, so nothing of it is in this report: {}.",
+                input.name, input.why
+            ));
+        }
+        if left_out != 0 {
+            spots.push(format!(
+                "The content of {left_out} carried files was not kept, because a limit of --evidence was reached."
+            ));
+        }
+        spots.push(match self.integrity {
+            Integrity::Off => {
+                "Whether the vital signs can be believed was not checked: --integrity off.".to_owned()
+            }
+            Integrity::On => {
+                "Whether the vital signs can be believed was not checked: integrity checks of vital \
+                              signs are not in this version. Compare them with the patient at the bedside."
+                    .to_owned()
+            }
+        });
+    }
+
+    fn write(&self, report: &Report) -> Result<(), Failure> {
+        let tool = Tool::lazaret(env!("CARGO_PKG_VERSION"));
+        let render = |to: &mut dyn Write| -> io::Result<()> {
+            match self.format {
+                Format::Text if self.output.is_some() => text::write(report, text::Layout::default(), to),
+                Format::Text => text::write(report, crate::terminal::layout(), to),
+                Format::Json => report1::write(report, tool, to),
+                Format::Ndjson => ndjson::write(report, tool, to),
+            }
+        };
+        write_to(self.output.as_deref(), render)
+    }
+
+    fn status(&self, report: &Report, rejected: &[Unreadable]) -> Status {
+        if !rejected.is_empty() {
+            return Status::Unreadable;
+        }
+        let worst = report.findings.iter().map(|finding| finding.severity).max();
+        match (worst, self.fail_on) {
+            (Some(worst), Some(limit)) if worst >= limit.severity() => Status::Found,
+            _ => Status::Done,
+        }
+    }
+}

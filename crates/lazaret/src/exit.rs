@@ -1,0 +1,81 @@
+//! How a run ends.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit status of a run that came to its end; part of the outside contract.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Status {
+    /// Done: 0.
+    Done,
+    /// Done, and something at or above `--fail-on` was found: 1.
+    Found,
+    /// Done, but an input was wholly unreadable: 3.
+    Unreadable,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Done => Self::SUCCESS,
+            Status::Found => Self::from(1),
+            Status::Unreadable => Self::from(3),
+        }
+    }
+}
+
+/// Why a run did not come to its end: bad usage, bad configuration, or an environment that refuses. Status 2.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Options that make no sense together, or a value that is none; says what to do.
+    #[error("{0}")]
+    Usage(String),
+    /// A file that an option names cannot be read.
+    #[error("cannot read `{}` ({option})", path.display())]
+    Read {
+        option: &'static str,
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
+    /// A result cannot be written.
+    #[error("cannot write {what}")]
+    Write {
+        what: String,
+        #[source]
+        cause: io::Error,
+    },
+    /// The inputs make no sense together.
+    #[error(transparent)]
+    Capture(#[from] ingest::CaptureError),
+}
+
+impl Failure {
+    /// Whether the reader of our output went away (`lazaret scan … | head`): not a failure of ours.
+    fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Write { cause, .. } if cause.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Says on standard error what went wrong, with its causes, and gives the exit status.
+    pub(crate) fn tell(&self) -> ExitCode {
+        if self.is_broken_pipe() {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("lazaret: {}", with_causes(self));
+        ExitCode::from(2)
+    }
+}
+
+/// An error and its causes in one line, outermost first.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        said.push_str(": ");
+        said.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    said
+}

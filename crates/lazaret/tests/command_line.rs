@@ -1,0 +1,273 @@
+//! The command line as an operator meets it: exit status, messages, where output goes.
+#![expect(clippy::disallowed_methods, reason = "runs the binary under test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder of its own for one test, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("lazaret-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn lazaret(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lazaret")).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn status(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("killed: {}", said(output)))
+}
+
+/// A small ward.
+fn ward(folder: &Folder, name: &str, scenario: &str) -> String {
+    let path = folder.text(name);
+    let made = [
+        "simulate",
+        "ward",
+        "--monitors",
+        "2",
+        "--minutes",
+        "0.2",
+        "--scenario",
+        scenario,
+        "--output",
+        &path,
+    ];
+    let output = lazaret(&made);
+    assert_eq!(status(&output), 0, "{}", said(&output));
+    path
+}
+
+fn report(arguments: &[&str]) -> Value {
+    let output = lazaret(arguments);
+    assert_eq!(status(&output), 0, "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn without_a_command_the_help_teaches() {
+    let output = lazaret(&[]);
+    assert_eq!(status(&output), 2);
+    assert!(said(&output).contains("lazaret scan ward.pcap"), "{}", said(&output));
+    let help = lazaret(&["--help"]);
+    assert_eq!(status(&help), 0);
+    let scan = printed(&lazaret(&["scan", "--help"]));
+    assert!(scan.contains("integrity checks are not in this version"), "{scan}");
+    assert!(scan.contains("lazaret scan --fail-on high"), "{scan}");
+}
+
+#[test]
+fn usage_errors_end_with_two_and_name_the_option() {
+    for (arguments, word) in [
+        (&["scan"][..], "<CAPTURE>"),
+        (&["scan", "--format", "pdf", "x"], "pdf"),
+        (&["scan", "--workers", "0", "x"], "--workers"),
+        (&["scan", "--show-identifiers", "x"], "--reason"),
+        (&["scan", "--show-identifiers", "--reason", " ", "x"], "--reason"),
+        (&["scan", "--reason", "because", "x"], "--show-identifiers"),
+        (&["scan", "--pseudonym-key", "/nowhere/key", "x"], "/nowhere/key"),
+        (&["scan", "-", "-"], "standard input"),
+        (&["scan", "--advisories", "d", "x"], "--advisories"),
+        (&["simulate", "ward"], "--output"),
+        (&["simulate", "ward", "--output", "ward.cap"], ".pcapng"),
+        (&["simulate", "ward", "--output", "w.pcap", "--scenario", "storm"], "storm"),
+        (&["simulate", "ward", "--output", "w.pcap", "--monitors", "0"], "--monitors"),
+        (&["simulate", "ward", "--output", "w.pcap", "--minutes", "-1"], "-1"),
+    ] {
+        let output = lazaret(arguments);
+        assert_eq!(status(&output), 2, "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains(word), "{arguments:?}: {}", said(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_short_pseudonym_key_is_refused_with_a_way_to_make_one() {
+    let folder = Folder::new("short-key");
+    std::fs::write(folder.path("key"), "fifteen bytes!!\n").unwrap();
+    let output = lazaret(&["scan", "--pseudonym-key", &folder.text("key"), "x"]);
+    assert_eq!(status(&output), 2);
+    assert!(said(&output).contains("15 bytes"), "{}", said(&output));
+    assert!(said(&output).contains("/dev/urandom"));
+}
+
+#[test]
+fn an_unreadable_input_is_three_and_the_others_are_still_reported() {
+    let folder = Folder::new("unreadable");
+    let good = ward(&folder, "good.pcap", "benign");
+    std::fs::write(folder.path("notes.pcap"), "these are notes, not frames").unwrap();
+    let bad = folder.text("notes.pcap");
+    let output = lazaret(&["scan", "--format", "json", &good, &bad, "/nowhere.pcap"]);
+    assert_eq!(status(&output), 3, "{}", said(&output));
+    assert!(said(&output).contains("notes.pcap") && said(&output).contains("/nowhere.pcap"));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["captures"].as_array().unwrap().len(), 1);
+    assert!(report["coverage"]["frames"].as_u64().unwrap() > 0);
+    assert!(report["coverage"]["blind_spots"].to_string().contains("notes.pcap"));
+}
+
+#[test]
+fn a_capture_that_is_cut_off_is_a_fault_and_status_zero() {
+    let folder = Folder::new("cut");
+    let whole = ward(&folder, "ward.pcap", "benign");
+    let bytes = std::fs::read(&whole).unwrap();
+    std::fs::write(folder.path("cut.pcap"), &bytes[..bytes.len() - 7]).unwrap();
+    let report = report(&["scan", "--format", "json", &folder.text("cut.pcap")]);
+    assert_eq!(report["captures"][0]["faults"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn frames_and_bytes_are_those_of_the_truth() {
+    let folder = Folder::new("truth");
+    let path = ward(&folder, "ward.pcapng", "benign");
+    let truth: Value = serde_json::from_slice(&std::fs::read(format!("{path}.truth.json")).unwrap()).unwrap();
+    let report = report(&["scan", "--format", "json", &path]);
+    assert_eq!(report["coverage"]["frames"], truth["capture"]["frames"]);
+    assert_eq!(report["captures"][0]["format"], "pcapng");
+    assert_eq!(report["captures"][0]["sha256"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn no_hash_leaves_the_hash_out() {
+    let folder = Folder::new("no-hash");
+    let path = ward(&folder, "ward.pcap", "benign");
+    let report = report(&["scan", "--no-hash", "--format", "json", &path]);
+    assert!(report["captures"][0].get("sha256").is_none());
+}
+
+#[test]
+fn the_same_ward_gives_the_same_bytes_whatever_the_workers() {
+    let folder = Folder::new("workers");
+    let path = ward(&folder, "ward.pcap", "leak");
+    let of = |workers: &str| lazaret(&["scan", "--format", "json", "--workers", workers, &path]).stdout;
+    let one = of("1");
+    assert!(!one.is_empty());
+    assert_eq!(one, of("2"));
+    assert_eq!(one, of("8"));
+}
+
+#[test]
+fn output_appears_whole_and_leaves_no_litter() {
+    let folder = Folder::new("output");
+    let path = ward(&folder, "ward.pcap", "benign");
+    let to = folder.text("report.json");
+    std::fs::write(&to, "old").unwrap();
+    let output = lazaret(&["scan", "--format", "json", "--output", &to, &path]);
+    assert_eq!(status(&output), 0, "{}", said(&output));
+    assert!(output.stdout.is_empty());
+    let written: Value = serde_json::from_slice(&std::fs::read(&to).unwrap()).unwrap();
+    assert_eq!(written["schema"], "lazaret.report/1");
+    assert_eq!(folder.files(), ["report.json", "ward.pcap", "ward.pcap.truth.json"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_two_and_named() {
+    let folder = Folder::new("unwritable");
+    let path = ward(&folder, "ward.pcap", "benign");
+    let nowhere = folder.text("no/such/folder/report.json");
+    let output = lazaret(&["scan", "--output", &nowhere, &path]);
+    assert_eq!(status(&output), 2);
+    assert!(said(&output).contains("no/such/folder/report.json"), "{}", said(&output));
+    let folder_itself = folder.0.display().to_string();
+    assert_eq!(status(&lazaret(&["scan", "--output", &folder_itself, &path])), 2);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = Folder::new("pipe");
+    let path = ward(&folder, "ward.pcap", "benign");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lazaret"))
+        .args(["scan", "--format", "json", &path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(status(&output), 0, "{}", said(&output));
+    assert_eq!(said(&output), "");
+}
+
+#[test]
+fn standard_input_is_a_capture_named_minus() {
+    let folder = Folder::new("stdin");
+    let path = ward(&folder, "ward.pcap", "benign");
+    let output = Command::new(env!("CARGO_BIN_EXE_lazaret"))
+        .args(["scan", "--format", "json", "-"])
+        .stdin(std::fs::File::open(&path).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(status(&output), 0, "{}", said(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["captures"][0]["name"], "-");
+}
+
+#[test]
+fn nothing_is_said_on_standard_error_where_it_is_no_terminal() {
+    let folder = Folder::new("quiet");
+    let path = ward(&folder, "ward.pcap", "benign");
+    assert_eq!(said(&lazaret(&["scan", &path])), "");
+    assert!(said(&lazaret(&["scan", "-v", &path])).contains("frames/s"));
+}
+
+#[test]
+fn a_report_in_text_has_no_colour_in_a_pipe_and_names_the_missing_checks() {
+    let folder = Folder::new("text");
+    let path = ward(&folder, "ward.pcap", "benign");
+    let text = printed(&lazaret(&["scan", &path]));
+    assert!(!text.contains('\u{1b}'));
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("integrity checks of vital signs are not in this version"), "{text}");
+}
+
+#[test]
+fn every_scenario_is_listed_with_what_it_does() {
+    let list = printed(&lazaret(&["simulate", "ward", "--list"]));
+    assert!(list.lines().count() >= 10, "{list}");
+    assert!(list.lines().any(|line| line.starts_with("leak ")), "{list}");
+}
+
+#[test]
+fn one_seed_is_one_ward() {
+    let folder = Folder::new("seed");
+    let [one, two] = ["one.pcap", "two.pcap"].map(|name| ward(&folder, name, "leak"));
+    assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(two).unwrap());
+    assert!(Path::new(&format!("{one}.truth.json")).exists());
+}

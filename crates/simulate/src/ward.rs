@@ -361,8 +361,18 @@ impl Ward {
     }
 
     fn forbid(&self, truth: &mut Truth, site: &Site) {
-        const WARD_RULES: [&str; 5] =
-            ["code-push", "default-credentials", "wireless-active", "not-isolated", "lateral-movement"];
+        const WARD_RULES: [&str; 10] = [
+            "code-push",
+            "cleartext-credentials",
+            "default-credentials",
+            "wireless-active",
+            "not-isolated",
+            "lateral-movement",
+            "alarm-disabled",
+            "alarm-limits-widened",
+            "vitals-untrusted",
+            "malformed-traffic",
+        ];
         truth.forbidden.extend(WARD_RULES.map(Expectation::any));
         if truth.files.is_empty() && !self.has(Scenario::UpdateUdp) && !self.has(Scenario::UpdateTcp) {
             truth.forbidden.extend(["remote-mount", "remote-code-fetch"].map(Expectation::any));

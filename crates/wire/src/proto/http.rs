@@ -192,6 +192,8 @@ struct Http {
     bodies: u64,
     /// What follows is another protocol.
     left_http: bool,
+    /// By side: its first start line was looked at.
+    begun: [bool; 2],
     /// The client asked to leave and may already have.
     may_leave: bool,
     software: Vec<Text>,
@@ -220,14 +222,7 @@ impl Parser for Http {
                     Ok(self.form(form))
                 }
             },
-            Reading::Lost => match if side == Side::Client { find_request(input) } else { find_status(input) } {
-                Found::After(bytes) => Ok(Step::Done(bytes)),
-                Found::Unsure => Ok(Step::Need(input.len() + 1)),
-                Found::Here => {
-                    *reading = Reading::Head;
-                    self.head(side, input, out)
-                }
-            },
+            Reading::Lost => self.search(side, input, out),
             Reading::Head => self.head(side, input, out),
         };
         step.unwrap_or_else(Step::Stop)
@@ -246,10 +241,7 @@ impl Parser for Http {
         match kept {
             Some((_, After::More)) => {}
             Some((_, After::Over)) => *reading = Reading::Head,
-            None => {
-                *reading = Reading::Lost;
-                self.lost = true;
-            }
+            None => self.lose(side),
         }
         Gap::Resume
     }
@@ -281,9 +273,48 @@ impl Parser for Http {
 
 impl Http {
     fn head(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
+        let begun = self.begun.get(side.index()).copied().unwrap_or(true);
+        match if begun { Verdict::Certain } else { begins(side, input) } {
+            Verdict::Unsure => return Ok(Step::Need(input.len() + 1)),
+            Verdict::NotForUs => {
+                self.lose(side);
+                return self.search(side, input, out);
+            }
+            Verdict::Certain => self.begin(side),
+        }
         match side {
             Side::Client => self.request(input, out),
             Side::Server => self.response(input, out),
+        }
+    }
+
+    fn begin(&mut self, side: Side) {
+        if let Some(begun) = self.begun.get_mut(side.index()) {
+            *begun = true;
+        }
+    }
+
+    fn reading(&mut self, side: Side) -> &mut Reading {
+        let [client, server] = &mut self.sides;
+        if side == Side::Client { client } else { server }
+    }
+
+    /// The place in one side's stream is lost.
+    fn lose(&mut self, side: Side) {
+        *self.reading(side) = Reading::Lost;
+        self.lost = true;
+    }
+
+    /// After a loss: passes over what is not a start line.
+    fn search(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
+        match if side == Side::Client { find_request(input) } else { find_status(input) } {
+            Found::After(bytes) => Ok(Step::Done(bytes)),
+            Found::Unsure => Ok(Step::Need(input.len() + 1)),
+            Found::Here => {
+                self.begin(side);
+                *self.reading(side) = Reading::Head;
+                self.head(side, input, out)
+            }
         }
     }
 
@@ -452,6 +483,21 @@ impl Http {
             asked.pair = Pair::from_form(form);
         }
         Step::Done(form.len())
+    }
+}
+
+/// Whether the first bytes of a side look like a start line. They need not be one: the capture may lack the
+/// beginning of just this side, which is no fault of the peer.
+fn begins(side: Side, input: &[u8]) -> Verdict {
+    const START: &[u8] = b"HTTP/";
+    match side {
+        Side::Client => match probe_request(input) {
+            Verdict::Unsure if memchr::memchr(b' ', input).is_some() => Verdict::Certain,
+            verdict => verdict,
+        },
+        Side::Server if input.starts_with(START) || input.first() == Some(&0) => Verdict::Certain,
+        Side::Server if START.starts_with(input) => Verdict::Unsure,
+        Side::Server => Verdict::NotForUs,
     }
 }
 

@@ -58,6 +58,9 @@ protocols! {
     ssdp,
     ssh,
     telnet,
+    vnc,
+    adb,
+    rdp,
 }
 
 /// The row called `name`.

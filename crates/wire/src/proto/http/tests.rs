@@ -220,6 +220,18 @@ fn after_a_gap_between_messages_the_next_start_line_is_found_and_no_file_gets_an
 }
 
 #[test]
+fn a_side_whose_beginning_was_not_captured_is_no_fault_of_the_peer() {
+    let dialogue: [(Side, &[u8]); 2] = [
+        (C, b"tail of a form\nGET /a HTTP/1.1\r\n\r\n"),
+        (S, b"rest of a body HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"),
+    ];
+    let transcript = run(&PROTOCOL, &dialogue);
+    assert!(transcript.contains("c 15..34 http.method=GET"), "{transcript}");
+    assert!(transcript.contains("s 15..53 http.status=200"), "{transcript}");
+    sturdy(&PROTOCOL, &dialogue);
+}
+
+#[test]
 fn what_breaks_the_protocol_stops_it() {
     let long = [b"GET / HTTP/1.1\r\nA: ".to_vec(), vec![b'a'; super::head::HEAD_BYTES_MAX]].concat();
     let many = [b"GET / HTTP/1.1\r\n".to_vec(), b"A: b\r\n".repeat(200), b"\r\n".to_vec()].concat();

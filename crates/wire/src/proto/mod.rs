@@ -50,6 +50,8 @@ protocols! {
     tftp,
     ftp,
     ftp_data,
+    snmp,
+    ntp,
     icmp,
     icmp6,
     tls,

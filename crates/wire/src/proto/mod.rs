@@ -37,6 +37,7 @@ protocols! {
     cms8000,
     lpd,
     hl7,
+    dicom,
     portmap,
     mount,
     nfs,

@@ -6,7 +6,7 @@
 //!
 //! item: | type 1 | rsv 1 | length 2 BE | … |
 //! 10 application context   20 presentation context (RQ)   21 presentation context (AC)   50 user information
-//! 30 abstract syntax       40 transfer syntax             51 maximum length   52 class   55 version   58 user
+//! 30 abstract syntax   40 transfer syntax   51 maximum length   52 class   55 version   58 user
 //! ```
 
 use super::dataset::Syntax;
@@ -40,7 +40,7 @@ struct Read<'a> {
     accepted: Vec<(u8, Syntax)>,
 }
 
-/// An application entity's title, without padding (some senders pad with NUL); `None` where it is no such text.
+/// An application entity's title, without padding (some senders pad with NUL); `None` where it is none.
 pub(super) fn title(pdu: &[u8], place: Range<usize>) -> Option<&[u8]> {
     let title = trimmed(pdu.get(place)?);
     title.iter().all(|byte| matches!(byte, b' '..=b'~')).then_some(title)

@@ -3,7 +3,8 @@
 //! ```text
 //! implicit:        | group 2 | element 2 | length 4 | value |
 //! explicit, short: | group 2 | element 2 | VR 2 | length 2 | value |
-//! explicit, long:  | group 2 | element 2 | VR 2 | rsv 2 | length 4 | value |   OB OD OF OL OV OW SQ SV UC UN UR UT UV
+//! explicit, long:  | group 2 | element 2 | VR 2 | rsv 2 | length 4 | value |
+//!                  of OB OD OF OL OV OW SQ SV UC UN UR UT UV
 //! ```
 //! Elements come in ascending order, so that everything of interest stands before the image. Values inside
 //! sequences are passed over: they are of referenced objects and codes.

@@ -14,11 +14,11 @@
 //! A message is a command set in fragments, and where the command says so a data set in fragments.
 //!
 //! # Decisions
-//! - Maker, model, serial number and software of the first stored object of a side are told of the sender; the
-//!   objects after it are not asked, because archives pass on what many devices made.
+//! - Maker, model, serial number and software of the first stored object of a side are told of the sender;
+//!   the objects after it are not asked, because archives pass on what many devices made.
 //! - A patient is told when it is another than before on this side.
-//! - After missing bytes the next P-DATA unit that holds exactly one PDV is where reading goes on; the message
-//!   it is in the middle of is not read.
+//! - After missing bytes the next P-DATA unit that holds exactly one PDV is where reading goes on; the
+//!   message it is in the middle of is not read.
 //! - A deflated data set is not read.
 //!
 //! # Limits
@@ -63,7 +63,8 @@ schema! { "dicom":
     ABSTRACT_SYNTAX = "abstract_syntax" Text Device "What a presentation context is for, a UID.";
     TRANSFER_SYNTAX = "transfer_syntax" Text Device "How data sets may be written, a UID.";
     CONTEXTS_REFUSED = "contexts_refused" Number Device "Presentation contexts that an acceptance refuses.";
-    MAX_PDU_BYTES = "max_pdu_bytes" Quantity("By") Device "Longest P-DATA unit that the sender accepts; 0 for any.";
+    MAX_PDU_BYTES = "max_pdu_bytes" Quantity("By") Device
+        "Longest P-DATA unit that the sender accepts; 0 for any.";
     IMPLEMENTATION_CLASS = "implementation_class" Text Device "Software of the sender, a UID.";
     IMPLEMENTATION_VERSION = "implementation_version" Text Device "Software version of the sender.";
     RESULT = "result" Number Device "Of a rejection: 1 permanent, 2 transient.";
@@ -120,8 +121,8 @@ fn start(start: &Start) -> Box<dyn Parser> {
     Box::new(parser)
 }
 
-/// An association unit with its fixed fields, or a rejection; mid-stream a P-DATA unit with one PDV that starts
-/// a command set.
+/// An association unit with its fixed fields, or a rejection; mid-stream a P-DATA unit with one PDV that
+/// starts a command set.
 fn probe(probe: &Probe<'_>) -> Verdict {
     let input = probe.input;
     let verdict = beginning(input, probe.side);

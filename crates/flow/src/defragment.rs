@@ -199,6 +199,7 @@ mod tests {
         IpPacket {
             source: "192.0.2.1".parse().unwrap(),
             destination: "192.0.2.2".parse().unwrap(),
+            pair: 1,
             protocol: 17,
             id,
             fragment: None,

@@ -8,7 +8,6 @@
 use crate::decode::IpPacket;
 use model::{CaptureTime, FastState};
 use std::hash::{BuildHasher, Hasher};
-use std::net::IpAddr;
 
 /// Copies come within this time. Switches deliver them within microseconds, busy capture hosts within a
 /// millisecond; the shortest retransmission timer in use (Linux) is 200 ms, fast retransmission takes a round
@@ -47,12 +46,8 @@ impl Copies {
 
 fn fingerprint(packet: &IpPacket<'_>) -> u64 {
     let mut hasher = FastState.build_hasher();
-    for ip in [packet.source, packet.destination] {
-        match ip {
-            IpAddr::V4(ip) => hasher.write_u32(ip.to_bits()),
-            IpAddr::V6(ip) => hasher.write(&ip.octets()),
-        }
-    }
+    // Ports and sequence numbers tell the directions of a pair apart.
+    hasher.write_u64(packet.pair);
     let offset = packet.fragment.map_or(0, |fragment| fragment.offset_bytes);
     hasher.write_u64(u64::from(packet.id) << 32 | u64::from(offset));
     hasher.write_u64((packet.payload.len() as u64) << 8 | u64::from(packet.protocol));

@@ -244,7 +244,9 @@ impl Reader {
             }
             let read = self.steps(side, bytes, Marks::One(evidence), start, context);
             if let Some(rest) = bytes.get(read..).filter(|rest| !rest.is_empty()) {
-                self.feed_of(side).keep(rest, evidence);
+                let feed = self.feed_of(side);
+                feed.pending = context.shared.take_spare();
+                feed.keep(rest, evidence);
             }
             return;
         }
@@ -259,6 +261,10 @@ impl Reader {
             forget_marks(&mut marks, read);
             let feed = self.feed_of(side);
             (feed.pending, feed.marks) = (pending, marks);
+        } else {
+            context.shared.give_spare(pending);
+            marks.clear();
+            self.feed_of(side).marks = marks;
         }
     }
 

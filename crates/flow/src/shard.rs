@@ -3,7 +3,7 @@
 //! A shard is driven by one worker at a time, frame by frame in merged order, and gives observations in that
 //! order. It shares nothing with other shards, so what it says does not depend on how many workers there are.
 
-use crate::decode::{Decoded, IpPacket, Payload, inside};
+use crate::decode::{Decoded, IpPacket, Payload, inside, pair_hash};
 use crate::defragment::{Defragmenter, Outcome};
 use crate::duplicate::Copies;
 use crate::options::Options;
@@ -13,11 +13,10 @@ use crate::stream::{Chunk, Segment};
 use crate::table::{Class, FLOWS_MAX, Flow, Key, SideState, Table};
 use crate::transport::{Tcp, tcp, udp};
 use model::{
-    Coverage, Endpoint, Evidence, Fact, FastState, FlowEnd, FlowId, FlowStart, FlowTotals, Frame, LinkFact,
-    Mac, Malformed, Observation, Observed, Origin, Radio, Side, SideTotals, Transport, VlanStack,
+    Coverage, Endpoint, Evidence, Fact, FlowEnd, FlowId, FlowStart, FlowTotals, Frame, LinkFact, Mac,
+    Malformed, Observation, Observed, Origin, Radio, Side, SideTotals, Transport, VlanStack,
 };
 use std::collections::{BTreeSet, VecDeque};
-use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use wire::{Parser, Start};
@@ -305,7 +304,12 @@ impl Shard {
     ) {
         let source = Endpoint { ip: packet.source, port: source_port };
         let destination = Endpoint { ip: packet.destination, port: destination_port };
-        let key = Key::new((source.ip, source.port), (destination.ip, destination.port), packet.protocol);
+        let key = Key::new(
+            (source.ip, source.port),
+            (destination.ip, destination.port),
+            packet.protocol,
+            packet.pair,
+        );
         let slot = match self.table.find(&key) {
             Some(slot) => slot,
             None => {
@@ -368,7 +372,7 @@ impl Shard {
     ) {
         let source = Endpoint { ip: packet.source, port: header.source_port };
         let destination = Endpoint { ip: packet.destination, port: header.destination_port };
-        let key = Key::new((source.ip, source.port), (destination.ip, destination.port), TCP);
+        let key = Key::new((source.ip, source.port), (destination.ip, destination.port), TCP, packet.pair);
         let mut found = self.table.find(&key);
         if let Some(slot) = found
             && header.opens()
@@ -434,7 +438,6 @@ impl Shard {
 
     fn end_flow(&mut self, slot: u32, end: FlowEnd, moment: Moment, out: &mut Vec<Observation>) {
         let Some(mut flow) = self.table.remove(slot) else { return };
-        let ends = [flow.start.client.ip, flow.start.server.ip];
         let mut context = Context {
             options: &self.options,
             shared: &mut self.shared,
@@ -443,7 +446,7 @@ impl Shard {
             order: moment.order,
             evidence: moment.evidence,
             origin: Origin::Flow(FlowId { shard: self.id, slot }, Side::Client),
-            pair: pair(ends),
+            pair: pair_hash(flow.start.client.ip, flow.start.server.ip),
         };
         finish_streams(&mut flow, &mut context);
         if let Some(reader) = &mut flow.reader {
@@ -504,22 +507,7 @@ fn context<'a>(
 ) -> Context<'a> {
     let Moment { time, order, evidence } = moment;
     let origin = Origin::Flow(FlowId { shard, slot }, Side::Client);
-    let pair = pair([packet.source, packet.destination]);
-    Context { options, shared, out, time, order, evidence, origin, pair }
-}
-
-/// A number for two hosts, the same for both directions.
-fn pair(ends: [IpAddr; 2]) -> u64 {
-    let hash = |ip: &IpAddr| {
-        let mut hasher = FastState.build_hasher();
-        match ip {
-            IpAddr::V4(ip) => hasher.write_u32(ip.to_bits()),
-            IpAddr::V6(ip) => hasher.write(&ip.octets()),
-        }
-        hasher.finish()
-    };
-    let [a, b] = &ends;
-    hash(a) ^ hash(b).rotate_left(1) ^ hash(b) ^ hash(a).rotate_left(1)
+    Context { options, shared, out, time, order, evidence, origin, pair: packet.pair }
 }
 
 fn tcp_start(around: Surroundings, source: Endpoint, destination: Endpoint, header: Tcp) -> FlowStart {

@@ -25,7 +25,12 @@ pub(crate) struct Shared {
     expectation_order: VecDeque<(Transport, IpAddr, u16)>,
     /// Files that ended during the current step.
     over: Vec<Over>,
+    /// An empty buffer for the next side that has to keep something: most units end with their second segment.
+    spare: Vec<u8>,
 }
+
+/// Largest buffer that is kept for use again, in bytes. Our limit; a larger one is given back.
+const SPARE_BYTES_MAX: usize = 64 << 10;
 
 impl Shared {
     pub(crate) fn new(shard: u8) -> Self {
@@ -36,6 +41,20 @@ impl Shared {
             expectations: BTreeMap::new(),
             expectation_order: VecDeque::new(),
             over: Vec::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// An empty buffer, perhaps with room.
+    pub(crate) fn take_spare(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
+    }
+
+    /// A buffer that is no longer needed.
+    pub(crate) fn give_spare(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= SPARE_BYTES_MAX && buffer.capacity() > self.spare.capacity() {
+            buffer.clear();
+            self.spare = buffer;
         }
     }
 

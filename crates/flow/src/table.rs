@@ -27,25 +27,18 @@ pub(crate) struct Key {
     pub(crate) low: (IpAddr, u16),
     pub(crate) high: (IpAddr, u16),
     pub(crate) protocol: u8,
+    hash: u64,
 }
 
 impl Key {
-    pub(crate) fn new(a: (IpAddr, u16), b: (IpAddr, u16), protocol: u8) -> Self {
+    /// `pair` is the hash of the two addresses.
+    pub(crate) fn new(a: (IpAddr, u16), b: (IpAddr, u16), protocol: u8, pair: u64) -> Self {
         let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        Self { low, high, protocol }
-    }
-
-    fn hash(&self) -> u64 {
+        let ports = u64::from(low.1) << 32 | u64::from(high.1) << 16 | u64::from(protocol);
         let mut hasher = FastState.build_hasher();
-        for (ip, _) in [self.low, self.high] {
-            match ip {
-                IpAddr::V4(ip) => hasher.write_u32(ip.to_bits()),
-                IpAddr::V6(ip) => hasher.write(&ip.octets()),
-            }
-        }
-        let ports = u64::from(self.low.1) << 32 | u64::from(self.high.1) << 16 | u64::from(self.protocol);
+        hasher.write_u64(pair);
         hasher.write_u64(ports);
-        hasher.finish()
+        Self { low, high, protocol, hash: hasher.finish() }
     }
 }
 
@@ -153,9 +146,7 @@ impl Table {
     #[inline]
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
         let flows = &self.flows;
-        self.index
-            .find(key.hash(), |slot| flow_at(flows, *slot).is_some_and(|flow| flow.key == *key))
-            .copied()
+        self.index.find(key.hash, |slot| flow_at(flows, *slot).is_some_and(|flow| flow.key == *key)).copied()
     }
 
     #[inline]
@@ -164,7 +155,7 @@ impl Table {
     }
 
     pub(crate) fn insert(&mut self, flow: Flow) -> u32 {
-        let hash = flow.key.hash();
+        let hash = flow.key.hash;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.flows.push(None);
             u32::try_from(self.flows.len() - 1).unwrap_or(NONE)
@@ -173,7 +164,7 @@ impl Table {
             *place = Some(flow);
         }
         let flows = &self.flows;
-        self.index.insert_unique(hash, slot, |slot| flow_at(flows, *slot).map_or(0, |flow| flow.key.hash()));
+        self.index.insert_unique(hash, slot, |slot| flow_at(flows, *slot).map_or(0, |flow| flow.key.hash));
         self.link(slot);
         slot
     }
@@ -181,7 +172,7 @@ impl Table {
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Flow> {
         self.unlink(slot);
         let flow = self.flows.get_mut(slot as usize)?.take()?;
-        if let Ok(entry) = self.index.find_entry(flow.key.hash(), |other| *other == slot) {
+        if let Ok(entry) = self.index.find_entry(flow.key.hash, |other| *other == slot) {
             entry.remove();
         }
         self.free.push(slot);
@@ -284,7 +275,7 @@ mod tests {
             vlans: VlanStack::default(),
             midstream: false,
         };
-        let key = Key::new((server.ip, server.port), (client.ip, client.port), 6);
+        let key = Key::new((server.ip, server.port), (client.ip, client.port), 6, 9);
         Flow::new(key, start, CaptureTime::from_nanos(time))
     }
 
@@ -293,9 +284,9 @@ mod tests {
         let mut table = Table::new();
         let slot = table.insert(flow(5000, 0));
         let (a, b) = (("192.0.2.1".parse().unwrap(), 5000), ("192.0.2.2".parse().unwrap(), 80));
-        assert_eq!(table.find(&Key::new(a, b, 6)), Some(slot));
-        assert_eq!(table.find(&Key::new(b, a, 6)), Some(slot));
-        assert_eq!(table.find(&Key::new(b, a, 17)), None);
+        assert_eq!(table.find(&Key::new(a, b, 6, 9)), Some(slot));
+        assert_eq!(table.find(&Key::new(b, a, 6, 9)), Some(slot));
+        assert_eq!(table.find(&Key::new(b, a, 17, 9)), None);
     }
 
     #[test]

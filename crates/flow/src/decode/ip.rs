@@ -1,6 +1,6 @@
 //! IPv4 (RFC 791) and IPv6 with its extension headers (RFC 8200).
 
-use super::{Fragment, IpPacket, Next, Payload, Walk, tunnel};
+use super::{Fragment, IpPacket, Next, Payload, Walk, pair_hash, tunnel};
 use model::{Malformed, Reason};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -44,9 +44,12 @@ impl<'a> Walk<'a> {
         }
         let flags_offset = u16::from_be_bytes([f0, f1]);
         let (more, offset) = (flags_offset & 0x2000 != 0, u32::from(flags_offset & 0x1FFF) * 8);
+        let source = IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3));
+        let destination = IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3));
         let packet = IpPacket {
-            source: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
-            destination: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
+            source,
+            destination,
+            pair: pair_hash(source, destination),
             protocol,
             id: u32::from(u16::from_be_bytes([i0, i1])),
             fragment: (more || offset != 0).then_some(Fragment { offset_bytes: offset, more }),
@@ -67,9 +70,11 @@ impl<'a> Walk<'a> {
         if payload_bytes != 0 {
             self.trim(payload_bytes);
         }
+        let (source, destination) = (address(source), address(destination));
         let mut packet = IpPacket {
-            source: address(source),
-            destination: address(destination),
+            source,
+            destination,
+            pair: pair_hash(source, destination),
             protocol: next_header,
             id: 0,
             fragment: None,

@@ -67,6 +67,8 @@ pub struct IpPacket<'a> {
     pub source: IpAddr,
     /// Receiver.
     pub destination: IpAddr,
+    /// Hash of the two addresses, the same for both directions.
+    pub pair: u64,
     /// Protocol number of `payload` (IANA).
     pub protocol: u8,
     /// Identification of the datagram; 0 in IPv6 without fragment header.
@@ -134,24 +136,31 @@ impl Decoded<'_> {
     /// each other (FTP, TFTP, remote procedure calls) and all fragments of a datagram meet there.
     #[must_use]
     pub fn shard(&self) -> usize {
-        let mut hasher = model::FastState.build_hasher();
-        match &self.payload {
-            Payload::Ip(packet) => {
-                let hash = |ip: IpAddr| {
-                    let mut hasher = model::FastState.build_hasher();
-                    match ip {
-                        IpAddr::V4(ip) => hasher.write_u32(ip.to_bits()),
-                        IpAddr::V6(ip) => hasher.write(&ip.octets()),
-                    }
-                    hasher.finish()
-                };
-                // Symmetric: both directions meet.
-                hasher.write_u64(hash(packet.source) ^ hash(packet.destination));
+        let hash = match &self.payload {
+            Payload::Ip(packet) => packet.pair,
+            _ => {
+                let mut hasher = model::FastState.build_hasher();
+                hasher.write(&self.source.unwrap_or_default().0);
+                hasher.finish()
             }
-            _ => hasher.write(&self.source.unwrap_or_default().0),
-        }
-        usize::try_from(hasher.finish() >> 40).unwrap_or(0) % SHARDS
+        };
+        usize::try_from(hash >> 40).unwrap_or(0) % SHARDS
     }
+}
+
+/// A number for two hosts, the same for both directions.
+pub(crate) fn pair_hash(a: IpAddr, b: IpAddr) -> u64 {
+    let hash = |ip: IpAddr| {
+        let mut hasher = model::FastState.build_hasher();
+        match ip {
+            IpAddr::V4(ip) => hasher.write_u32(ip.to_bits()),
+            IpAddr::V6(ip) => hasher.write(&ip.octets()),
+        }
+        hasher.finish()
+    };
+    let (a, b) = (hash(a), hash(b));
+    // Sum and product of the two are symmetric, and unlike their exclusive-or not zero for a host with itself.
+    (a.wrapping_add(b)).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (a | 1).wrapping_mul(b | 1)
 }
 
 /// What to read next.

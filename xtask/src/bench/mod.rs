@@ -5,6 +5,7 @@
 //! least is reported, since noise only ever adds.
 
 mod cpu;
+mod flood;
 mod headers;
 mod mix;
 
@@ -58,6 +59,21 @@ impl Bench {
         for file in [Some(ward), mix].into_iter().flatten() {
             self.compare(&lazaret, &file)?;
         }
+        self.flood(&lazaret)
+    }
+
+    /// Memory with 1,000,000 connections open at once.
+    fn flood(&self, lazaret: &Path) -> Result<(), String> {
+        let file = self.folder.join("flood-1000000.pcap");
+        if !file.exists() {
+            flood::write(&file, 1_000_000)?;
+        }
+        let arguments =
+            ["scan", "--format", "json", "--output", "/dev/null", "--quiet", "--no-hash", "--workers", "1"];
+        let path = file.display().to_string();
+        let arguments: Vec<String> = arguments.iter().map(|part| (*part).to_owned()).chain([path]).collect();
+        let used = cpu::least(&lazaret.display().to_string(), &arguments, 1)?;
+        println!("\n1,000,000 open connections: {:.0} MB peak, {:.2} CPU s", used.peak_mb, used.cpu_s);
         Ok(())
     }
 

@@ -64,6 +64,7 @@ protocols! {
     vnc,
     adb,
     rdp,
+    smb,
 }
 
 /// The row called `name`.

@@ -19,7 +19,7 @@ use super::{
     COUNT, EOF, FILE_TYPE, HANDLE, HANDLE_BYTES_MAX, OFFSET, PROCEDURE_NAME, SIZE, STATUS, content_id,
     fact_key, name,
 };
-use crate::proto::rpc::{Reading, Xdr, join, join_known, key_of};
+use crate::proto::rpc::{LOOK_KEY, Reading, Xdr, join, join_known, key_of};
 use model::{Malformed, Mover, StorageStep, Text};
 use std::ops::Range;
 
@@ -143,7 +143,7 @@ impl Asked {
     /// Key of facts about it; look-ups count once per directory, lone looks once per flow.
     fn key(&self, path: Option<&Text>) -> u64 {
         match self.verb {
-            Verb::Look | Verb::Nothing => 0,
+            Verb::Look | Verb::Nothing => LOOK_KEY,
             Verb::Lookup => self.handle.unwrap_or(0),
             _ => fact_key(path, self.handle),
         }
@@ -186,8 +186,10 @@ pub(super) fn call(
     }
     if verb != Verb::Nothing {
         let path = asked.path(reading);
-        // A commit only follows writes, which were told.
-        if verb != Verb::Commit {
+        if verb == Verb::Look {
+            reading.looked(path.as_ref(), head);
+        } else if verb != Verb::Commit {
+            // A commit only follows writes, which were told.
             reading.asked(asked.step(), asked.key(path.as_ref()), path.as_ref(), head);
         }
     }

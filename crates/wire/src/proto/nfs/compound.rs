@@ -147,7 +147,7 @@ pub(super) fn call(
     // A compound that only looks at a file is a use of storage all the same; told once per flow.
     if walk.on_file && !walk.told_any {
         let path = walk.here.path.clone();
-        reading.asked(StorageStep::Browse, 0, path.as_ref(), xdr.since(start));
+        reading.looked(path.as_ref(), xdr.since(start));
     }
     (Asked { is_null: false, planned: walk.planned }, result)
 }

@@ -33,7 +33,7 @@ mod stream;
 mod xdr;
 
 pub(crate) use program::{MOUNT, NFS, NFS_CALLBACK, PORTMAP};
-pub(crate) use reading::{Reading, join, join_known, key_of};
+pub(crate) use reading::{LOOK_KEY, Reading, join, join_known, key_of};
 pub(crate) use sight::verdict;
 pub(crate) use xdr::Xdr;
 

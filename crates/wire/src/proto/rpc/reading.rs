@@ -33,6 +33,10 @@ pub(crate) fn key_of(bytes: &[u8]) -> u64 {
 pub(crate) struct Known {
     told: BTreeSet<u64>,
     machine: Option<u64>,
+    /// Some use of storage was told.
+    uses_storage: bool,
+    /// The only use told is a look.
+    looked: bool,
     written: BTreeMap<u64, Written>,
 }
 
@@ -79,6 +83,9 @@ impl Written {
         }
     }
 }
+
+/// Key of facts about looks, which are told once per flow.
+pub(crate) const LOOK_KEY: u64 = 0x004C_4F4F_4B00;
 
 /// Tags of [`Known::is_new`] beside the storage steps.
 const TAG_PATH: u64 = 100;
@@ -163,9 +170,18 @@ pub(crate) struct Reading<'a> {
 impl Reading<'_> {
     /// The side of this step asked for storage. Told once per flow and `key`.
     pub(crate) fn asked(&mut self, step: StorageStep, key: u64, path: Option<&Text>, range: Range<usize>) {
+        self.known.uses_storage = true;
         if self.known.is_new([step as u64, 0, key]) {
             let fact = storage(step, StorageOutcome::Asked, path);
             self.out.fact(fact, range);
+        }
+    }
+
+    /// The side of this step looked at storage without further meaning: told if nothing else was.
+    pub(crate) fn looked(&mut self, path: Option<&Text>, range: Range<usize>) {
+        if !self.known.uses_storage {
+            self.asked(StorageStep::Browse, LOOK_KEY, path, range);
+            self.known.looked = true;
         }
     }
 
@@ -178,6 +194,9 @@ impl Reading<'_> {
         path: Option<&Text>,
         range: Range<usize>,
     ) {
+        if key == LOOK_KEY && !self.known.looked {
+            return;
+        }
         let outcome =
             if status == 0 { StorageOutcome::Granted } else { StorageOutcome::Refused(status) };
         if self.known.is_new([step as u64, 1 + u64::from(status), key]) {

@@ -5,8 +5,8 @@
 //! 0           4        8        12         16         20
 //! | command 4 | arg0 4 | arg1 4 | length 4 | check 4 | command xor FFFFFFFF 4 | content…
 //! ```
-//! `CNXN` content: `device::ro.product.name=…;ro.product.model=…;ro.product.device=…;features=…` or `host::…`.
-//! `OPEN` content: a service, e.g. `shell:…`. The last word makes the header recognise itself.
+//! `CNXN` content: `device::ro.product.name=…;ro.product.model=…;ro.product.device=…;features=…` or
+//! `host::…`. `OPEN` content: a service, e.g. `shell:…`. The last word makes the header recognise itself.
 //!
 //! # Limits
 //! Content above [`CONTENT_BYTES_MAX`] is passed over unread.
@@ -144,15 +144,12 @@ mod tests {
     #[test]
     fn a_device_names_its_model_and_a_shell_is_a_command() {
         let client = message(b"CNXN", b"host::\0");
-        let server = message(b"CNXN", b"device::ro.product.name=px;ro.product.model=Infusor 3;features=cmd\0");
+        let server =
+            message(b"CNXN", b"device::ro.product.name=px;ro.product.model=Infusor 3;features=cmd\0");
         let shell = message(b"OPEN", b"shell:id\0");
         let rest = message(b"WRTE", &[0x55; 5000]);
-        let dialogue: [(Side, &[u8]); 4] = [
-            (Side::Client, &client),
-            (Side::Server, &server),
-            (Side::Client, &shell),
-            (Side::Server, &rest),
-        ];
+        let dialogue: [(Side, &[u8]); 4] =
+            [(Side::Client, &client), (Side::Server, &server), (Side::Client, &shell), (Side::Server, &rest)];
         check(
             &PROTOCOL,
             &dialogue,

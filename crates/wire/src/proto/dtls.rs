@@ -66,7 +66,8 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     };
     let bytes = usize::from(u16::from_be_bytes([high, low]));
     let clear = epoch1 == 0 && epoch0 == 0;
-    let fits = (CHANGE_CIPHER_SPEC..=CONTENT_TYPE_MAX).contains(&kind) && (1..=content.len()).contains(&bytes);
+    let fits =
+        (CHANGE_CIPHER_SPEC..=CONTENT_TYPE_MAX).contains(&kind) && (1..=content.len()).contains(&bytes);
     if fits && (clear || kind != CHANGE_CIPHER_SPEC) { Verdict::Certain } else { Verdict::NotForUs }
 }
 

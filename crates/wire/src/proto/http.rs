@@ -12,23 +12,25 @@
 //! - A request: [`Operation::WebRequest`] once per flow; with `application/ipp` also [`Operation::Print`].
 //! - Software of either side, once per value.
 //! - `Authorization` (Basic, Digest) and forms with a secret: a log-in, once its response tells how it went.
-//! - A server *offers web administration* when it answers 401 with a challenge, or serves (status below 400) a
-//!   path with a segment that means administration: see [`ADMINISTRATION`].
-//! - Bodies of successful responses are files the client fetched; of PUT, POST and PATCH, files it pushed. Not
-//!   forms: they hold passwords. A `206` part is told at its offset in the whole file, which all parts between the
-//!   two hosts share; it is never told to end.
+//! - A server *offers web administration* when it answers 401 with a challenge, or serves (status below 400)
+//!   a path with a segment that means administration: see [`ADMINISTRATION`].
+//! - Bodies of successful responses are files the client fetched; of PUT, POST and PATCH, files it pushed.
+//!   Not forms: they hold passwords. A `206` part is told at its offset in the whole file, which all parts
+//!   between the two hosts share; it is never told to end.
 //! - The query of a target is withheld: queries hold secrets and patient data.
 //!
 //! # Limits
 //! A head: [`head::HEAD_BYTES_MAX`]. Requests without an answer: [`ASKED_MAX`].
 //!
 //! # Losses
-//! Missing bytes inside a body of known length or until close: the file has a hole, reading goes on. Elsewhere
-//! the next start line is looked for (a request line, a status line); what is passed over is not read. After a
-//! loss a response is matched with a request only when exactly one waits, so that no file gets another's name.
+//! Missing bytes inside a body of known length or until close: the file has a hole, reading goes on.
+//! Elsewhere the next start line is looked for (a request line, a status line); what is passed over is not
+//! read. After a loss a response is matched with a request only when exactly one waits, so that no file gets
+//! another's name.
 //!
 //! # Source
-//! RFC 9110, RFC 9112; RFC 9113 §3.4 (the preface of HTTP/2, which is recognised and not read); RFC 8010 (IPP).
+//! RFC 9110, RFC 9112; RFC 9113 §3.4 (the preface of HTTP/2, which is recognised and not read); RFC 8010
+//! (IPP).
 
 mod body;
 pub(crate) mod head;
@@ -38,8 +40,8 @@ use crate::{ContentId, ContentPart, Gap, Parser, Probe, Protocol, Scope, Sink, S
 use body::{After, Body, CarriedBody, End, Framing};
 use head::{ContentRange, Head};
 use model::{
-    About, Accepted, Fact, FastHasher, Field, Identifier, Malformed, Mover, Offer, Operation, Side, Text, Transport,
-    Value,
+    About, Accepted, Fact, FastHasher, Field, Identifier, Malformed, Mover, Offer, Operation, Side, Text,
+    Transport, Value,
 };
 use secret::{FORM_BYTES_MAX, Pair};
 use std::collections::VecDeque;
@@ -70,7 +72,8 @@ schema! { "http":
     CONTENT_LENGTH = "content_length" Number Device "Length of the body as announced, in bytes.";
 }
 
-/// Most requests that wait for their answer. Our limit; the oldest is forgotten, its answer is then read without it.
+/// Most requests that wait for their answer. Our limit; the oldest is forgotten, its answer is then read
+/// without it.
 const ASKED_MAX: usize = 64;
 /// Longest path kept, in bytes. Our limit; longer ones are cut.
 const PATH_BYTES_MAX: usize = 1024;
@@ -587,7 +590,8 @@ fn is_administration(path: &[u8]) -> bool {
         let dot = memchr::memrchr(b'.', segment);
         let stem = segment.get(..dot.unwrap_or(segment.len())).unwrap_or_default();
         let extension = dot.and_then(|dot| segment.get(dot + 1..));
-        let among = |list: &[&str], word: &[u8]| list.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes()));
+        let among =
+            |list: &[&str], word: &[u8]| list.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes()));
         among(ADMINISTRATION, stem) && extension.is_none_or(|extension| among(PAGE_EXTENSIONS, extension))
     })
 }

@@ -7,8 +7,8 @@
 //!                                  type: E0 connection request, D0 connection confirm
 //! negotiation, least significant byte first: | type 1 | flags 1 | length 2 (8) | protocols 4 |
 //! ```
-//! The cookie (`Cookie: mstshash=name`) holds the first characters of an account name and is withheld. After a
-//! confirm that chooses TLS the flow is encrypted; nothing further is read.
+//! The cookie (`Cookie: mstshash=name`) holds the first characters of an account name and is withheld. After
+//! a confirm that chooses TLS the flow is encrypted; nothing further is read.
 //!
 //! X.224 in TPKT alone also starts other protocols (S7, H.323): the cookie or the negotiation must be there.
 //!
@@ -32,7 +32,7 @@ pub static PROTOCOL: Protocol = Protocol {
 
 schema! { "rdp":
     KIND = "kind" Text Device "request or confirm.";
-    PROTOCOLS = "protocols" Number Device "Security protocols asked for (bits) or chosen: 0 own, 1 TLS, 2 CredSSP.";
+    PROTOCOLS = "protocols" Number Device "Security asked for (bits) or chosen: 0 own, 1 TLS, 2 CredSSP.";
 }
 
 /// TPKT and the fixed part of X.224.
@@ -59,7 +59,9 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     }
     let Some(unit) = input.get(..end) else { return Verdict::Unsure };
     match unit.get(HEADER_BYTES..) {
-        Some(rest) if COOKIES.iter().any(|cookie| rest.starts_with(cookie)) || negotiation(unit).is_some() => {
+        Some(rest)
+            if COOKIES.iter().any(|cookie| rest.starts_with(cookie)) || negotiation(unit).is_some() =>
+        {
             Verdict::Certain
         }
         // The oldest clients and servers send neither: the port has to stand in.

@@ -2,7 +2,7 @@
 //!
 //! # Wire format
 //! ```text
-//! session service   | type 1 | length 3 (BE) | content…      type: 0 message, 81 request, 82 positive, 85 keep alive
+//! session service   | type 1 | length 3 (BE) | content…     type: 0 message, 81 request, 85 keep alive
 //! version 2 and 3   FE 'SMB' | 64 bytes header | body         several to a unit, chained by an offset
 //! version 1         FF 'SMB' | 32 bytes header | word count 1 | words | byte count 2 | bytes
 //! encrypted         FD 'SMB' | 52 bytes header | ciphertext
@@ -10,14 +10,15 @@
 //! Everything after the session header is least significant byte first; texts are UTF-16.
 //!
 //! # What is told
-//! Attaching a share and its answer, the first read and write of a file and their answers, the content of READ and
-//! WRITE (versions 2 and 3), the account of an NTLM log-in with its answer, host names of NTLM, and the server as one
-//! that offers file shares. Pipes and printers (`IPC$`) are not storage: their use is not told. Of version 1: shares and that there was reading or writing.
+//! Attaching a share and its answer, the first read and write of a file and their answers, the content of
+//! READ and WRITE (versions 2 and 3), the account of an NTLM log-in with its answer, host names of NTLM, and
+//! the server as one that offers file shares. Pipes and printers (`IPC$`) are not storage: their use is not
+//! told. Of version 1: shares and that there was reading or writing.
 //!
 //! # Limits
 //! [`ASKED_MAX`] requests without an answer, [`OPEN_FILES_MAX`] files, [`SHARES_MAX`] shares; the oldest is
-//! forgotten. A body that is read whole is at most [`BODY_BYTES_MAX`]; a longer one is passed over. Requests that
-//! name a file by its place in a chain are not matched with it.
+//! forgotten. A body that is read whole is at most [`BODY_BYTES_MAX`]; a longer one is passed over. Requests
+//! that name a file by its place in a chain are not matched with it.
 //!
 //! # Losses
 //! A gap inside a unit: its rest is passed over, its data has a hole. A longer one gives the flow up.
@@ -30,9 +31,7 @@ mod smb1;
 mod smb2;
 
 use crate::{ContentId, ContentPart, Gap, Parser, Probe, Protocol, Sink, Step, Verdict};
-use model::{
-    Fact, Malformed, Offer, Reason, Side, Storage, StorageOutcome, StorageStep, Text, Transport,
-};
+use model::{Fact, Malformed, Offer, Reason, Side, Storage, StorageOutcome, StorageStep, Text, Transport};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -302,13 +301,7 @@ fn is_pipes(share: &Text) -> bool {
 }
 
 /// A use of a share by the client, told with its request or, by the server, with the answer.
-fn storage(
-    step: StorageStep,
-    outcome: StorageOutcome,
-    path: &Text,
-    range: Range<usize>,
-    out: &mut dyn Sink,
-) {
+fn storage(step: StorageStep, outcome: StorageOutcome, path: &Text, range: Range<usize>, out: &mut dyn Sink) {
     let path = Some(path.clone()).filter(|path| !path.is_empty());
     let fact = Fact::Storage(Box::new(Storage { step, outcome, path, service: "SMB" }));
     if outcome == StorageOutcome::Asked { out.fact(fact, range) } else { out.fact_of_other(fact, range) }

@@ -99,12 +99,14 @@ mod tests {
 
     const SEARCH: &[u8] =
         b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nST: ssdp:all\r\n\r\n";
-    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nLOCATION: http://192.0.2.2/d.xml\r\nServer: Linux/2.6 UPnP/1.0 NAS/3\r\n\
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\nLOCATION: http://192.0.2.2/d.xml\r\nServer: Linux/2.6 UPnP/1.0 NAS/3\r\n\
         ST: upnp:rootdevice\r\nUSN: uuid:1::upnp:rootdevice\r\n\r\n";
 
     #[test]
     fn a_search_and_its_answer_name_software_and_kind() {
-        let dialogue: [(Side, &[u8]); 3] = [(Side::Client, SEARCH), (Side::Server, ANSWER), (Side::Server, ANSWER)];
+        let dialogue: [(Side, &[u8]); 3] =
+            [(Side::Client, SEARCH), (Side::Server, ANSWER), (Side::Server, ANSWER)];
         let answer = "ssdp.status=200 ssdp.software=Linux/2.6 UPnP/1.0 NAS/3 ssdp.search_target=upnp:rootdevice \
             ssdp.service_name=uuid:1::upnp:rootdevice ssdp.location=http://192.0.2.2/d.xml";
         let end = ANSWER.len();
@@ -125,7 +127,11 @@ mod tests {
     fn a_head_cut_by_the_capture_is_cut_short_and_nonsense_is_malformed() {
         check(&PROTOCOL, &[(Side::Client, &SEARCH[..60])], "c cut short");
         let nonsense = b"NOTIFY * HTTP/1.9\r\n\r\n";
-        check(&PROTOCOL, &[(Side::Client, nonsense)], "c stop HTTP-version at byte 0: not text of the prescribed kind");
+        check(
+            &PROTOCOL,
+            &[(Side::Client, nonsense)],
+            "c stop HTTP-version at byte 0: not text of the prescribed kind",
+        );
     }
 
     #[test]

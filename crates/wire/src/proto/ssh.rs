@@ -128,7 +128,11 @@ impl Ssh {
         };
         let version = content.get(..dash).unwrap_or_default();
         let software = content.get(dash + 1..).unwrap_or_default();
-        out.message(&SCHEMA, &[(&VERSION, Value::text(version)), (&SOFTWARE, Value::text(software))], 0..line.len());
+        out.message(
+            &SCHEMA,
+            &[(&VERSION, Value::text(version)), (&SOFTWARE, Value::text(software))],
+            0..line.len(),
+        );
         if !software.is_empty() {
             let software = Identifier::Software(Text::from_bytes(software));
             out.fact(Fact::Identified(About::Sender, software), 0..line.len());

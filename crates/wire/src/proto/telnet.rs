@@ -9,12 +9,12 @@
 //! ```
 //!
 //! # How a log-in is read
-//! Prompts are judged at the moments that do not depend on how the stream was cut: the server's unfinished line is
-//! a prompt when the client sends something, its finished lines when they end.
+//! Prompts are judged at the moments that do not depend on how the stream was cut: the server's unfinished
+//! line is a prompt when the client sends something, its finished lines when they end.
 //! 1. The client answers a line that ends in `login:`, `username:`, … : its next line is the account.
 //! 2. It answers a line with `password` that ends in `:` : its next line is the secret.
-//! 3. What the server says next decides: a line with `incorrect`, `failed`, … or another prompt of 1 or 2 refuses;
-//!    `Last login` or the client answering a line that ends in `$`, `#`, `>` or `%` accepts.
+//! 3. What the server says next decides: a line with `incorrect`, `failed`, … or another prompt of 1 or 2
+//!    refuses; `Last login` or the client answering a line that ends in `$`, `#`, `>` or `%` accepts.
 //!
 //! After an accepted log-in, the client's next line is told as a command that was run, once.
 //!
@@ -51,7 +51,8 @@ schema! { "telnet":
 
 /// Most bytes of a line that are kept, the last ones. Our limit.
 const LINE_BYTES_MAX: usize = 256;
-/// Lines of the server during which the answer to a log-in is waited for. Our limit; then it is told as unknown.
+/// Lines of the server during which the answer to a log-in is waited for. Our limit; then it is told as
+/// unknown.
 const ANSWER_LINES_MAX: u32 = 64;
 /// Most bytes the probe waits for before it says no.
 const PROBE_BYTES_MAX: usize = 512;

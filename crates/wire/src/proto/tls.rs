@@ -8,7 +8,7 @@
 //! ```text
 //! 0        1           3          5
 //! | type 1 | version 2 | length 2 | content…                  type: 20 change cipher spec, 21 alert,
-//!                                                                   22 handshake, 23 application, 24 heartbeat
+//!                                                           22 handshake, 23 application, 24 heartbeat
 //! handshake content, a stream of its own that records cut anywhere:
 //! | type 1 | length 3 | body…                                 type: 1 ClientHello, 2 ServerHello
 //! ```
@@ -22,11 +22,12 @@
 //! handshake messages (certificates, key exchange) are passed over without being kept.
 //!
 //! # Losses
-//! The default: a gap before the encrypted part gives the flow up. Inside a message that is passed over it costs
-//! nothing.
+//! The default: a gap before the encrypted part gives the flow up. Inside a message that is passed over it
+//! costs nothing.
 //!
 //! # Source
-//! RFC 8446 §5.1 (records), §4 (handshake), §D.4 (compatibility); RFC 5246 §6.2.1, §E.2 (old hello); RFC 6101.
+//! RFC 8446 §5.1 (records), §4 (handshake), §D.4 (compatibility); RFC 5246 §6.2.1, §E.2 (old hello); RFC
+//! 6101.
 
 pub(crate) mod hello;
 pub(crate) mod ja4;
@@ -161,7 +162,9 @@ fn probe_next(probe: &Probe<'_>, content: &[u8], bytes: usize) -> Verdict {
 fn probe_hello(content: &[u8], bytes: usize) -> Verdict {
     let least = bytes.min(MESSAGE_HEADER_BYTES + 2);
     match content {
-        [CLIENT_HELLO | SERVER_HELLO, high, _, _, 3, minor, ..] if *high == 0 && *minor <= 4 => Verdict::Certain,
+        [CLIENT_HELLO | SERVER_HELLO, high, _, _, 3, minor, ..] if *high == 0 && *minor <= 4 => {
+            Verdict::Certain
+        }
         _ if content.len() >= least && bytes >= MESSAGE_HEADER_BYTES + 2 => Verdict::NotForUs,
         // A record shorter than a hello's header: allowed, and seen from tools that hide a hello.
         [CLIENT_HELLO | SERVER_HELLO, rest @ ..] if rest.first().is_none_or(|high| *high == 0) => {
@@ -176,7 +179,11 @@ fn probe_hello(content: &[u8], bytes: usize) -> Verdict {
 fn probe_old(input: &[u8]) -> Verdict {
     match input.first_chunk::<OLD_HEADER_BYTES>() {
         Some(header) if OldHello::read(header).is_some() => Verdict::Certain,
-        None if matches!(input, [0x80..=0xFF, _, 1, 0 | 3, ..] | [0x80..=0xFF, _, 1] | [0x80..=0xFF, _] | [0x80..=0xFF]) => {
+        None if matches!(
+            input,
+            [0x80..=0xFF, _, 1, 0 | 3, ..] | [0x80..=0xFF, _, 1] | [0x80..=0xFF, _] | [0x80..=0xFF]
+        ) =>
+        {
             Verdict::Unsure
         }
         _ => Verdict::NotForUs,
@@ -286,8 +293,7 @@ impl Tls {
             return Err(Malformed { field: "version", offset: 1, reason: Reason::NotDefined(version) });
         }
         if bytes > RECORD_BYTES_MAX {
-            let reason =
-                Reason::OutsideRange { value: bytes as u64, min: 0, max: RECORD_BYTES_MAX as u64 };
+            let reason = Reason::OutsideRange { value: bytes as u64, min: 0, max: RECORD_BYTES_MAX as u64 };
             return Err(Malformed { field: "length", offset: 3, reason });
         }
         let stand = self.stand(side);
@@ -516,12 +522,7 @@ pub(crate) fn tell_client(
 }
 
 /// What a client's hello says of the client.
-pub(crate) fn identify_client(
-    hello: &ClientHello<'_>,
-    ja4: &str,
-    range: &Range<usize>,
-    out: &mut dyn Sink,
-) {
+pub(crate) fn identify_client(hello: &ClientHello<'_>, ja4: &str, range: &Range<usize>, out: &mut dyn Sink) {
     let fingerprint = Identifier::SessionFingerprint(Text::from(ja4));
     out.fact(Fact::Identified(About::Sender, fingerprint), range.clone());
     if let Some(name) = hello.server_name {

@@ -29,7 +29,7 @@ pub static PROTOCOL: Protocol = Protocol {
 schema! { "vnc":
     VERSION = "version" Text Device "Protocol version of the sender, e.g. 003.008.";
     SECURITY_TYPES = "security_types" Bytes Device "Security types the server offers; 01 is none.";
-    SECURITY_TYPE = "security_type" Number Device "Security type the client chose, or the server of version 3.3.";
+    SECURITY_TYPE = "security_type" Number Device "Security type chosen by the client (3.3: by the server).";
 }
 
 /// Length of the version line, in bytes.
@@ -40,7 +40,10 @@ const SHAPE: &[u8; VERSION_BYTES] = b"RFB nnn.nnn\n";
 const OLD_VERSION: &[u8] = b"003.003";
 
 fn has_shape(input: &[u8]) -> bool {
-    input.iter().zip(SHAPE).all(|(byte, shape)| if *shape == b'n' { byte.is_ascii_digit() } else { byte == shape })
+    input
+        .iter()
+        .zip(SHAPE)
+        .all(|(byte, shape)| if *shape == b'n' { byte.is_ascii_digit() } else { byte == shape })
 }
 
 fn probe(probe: &Probe<'_>) -> Verdict {

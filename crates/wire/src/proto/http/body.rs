@@ -67,11 +67,7 @@ impl Body {
     ///
     /// # Errors
     /// [`Malformed`] when the chunk framing is broken.
-    pub(super) fn step(
-        &mut self,
-        input: &[u8],
-        out: &mut dyn Sink,
-    ) -> Result<(Step, After), Malformed> {
+    pub(super) fn step(&mut self, input: &[u8], out: &mut dyn Sink) -> Result<(Step, After), Malformed> {
         match self.framing {
             Framing::Length(left) => {
                 let step = self.bytes(left, input, out);

@@ -1,7 +1,8 @@
 //! The head of a request or response: start line and header fields, read with `httparse`.
 //!
-//! Devices write odd heads, so the reader is lenient where a mistake cannot change the framing: blanks before a
-//! colon, folded lines and fields that are not fields are passed over. It is strict about what frames the body.
+//! Devices write odd heads, so the reader is lenient where a mistake cannot change the framing: blanks before
+//! a colon, folded lines and fields that are not fields are passed over. It is strict about what frames the
+//! body.
 //!
 //! # Source
 //! RFC 9112 §2-§5 (syntax), §6.3 (length); RFC 9110 §8.6 (Content-Length), §14.4 (Content-Range).
@@ -9,7 +10,8 @@
 use httparse::{Header, ParserConfig, Status};
 use model::{Malformed, Reason};
 
-/// Longest head we buffer, in bytes. Our limit; servers commonly stop at 8 to 64 KiB. A longer one is malformed.
+/// Longest head we buffer, in bytes. Our limit; servers commonly stop at 8 to 64 KiB. A longer one is
+/// malformed.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Most header fields of one head. Our limit; more is malformed.
 const FIELDS_MAX: usize = 128;

@@ -1,7 +1,7 @@
 //! Log-ins in clear: `Authorization` and forms.
 //!
-//! What is read here stays here until the answer is known, then goes to the sink, which keeps neither the secret
-//! nor an unlisted name.
+//! What is read here stays here until the answer is known, then goes to the sink, which keeps neither the
+//! secret nor an unlisted name.
 //!
 //! # Source
 //! RFC 7617 (Basic: base64 of `account:secret`), RFC 7616 (Digest: only the account is in clear), WHATWG URL

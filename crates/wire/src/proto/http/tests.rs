@@ -8,7 +8,8 @@ const S: Side = Side::Server;
 
 #[test]
 fn a_download_is_a_file_with_its_path_and_the_query_stays_here() {
-    let request = b"GET /fw/monitor.bin?patient=77#x HTTP/1.1\r\nHost: 192.0.2.2\r\nUser-Agent: curl/8.1\r\n\r\n";
+    let request =
+        b"GET /fw/monitor.bin?patient=77#x HTTP/1.1\r\nHost: 192.0.2.2\r\nUser-Agent: curl/8.1\r\n\r\n";
     let response = b"HTTP/1.1 200 OK\r\nServer: lighttpd\r\nContent-Type: application/octet-stream\r\n\
         Content-Length: 5\r\n\r\n\x7fELF\x01";
     let dialogue: [(Side, &[u8]); 2] = [(C, request), (S, response)];
@@ -32,7 +33,8 @@ fn a_download_is_a_file_with_its_path_and_the_query_stays_here() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order_and_head_has_no_body() {
-    let requests = b"HEAD /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\nGET /c HTTP/1.1\r\n\r\n";
+    let requests =
+        b"HEAD /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\nGET /c HTTP/1.1\r\n\r\n";
     let responses = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n\
         HTTP/1.1 100 Continue\r\n\r\n\
         HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nExpires: 0\r\n\r\n\
@@ -96,7 +98,8 @@ fn an_upload_is_pushed_by_the_client() {
 
 #[test]
 fn a_part_lies_at_its_offset_in_the_whole() {
-    let response = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 100-103/2000\r\nContent-Length: 4\r\n\r\nwxyz";
+    let response =
+        b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 100-103/2000\r\nContent-Length: 4\r\n\r\nwxyz";
     let transcript = run(&PROTOCOL, &[(C, b"GET /fw.img HTTP/1.1\r\n\r\n"), (S, response)]);
     let file: Vec<&str> = transcript.lines().filter(|line| line.contains("content ")).collect();
     assert_eq!(
@@ -113,7 +116,8 @@ fn a_part_lies_at_its_offset_in_the_whole() {
 fn a_basic_log_in_waits_for_its_answer() {
     // admin:admin
     let request = b"GET /status HTTP/1.1\r\nAuthorization: Basic YWRtaW46YWRtaW4=\r\n\r\n";
-    let refused = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
+    let refused =
+        b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
     let granted = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     let dialogue: [(Side, &[u8]); 6] =
         [(C, request), (S, refused), (C, request), (S, granted), (C, request), (S, granted)];
@@ -153,7 +157,8 @@ fn a_form_with_a_secret_is_a_log_in_and_never_a_file() {
 
 #[test]
 fn printing_names_the_print_server() {
-    let request = b"POST /printers/ward HTTP/1.1\r\nContent-Type: application/ipp\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let request = b"POST /printers/ward HTTP/1.1\r\nContent-Type: application/ipp\r\n\
+        Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     let transcript = run(&PROTOCOL, &[(C, request)]);
     assert!(transcript.contains("Operated(Print)"), "{transcript}");
     assert!(transcript.contains("Identified(Receiver, PrintServer)"), "{transcript}");
@@ -213,7 +218,10 @@ fn after_a_gap_between_messages_the_next_start_line_is_found_and_no_file_gets_an
     bench.gap(C, 40);
     bench.feed(C, b"rest: 1\r\n\r\nGET /fourth HTTP/1.1\r\n\r\n");
     let transcript = bench.finish();
-    assert!(!transcript.contains("path \"/second\"") && !transcript.contains("path \"/lost\""), "{transcript}");
+    assert!(
+        !transcript.contains("path \"/second\"") && !transcript.contains("path \"/lost\""),
+        "{transcript}"
+    );
     assert!(transcript.contains("path \"/third\""), "{transcript}");
     assert!(transcript.contains("http.uri=/fourth"), "{transcript}");
     assert!(transcript.contains("content Fetched bytes 0..2"), "{transcript}");
@@ -237,10 +245,18 @@ fn what_breaks_the_protocol_stops_it() {
     let many = [b"GET / HTTP/1.1\r\n".to_vec(), b"A: b\r\n".repeat(200), b"\r\n".to_vec()].concat();
     let cases: [(Side, &[u8], &str); 7] = [
         (C, b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "Content-Length at byte 0: not text of"),
-        (C, b"GET / HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n", "Content-Length at byte 0: contradicts Content-L"),
+        (
+            C,
+            b"GET / HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n",
+            "Content-Length at byte 0: contradicts Content-L",
+        ),
         (C, b"GET / HTTP/1.9\r\n\r\n", "HTTP-version at byte 0: not text of"),
         (S, b"HTTP/1.1 2x0 OK\r\n\r\n", "status-code at byte 0: not text of"),
-        (S, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "chunk-size at byte 0: not text of"),
+        (
+            S,
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+            "chunk-size at byte 0: not text of",
+        ),
         (C, &long, "head at byte 0: "),
         (C, &many, "fields at byte 0: 129 is outside 0..=128"),
     ];

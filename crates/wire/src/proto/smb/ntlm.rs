@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! "NTLMSSP\0" | type 4 | type 2 (challenge): … target info at 40: length 2, room 2, offset 4
-//!                      | type 3 (authenticate): user at 36, workstation at 44: length 2, room 2, offset 4; flags at 60
+//!                      | type 3 (authenticate): user at 36, workstation at 44: length 2, room 2, offset 4;
+//!                        flags at 60
 //! target info: (id 2 | length 2 | value)…   id 1: name of the server, id 0: end
 //! ```
 //! Offsets count from the start of the mark. Source: [MS-NLMP] §2.2.1.2, §2.2.1.3, §2.2.2.1.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 0        4           5          9         10        24     26      28     30     32
-//! | mark 4 | command 1 | status 4 | flags 1 | flags 2 | … | tree 2 | pid 2 | uid 2 | mid 2 | words 1+2n | bytes 2+n
+//! | mark 4 | command 1 | status 4 | flags 1 | flags 2 | … | tree 2 | pid 2 | uid 2 | mid 2 | words 1+2n | bytes…
 //! ```
 //! Session setup and tree connect carry a further command: its number at word 0, its offset at word 1.
 //! Source: [MS-CIFS] §2.2.3 (header), §2.2.4.55 (tree connect); §2.2.3.4 (further commands).
@@ -24,7 +24,12 @@ const CHAIN_MAX: usize = 4;
 
 impl Smb {
     /// A message of version 1, which is the whole unit.
-    pub(super) fn message1(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
+    pub(super) fn message1(
+        &mut self,
+        side: Side,
+        input: &[u8],
+        out: &mut dyn Sink,
+    ) -> Result<Step, Malformed> {
         let unit_left = self.stand(side).unit_left;
         let Some(command) = input.get(4).copied() else { return Ok(Step::Need(5)) };
         match command {

@@ -2,20 +2,21 @@
 //!
 //! ```text
 //! 0        4        6            8        12          14          16      20              24
-//! | mark 4 | size 2 | charge 2   | status 4 | command 2 | credits 2 | flags 4 | next command 4 | message id 8
+//! | mark 4 | size 2 | charge 2   | status 4 | command 2 | credits 2 | flags 4 | next command 4 | number 8
 //! 32           36      40          48
 //! | reserved 4 | tree 4 | session 8 | signature 16 | body at 64
 //! ```
 //! Source: [MS-SMB2] §2.2.1.2 (header), §2.2.3-§2.2.6, §2.2.9-§2.2.15, §2.2.19-§2.2.22 (bodies).
 
 use super::{
-    Ask, BODY_BYTES_MAX, COMMAND, DIALECT, FILE, OPEN_FILES_MAX, OpenFile, RESPONSE, Rest, SCHEMA, SHARE, STATUS, Share, ShareKind,
-    STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, Smb, is_pipes, ntlm, outcome, storage, utf16,
+    Ask, BODY_BYTES_MAX, COMMAND, DIALECT, FILE, OPEN_FILES_MAX, OpenFile, RESPONSE, Rest, SCHEMA, SHARE,
+    STATUS, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, Share, ShareKind, Smb, is_pipes, ntlm, outcome,
+    storage, utf16,
 };
 use crate::{ContentId, ContentPart, Cursor, Login, Scope, Sink, Step};
 use model::{
-    About, Accepted, Fact, Field, Identifier, Malformed, Mover, Reason, Side, StorageOutcome, StorageStep, Text,
-    Value,
+    About, Accepted, Fact, Field, Identifier, Malformed, Mover, Reason, Side, StorageOutcome, StorageStep,
+    Text, Value,
 };
 
 /// Bytes before the body.
@@ -80,7 +81,12 @@ impl Header {
 
 impl Smb {
     /// A message of version 2 or 3 at the front of the unit.
-    pub(super) fn message2(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
+    pub(super) fn message2(
+        &mut self,
+        side: Side,
+        input: &[u8],
+        out: &mut dyn Sink,
+    ) -> Result<Step, Malformed> {
         let unit_left = self.stand(side).unit_left;
         if unit_left < HEADER_BYTES {
             return Err(Cursor::new(input).malformed("header", Reason::CutShort));

@@ -149,7 +149,8 @@ fn a_log_in_names_both_hosts_and_waits_for_its_answer() {
         (S, unit(&message(1, 2, Some(0), &[0; 8]))),
     ];
     let transcript = run(&PROTOCOL, &turns(&session));
-    for line in [r#"HostName("NAS")"#, r#"HostName("PC7")"#, r#"login "admin" secret not seen, accepted Yes"#] {
+    for line in [r#"HostName("NAS")"#, r#"HostName("PC7")"#, r#"login "admin" secret not seen, accepted Yes"#]
+    {
         assert!(transcript.contains(line), "{line}: {transcript}");
     }
     sturdy(&PROTOCOL, &turns(&session));
@@ -157,10 +158,8 @@ fn a_log_in_names_both_hosts_and_waits_for_its_answer() {
 
 #[test]
 fn version_1_attaches_a_share_inside_a_session_setup() {
-    let mut setup = hex(
-        "ff534d42 73 00000000 18 0180 0000 0000000000000000 0000 0000 ffff 0000 0500
-         0d 75 00 0000 000000000000000000000000000000000000000000 00 0000",
-    );
+    let mut setup = hex("ff534d42 73 00000000 18 0180 0000 0000000000000000 0000 0000 ffff 0000 0500
+         0d 75 00 0000 000000000000000000000000000000000000000000 00 0000");
     let at = u8::try_from(setup.len()).unwrap();
     setup[35] = at;
     setup.extend(hex("04 ff 00 0000 0000 0100 0000 00"));

@@ -23,8 +23,8 @@ const SUPPORTED_VERSIONS: u16 = 43;
 
 /// The random of a ServerHello that is a HelloRetryRequest: SHA-256 of "HelloRetryRequest", RFC 8446 §4.1.3.
 pub(crate) const RETRY_RANDOM: [u8; 32] = [
-    0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2, 0xA2,
-    0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
+    0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2,
+    0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
 ];
 
 /// Whether the hellos carry a cookie.
@@ -74,7 +74,8 @@ pub(crate) const fn is_reserved(value: u16) -> bool {
 }
 
 impl<'a> ClientHello<'a> {
-    /// Reads the message, whose body starts at `body_at`; offsets of faults count from the start of `message`.
+    /// Reads the message, whose body starts at `body_at`; offsets of faults count from the start of
+    /// `message`.
     ///
     /// # Errors
     /// [`Malformed`] when a length does not fit.
@@ -101,7 +102,9 @@ impl<'a> ClientHello<'a> {
     fn extension(&mut self, kind: u16, mut content: Cursor<'a>) -> Result<(), Malformed> {
         match kind {
             SERVER_NAME if !content.is_empty() => self.server_name = server_name(content)?,
-            SIGNATURE_ALGORITHMS => self.signatures = numbers(&mut content, "supported_signature_algorithms")?,
+            SIGNATURE_ALGORITHMS => {
+                self.signatures = numbers(&mut content, "supported_signature_algorithms")?
+            }
             APPLICATION_PROTOCOL => self.protocols = protocols(content)?,
             SUPPORTED_VERSIONS => {
                 let bytes = usize::from(content.u8("supported_versions")?);
@@ -123,7 +126,8 @@ impl<'a> ClientHello<'a> {
 }
 
 impl<'a> ServerHello<'a> {
-    /// Reads the message, whose body starts at `body_at`; offsets of faults count from the start of `message`.
+    /// Reads the message, whose body starts at `body_at`; offsets of faults count from the start of
+    /// `message`.
     ///
     /// # Errors
     /// [`Malformed`] when a length does not fit.

@@ -71,7 +71,8 @@ const fn version(version: u16) -> &'static str {
     }
 }
 
-/// First and last character of a protocol name; where either is not a letter or digit, of its hexadecimal form.
+/// First and last character of a protocol name; where either is not a letter or digit, of its hexadecimal
+/// form.
 fn ends(name: &[u8]) -> [char; 2] {
     let (Some(first), Some(last)) = (name.first(), name.last()) else { return ['0', '0'] };
     if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() {

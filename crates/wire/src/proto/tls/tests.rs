@@ -32,11 +32,9 @@ fn client_hello() -> Vec<u8> {
 }
 
 fn server_hello(version: u16) -> Vec<u8> {
-    let mut body = hex(
-        "0303
+    let mut body = hex("0303
          01010101 01010101 01010101 01010101 01010101 01010101 01010101 01010101
-         00 1301 00",
-    );
+         00 1301 00");
     if version == 0x0304 {
         body.extend(hex("0006 002b 0002 0304"));
     }
@@ -119,8 +117,7 @@ fn an_old_hello_is_read_and_the_flow_goes_on_in_either_framing() {
 
     let older = hex("80 0b 04 00 01 0002 0000 0000 0000");
     let key = hex("80 02 02 01");
-    let dialogue: [(Side, &[u8]); 3] =
-        [(Side::Client, &hello), (Side::Server, &older), (Side::Client, &key)];
+    let dialogue: [(Side, &[u8]); 3] = [(Side::Client, &hello), (Side::Server, &older), (Side::Client, &key)];
     let old_server = "s 0..7 tls.handshake=server_hello tls.version=SSL 2.0\ns 0..7 Encrypted";
     check(&PROTOCOL, &dialogue, &format!("{line}\n{old_server}"));
     sturdy(&PROTOCOL, &dialogue);

@@ -166,6 +166,12 @@ impl Prefix {
         if bits > most { Err(PrefixError::Bits) } else { Ok(Self { ip: masked(ip, bits), bits }) }
     }
 
+    /// Whether it is of IPv4 addresses.
+    #[must_use]
+    pub const fn is_ipv4(&self) -> bool {
+        self.ip.is_ipv4()
+    }
+
     /// Whether `ip` lies in the prefix. IPv4 never lies in an IPv6 prefix.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {

@@ -1,0 +1,213 @@
+//! From matters to findings.
+
+use crate::rule::{Circumstances, Rules, filled};
+use crate::tally::Tally;
+use inventory::Survey;
+use model::{Asset, Detail, Endpoint, Finding, FindingId, Location, Peer, Transport, stable_hash};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Something that a detector found, before a rule says what it is worth.
+pub(crate) struct Matter<'a> {
+    pub(crate) rule: &'static str,
+    pub(crate) asset: &'a Asset,
+    pub(crate) peer: Option<Peer>,
+    /// What else tells this matter from others of the same rule, asset and peer.
+    pub(crate) apart: Vec<u8>,
+    pub(crate) tally: Tally,
+    pub(crate) circumstances: Circumstances,
+    pub(crate) details: BTreeMap<&'static str, Detail>,
+    pub(crate) advisories: Vec<String>,
+    pub(crate) cves: Vec<String>,
+}
+
+impl<'a> Matter<'a> {
+    pub(crate) fn new(rule: &'static str, asset: &'a Asset, tally: Tally) -> Self {
+        Self {
+            rule,
+            asset,
+            peer: None,
+            apart: Vec::new(),
+            tally,
+            circumstances: Circumstances::new(),
+            details: BTreeMap::new(),
+            advisories: Vec::new(),
+            cves: Vec::new(),
+        }
+    }
+
+    pub(crate) fn peer(mut self, ip: IpAddr, port: u16, transport: Transport, location: Location) -> Self {
+        self.peer = Some(Peer { endpoint: Endpoint { ip, port }, transport, location });
+        self.circumstances.insert("where", location.as_str());
+        self
+    }
+
+    pub(crate) fn case(mut self, name: &'static str, value: &'static str) -> Self {
+        self.circumstances.insert(name, value);
+        self
+    }
+
+    pub(crate) fn flag(self, name: &'static str, value: bool) -> Self {
+        self.case(name, if value { "yes" } else { "no" })
+    }
+
+    pub(crate) fn text(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.details.insert(name, Detail::Text(value.into()));
+        self
+    }
+
+    pub(crate) fn number(mut self, name: &'static str, value: u64) -> Self {
+        self.details.insert(name, Detail::Number(value));
+        self
+    }
+
+    pub(crate) fn list(mut self, name: &'static str, values: impl IntoIterator<Item = String>) -> Self {
+        self.details.insert(name, Detail::List(values.into_iter().collect()));
+        self
+    }
+}
+
+/// Findings so far.
+pub(crate) struct Draft<'a> {
+    rules: &'a Rules,
+    found: BTreeMap<FindingId, (Finding, Tally)>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(rules: &'a Rules) -> Self {
+        Self { rules, found: BTreeMap::new() }
+    }
+
+    /// Findings so far, about an asset.
+    pub(crate) fn about(&self, asset: &'a Asset) -> impl Iterator<Item = &Finding> {
+        self.found.values().map(|(finding, _)| finding).filter(move |finding| finding.asset == asset.id)
+    }
+
+    /// Asks the rule what `matter` is worth; one matter seen in several places becomes one finding.
+    pub(crate) fn add(&mut self, matter: Matter<'_>) {
+        let Some(rule) = self.rules.rule(matter.rule) else { return };
+        let Some(worth) = rule.worth(&|name| matter.circumstances.get(name).copied()) else { return };
+        let words = words(&matter);
+        let mut why = filled(&rule.why, &words);
+        if let Some(doubt) = worth.doubt {
+            why.push(' ');
+            why.push_str(&filled(doubt, &words));
+        }
+        let (mut advisories, mut cves) = (matter.advisories, matter.cves);
+        for cite in rule.cites(matter.asset.profile.as_deref()) {
+            advisories.extend_from_slice(&cite.advisories);
+            cves.extend_from_slice(&cite.cves);
+        }
+        for list in [&mut advisories, &mut cves] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        let finding = Finding {
+            id: id_of(matter.rule, matter.asset, matter.peer.as_ref(), &matter.apart),
+            rule: matter.rule,
+            title: filled(&rule.title, &words),
+            severity: worth.severity,
+            certainty: worth.certainty,
+            asset: matter.asset.id,
+            peer: matter.peer,
+            first: matter.tally.first,
+            last: matter.tally.last,
+            count: matter.tally.count,
+            evidence: Vec::new(),
+            details: matter.details,
+            attack: rule.attack.clone(),
+            advisories,
+            cves,
+            why,
+            fix: rule.fix.clone(),
+        };
+        match self.found.get_mut(&finding.id) {
+            None => {
+                self.found.insert(finding.id, (finding, matter.tally));
+            }
+            Some((known, tally)) => {
+                tally.merge(&matter.tally);
+                if (finding.certainty, finding.severity) > (known.certainty, known.severity) {
+                    *known = finding;
+                }
+            }
+        }
+    }
+
+    /// The findings, worst first, then by rule, asset and peer.
+    pub(crate) fn finish(self) -> Vec<Finding> {
+        let mut findings: Vec<_> = self
+            .found
+            .into_values()
+            .map(|(mut finding, tally)| {
+                finding.first = tally.first;
+                finding.last = tally.last;
+                finding.count = tally.count;
+                finding.evidence = tally.evidence();
+                finding
+            })
+            .collect();
+        findings.sort_by_key(|finding| {
+            let peer = finding.peer.map(|peer| (peer.endpoint, peer.transport));
+            (std::cmp::Reverse(finding.severity), finding.rule, finding.asset, peer, finding.id)
+        });
+        findings
+    }
+}
+
+fn id_of(rule: &str, asset: &Asset, peer: Option<&Peer>, apart: &[u8]) -> FindingId {
+    let peer = peer.map(|peer| format!("{} {} {}", peer.endpoint.ip, peer.endpoint.port, peer.transport));
+    let asset = asset.id.0.to_be_bytes();
+    FindingId(stable_hash(&[rule.as_bytes(), &asset, peer.unwrap_or_default().as_bytes(), apart]))
+}
+
+/// The words of a matter for its texts: its details, the asset and the peer.
+fn words(matter: &Matter<'_>) -> BTreeMap<&'static str, String> {
+    let mut words: BTreeMap<_, _> =
+        matter.details.iter().map(|(name, detail)| (*name, spelled(detail))).collect();
+    words.insert("asset", name_of(matter.asset));
+    words.insert("count", matter.tally.count.to_string());
+    if let Some(peer) = &matter.peer {
+        let Endpoint { ip, port } = peer.endpoint;
+        let at_port = match peer.transport {
+            Transport::Tcp | Transport::Udp if port != 0 => format!(" ({} port {port})", peer.transport),
+            _ => String::new(),
+        };
+        words.insert("peer", format!("{ip}{at_port}"));
+        let place = match peer.location {
+            Location::OnLink => "on the same network segment",
+            Location::Onsite => "inside the site",
+            Location::Offsite => "outside the site",
+            Location::Unanswered => "not answering",
+            Location::Unknown => "at a place the capture does not tell",
+        };
+        words.insert("place", place.to_owned());
+    }
+    words
+}
+
+fn spelled(detail: &Detail) -> String {
+    match detail {
+        Detail::Text(text) => text.clone(),
+        Detail::Number(number) => number.to_string(),
+        Detail::Flag(flag) => (if *flag { "yes" } else { "no" }).to_owned(),
+        Detail::List(list) => list.join(", "),
+    }
+}
+
+/// An asset as a person would point at it: what it is, and its address.
+pub(crate) fn name_of(asset: &Asset) -> String {
+    let kind = match (&asset.maker, &asset.model, &asset.class) {
+        (Some(maker), Some(model), _) => format!("{maker} {model}"),
+        (.., Some(class)) => class.id.replace('-', " "),
+        _ => "host".to_owned(),
+    };
+    let address = asset.ips.iter().find(|ip| ip.is_ipv4()).or(asset.ips.first()).map(ToString::to_string);
+    let address = address.or_else(|| asset.macs.first().map(ToString::to_string));
+    format!("{kind} {}", address.unwrap_or_default()).trim_end().to_owned()
+}
+
+/// What the detectors look at.
+pub(crate) struct Ground<'a> {
+    pub(crate) survey: &'a Survey<'a>,
+}

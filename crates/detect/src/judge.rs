@@ -1,0 +1,235 @@
+//! Collecting what the detectors need, and asking them.
+
+use crate::detector::carried::CarriedFiles;
+use crate::detector::contact::Contacts;
+use crate::detector::disclosure::Disclosures;
+use crate::detector::login::Logins;
+use crate::detector::malformed::Malformations;
+use crate::detector::offer::Offers;
+use crate::detector::radio::Radios;
+use crate::detector::silence::{Sent, Silence};
+use crate::detector::storage::StorageUses;
+use crate::detector::{egress, exposure, mismatch, rogue};
+use crate::draft::{Draft, Ground};
+use crate::rule::Rules;
+use inventory::{Inventory, LiveFlow, Survey};
+use model::{
+    Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side, Transport,
+};
+use std::net::IpAddr;
+
+/// What the detectors have seen.
+#[derive(Debug)]
+pub struct Judge {
+    rules: Rules,
+    contacts: Contacts,
+    disclosures: Disclosures,
+    storage: StorageUses,
+    carried: CarriedFiles,
+    offers: Offers,
+    logins: Logins,
+    malformed: Malformations,
+    radios: Radios,
+    silence: Silence,
+    dropped: u64,
+}
+
+impl Judge {
+    /// Has seen nothing yet.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            contacts: Contacts::default(),
+            disclosures: Disclosures::default(),
+            storage: StorageUses::default(),
+            carried: CarriedFiles::default(),
+            offers: Offers::default(),
+            logins: Logins::default(),
+            malformed: Malformations::default(),
+            radios: Radios::default(),
+            silence: Silence::default(),
+            dropped: 0,
+        }
+    }
+
+    /// Matters that were not kept because a detector's table was full.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Takes in one observation, which `inventory` has learnt before.
+    pub fn observe(&mut self, inventory: &Inventory, observation: &Observation) {
+        match (&observation.observed, observation.origin) {
+            (Observed::Fact(fact), Origin::Flow(id, side)) => {
+                if let Some(flow) = inventory.flow(id) {
+                    self.flow_fact(inventory, flow, side, fact, observation);
+                }
+            }
+            (Observed::Link(fact), Origin::Link { mac, ip, .. }) => {
+                self.link_fact(inventory, mac, ip, fact, observation);
+            }
+            _ => {}
+        }
+    }
+
+    /// The frequent facts come first.
+    fn flow_fact(
+        &mut self,
+        inventory: &Inventory,
+        flow: &LiveFlow,
+        side: Side,
+        fact: &Fact,
+        observation: &Observation,
+    ) {
+        let disclosed = match fact {
+            Fact::Measured(_) | Fact::Waveform(_) => Some(Disclosed::VitalSigns),
+            Fact::Patient(_) => Some(Disclosed::PatientIdentity),
+            Fact::Disclosed(kind) => Some(*kind),
+            Fact::CycleEnded | Fact::Notice(_) | Fact::LimitsSet(_) => return,
+            _ => None,
+        };
+        if let Some(kind) = disclosed {
+            if let Some(exchange) = flow.exchange() {
+                self.disclosures.see(exchange, side, kind, observation);
+            }
+            return;
+        }
+        match fact {
+            Fact::FlowOpened(start) => self.opened(inventory, flow, start.server.ip, observation),
+            Fact::Answered => self.sent(inventory, flow, side, observation),
+            Fact::FlowEnded(totals) => self.ended(inventory, flow, totals, observation),
+            Fact::Offers(offer) => {
+                if let Some(station) = flow.station(side) {
+                    let port = flow.port();
+                    self.offers.see(station, *offer, port, observation, &mut self.dropped);
+                }
+            }
+            _ => self.exchange_fact(inventory, flow, side, fact, observation),
+        }
+    }
+
+    fn exchange_fact(
+        &mut self,
+        inventory: &Inventory,
+        flow: &LiveFlow,
+        side: Side,
+        fact: &Fact,
+        observation: &Observation,
+    ) {
+        let Some(id) = flow.exchange() else { return };
+        let Some(exchange) = inventory.exchanges().get(id.index()) else { return };
+        let dropped = &mut self.dropped;
+        match fact {
+            Fact::Storage(storage) => self.storage.see(id, exchange, side, storage, observation, dropped),
+            Fact::Carried(file) => self.carried.see(exchange, side, file, observation, dropped),
+            Fact::LoggedIn(login) => self.logins.see(id, login, observation, dropped),
+            // After a gap what looks malformed may be ours: nothing is concluded.
+            Fact::Malformed(fault) if !flow.lost() => {
+                self.malformed.see(id, side, fault, observation, dropped);
+            }
+            _ => {}
+        }
+    }
+
+    fn opened(&mut self, inventory: &Inventory, flow: &LiveFlow, ip: IpAddr, observation: &Observation) {
+        self.sent(inventory, flow, Side::Client, observation);
+        let Some(client) = flow.station(Side::Client) else { return };
+        if inventory.vocabulary().hardcoded(ip).is_some() {
+            let port = (flow.transport(), flow.port());
+            self.contacts.see(client, ip, flow.exchange(), port, observation, &mut self.dropped);
+        }
+    }
+
+    fn sent(&mut self, inventory: &Inventory, flow: &LiveFlow, side: Side, observation: &Observation) {
+        if let Some(station) = flow.station(side).filter(|_| !inventory.site().devices.is_empty()) {
+            let sent = sent(inventory, flow);
+            let until = observation.time;
+            self.silence.see(inventory, station, sent, until, observation, &mut self.dropped);
+        }
+    }
+
+    /// A flow that began before a device was declared silent may have gone on after it.
+    fn ended(
+        &mut self,
+        inventory: &Inventory,
+        flow: &LiveFlow,
+        totals: &FlowTotals,
+        observation: &Observation,
+    ) {
+        if inventory.site().devices.is_empty() {
+            return;
+        }
+        for side in [Side::Client, Side::Server] {
+            let frames = totals.sides.get(side.index()).map_or(0, |totals| totals.frames);
+            if let Some(station) = flow.station(side).filter(|_| frames > 0) {
+                let (sent, last) = (sent(inventory, flow), totals.last);
+                self.silence.see(inventory, station, sent, last, observation, &mut self.dropped);
+            }
+        }
+    }
+
+    fn link_fact(
+        &mut self,
+        inventory: &Inventory,
+        mac: Mac,
+        ip: Option<IpAddr>,
+        fact: &LinkFact,
+        observation: &Observation,
+    ) {
+        let ip = ip.filter(|ip| !ip.is_unspecified());
+        let owned = match fact {
+            LinkFact::AddressOwned { ip: owned, mac: owner, .. } => ip.or((*owner == mac).then_some(*owned)),
+            _ => ip,
+        };
+        if let LinkFact::Radio(radio) = fact {
+            self.radios.see(mac, radio, observation, &mut self.dropped);
+        }
+        let Some(station) = inventory.station_at(mac, owned) else { return };
+        if !inventory.site().devices.is_empty() {
+            let until = observation.time;
+            self.silence.see(inventory, station, Sent::Link, until, observation, &mut self.dropped);
+        }
+        if let LinkFact::AddressAsked(asked) = fact
+            && ip != Some(*asked)
+            && inventory.vocabulary().hardcoded(*asked).is_some()
+        {
+            let port = (Transport::Link, 0);
+            self.contacts.see(station, *asked, None, port, observation, &mut self.dropped);
+        }
+    }
+
+    /// The findings so far, worst first, then by rule, asset and peer. Changes nothing.
+    #[must_use]
+    pub fn conclude(&self, inventory: &Inventory) -> Vec<Finding> {
+        self.conclude_on(&inventory.survey())
+    }
+
+    /// As [`Judge::conclude`], on a survey already made.
+    #[must_use]
+    pub fn conclude_on(&self, survey: &Survey<'_>) -> Vec<Finding> {
+        let ground = Ground { survey };
+        let mut draft = Draft::new(&self.rules);
+        self.disclosures.conclude(&ground, &mut draft);
+        self.storage.conclude(&ground, &mut draft);
+        self.carried.conclude(&ground, &mut draft);
+        self.offers.conclude(&ground, &mut draft);
+        self.logins.conclude(&ground, &mut draft);
+        self.malformed.conclude(&ground, &mut draft);
+        self.radios.conclude(&ground, &mut draft);
+        self.silence.conclude(&ground, &mut draft);
+        egress::conclude(&ground, &mut draft);
+        exposure::conclude(&ground, &mut draft);
+        mismatch::conclude(&ground, &mut draft);
+        rogue::conclude(&ground, &mut draft);
+        // Last: what else was found decides how much it counts.
+        self.contacts.conclude(&ground, &mut draft);
+        draft.finish()
+    }
+}
+
+fn sent(inventory: &Inventory, flow: &LiveFlow) -> Sent {
+    let server = flow.station(Side::Server).and_then(|id| inventory.station(id)).and_then(|row| row.ip);
+    Sent::Flow { server, port: flow.port() }
+}

@@ -1,0 +1,97 @@
+//! Inventory and judge together: what a run asks.
+
+use crate::blind::blind_spots;
+use crate::judge::Judge;
+use crate::rule::{RuleError, Rules};
+use inventory::{FormError, Inventory, Profiles, Site};
+use model::{CaptureSummary, Coverage, Finding, Observation, Report, Schema};
+use std::collections::BTreeSet;
+
+/// The compiled-in data does not load: a fault of this build.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A profile, a vocabulary or a notice.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// A rule.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+}
+
+/// Inventory and judge together.
+#[derive(Debug)]
+pub struct Judgement {
+    inventory: Inventory,
+    judge: Judge,
+    watched: BTreeSet<String>,
+}
+
+impl Judgement {
+    /// Knows what is compiled in and what the site says of itself.
+    ///
+    /// # Errors
+    /// [`DataError`] where the compiled-in data does not load.
+    pub fn new(site: Site) -> Result<Self, DataError> {
+        let profiles = Profiles::built_in()?;
+        let watched =
+            profiles.watched_fields().into_iter().map(|(protocol, _)| protocol.to_owned()).collect();
+        Ok(Self {
+            inventory: Inventory::new(profiles, site)?,
+            judge: Judge::new(Rules::built_in()?),
+            watched,
+        })
+    }
+
+    /// Whether messages of `schema` are asked for.
+    #[must_use]
+    pub fn watches(&self, schema: &'static Schema) -> bool {
+        self.watched.contains(schema.protocol)
+    }
+
+    /// Takes in one observation. They come in order.
+    pub fn observe(&mut self, observation: &Observation) {
+        self.inventory.learn(observation);
+        self.judge.observe(&self.inventory, observation);
+    }
+
+    /// What is on the network, as far as known.
+    #[must_use]
+    pub const fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// The findings so far. Changes nothing.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        self.judge.conclude(&self.inventory)
+    }
+
+    /// The report so far. Changes nothing.
+    #[must_use]
+    pub fn report(&self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
+        let survey = self.inventory.survey();
+        let findings = self.judge.conclude_on(&survey);
+        let mut blind_spots = blind_spots(&coverage, &self.inventory, &self.judge);
+        if survey.conversations_unlisted() > 0 {
+            let count = survey.conversations_unlisted();
+            blind_spots.push(format!("{count} conversations are not listed because an asset had too many."));
+        }
+        let vitals = survey.vitals();
+        Report {
+            captures,
+            coverage,
+            blind_spots,
+            assets: survey.into_assets(),
+            findings,
+            vitals,
+            identifiers_shown_because: None,
+        }
+    }
+
+    /// The report, at the end.
+    #[must_use]
+    pub fn finish(self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
+        self.report(captures, coverage)
+    }
+}

@@ -1,0 +1,26 @@
+//! Facts and assets to findings.
+//!
+//! [`Judge::observe`] collects what the detectors need, [`Judge::conclude`] asks each of them; concluding
+//! changes nothing and can be done at any time. A detector (code, `detector/x.rs`) says *what* happened, as a
+//! few named circumstances; the rule of the same name (data, `data/findings/x.toml`) says whether that is a
+//! finding, how bad, how sure, and in which words. [`Judgement`] runs inventory and judge together.
+//!
+//! ```text
+//! Observation ─→ Inventory ─→ Survey ──────┐
+//!        └─────→ Judge (tallies) ─→ detector: circumstances ─→ rule: case ─→ Finding
+//! ```
+//! Nothing here names a protocol: detectors read facts, and the words of the data files.
+
+mod blind;
+mod detector;
+mod draft;
+mod judge;
+mod judgement;
+mod rule;
+mod tally;
+
+pub use blind::blind_spots;
+pub use judge::Judge;
+pub use judgement::{DataError, Judgement};
+pub use rule::{Rule, RuleError, Rules};
+pub use tally::Tally;

@@ -1,0 +1,133 @@
+//! Exchanges: all flows between two stations on one server port with one protocol. An asset's conversations
+//! are its exchanges, seen from its side.
+
+use crate::station::StationId;
+use model::{CaptureTime, Evidence, FastState, Side, Transport};
+
+/// Most exchanges in all. Our limit; flows over it are judged by address alone, which
+/// [`crate::Dropped::exchanges`] counts.
+pub const EXCHANGES_MAX: usize = 1 << 16;
+/// Most exchanges of one station as client, and as many as server, before anything is known of what they
+/// speak; a flow whose protocol is found gets one up to twice as many. Our limit; counted in
+/// [`crate::Dropped::exchanges`].
+pub const EXCHANGES_PER_STATION_MAX: u32 = 1 << 11;
+
+/// Names an exchange within one [`crate::Inventory`].
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ExchangeId(pub(crate) u32);
+
+impl ExchangeId {
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    /// The exchange at this place of [`crate::Inventory::exchanges`].
+    #[must_use]
+    pub fn at(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// Its place in lists by exchange.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// All flows between two stations on one server port with one protocol.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// Who opened the flows.
+    pub client: StationId,
+    /// Who was addressed.
+    pub server: StationId,
+    /// Port of the server.
+    pub port: u16,
+    /// What carries them.
+    pub transport: Transport,
+    /// What they speak, found by content.
+    pub protocol: Option<&'static str>,
+    /// Sent to everyone on the link, or to a group.
+    pub group: bool,
+    /// Flows.
+    pub flows: u64,
+    /// Frames of both sides, of the flows that ended.
+    pub frames: u64,
+    /// Payload bytes by side that sent them, of the flows that ended.
+    pub bytes: [u64; 2],
+    /// Earliest frame.
+    pub first: CaptureTime,
+    /// Latest frame that told something.
+    pub last: CaptureTime,
+    /// A frame that shows it.
+    pub evidence: Evidence,
+    /// The server answered.
+    pub answered: bool,
+    /// TCP payload of flows of which the capture has one side only: it can only have been sent to somebody
+    /// who answered unseen.
+    pub one_sided: bool,
+    /// Datagrams from a well-known port: more likely answers than requests.
+    pub reply_like: bool,
+}
+
+type Key = (StationId, StationId, u16, Transport, Option<&'static str>);
+
+/// All exchanges.
+#[derive(Debug, Default)]
+pub(crate) struct Exchanges {
+    rows: Vec<Exchange>,
+    #[expect(clippy::disallowed_types, reason = "looked up only; its order never shows")]
+    index: std::collections::HashMap<Key, u32, FastState>,
+    pub(crate) dropped: u64,
+}
+
+impl Exchanges {
+    pub(crate) fn find(&self, key: &Key) -> Option<ExchangeId> {
+        self.index.get(key).map(|at| ExchangeId(*at))
+    }
+
+    pub(crate) fn is_full(&self, times: usize) -> bool {
+        self.rows.len() >= EXCHANGES_MAX * times
+    }
+
+    pub(crate) fn add(&mut self, row: Exchange) -> ExchangeId {
+        let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        self.index.insert(key_of(&row), at);
+        self.rows.push(row);
+        ExchangeId(at)
+    }
+
+    /// The protocol of a nameless exchange is found.
+    pub(crate) fn name(&mut self, id: ExchangeId, protocol: &'static str) {
+        if let Some(row) = self.rows.get_mut(id.index()) {
+            self.index.remove(&key_of(row));
+            row.protocol = Some(protocol);
+            self.index.insert(key_of(row), id.0);
+        }
+    }
+
+    pub(crate) fn row(&self, id: ExchangeId) -> Option<&Exchange> {
+        self.rows.get(id.index())
+    }
+
+    pub(crate) fn row_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
+        self.rows.get_mut(id.index())
+    }
+
+    pub(crate) fn all(&self) -> &[Exchange] {
+        &self.rows
+    }
+}
+
+fn key_of(row: &Exchange) -> Key {
+    (row.client, row.server, row.port, row.transport, row.protocol)
+}
+
+impl Exchange {
+    /// The station on `side`.
+    #[must_use]
+    pub const fn station(&self, side: Side) -> StationId {
+        match side {
+            Side::Client => self.client,
+            Side::Server => self.server,
+        }
+    }
+}

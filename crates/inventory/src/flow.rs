@@ -1,0 +1,120 @@
+//! Live flows: a table by slot, so that what a flow belongs to is two array accesses away.
+
+use crate::bed::ContextId;
+use crate::exchange::ExchangeId;
+use crate::station::StationId;
+use model::{FlowId, Side, Transport};
+use std::net::IpAddr;
+
+/// Most slots of one shard. Our limit, above what the flow table can hold; facts of flows beyond it are lost,
+/// which [`crate::Dropped::flows`] counts.
+pub const SLOTS_PER_SHARD_MAX: u32 = 1 << 20;
+
+/// What a live flow belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveFlow {
+    pub(crate) client: StationId,
+    pub(crate) server: StationId,
+    /// Its exchange; none over a limit.
+    pub(crate) exchange: ExchangeId,
+    pub(crate) contexts: [ContextId; 2],
+    pub(crate) protocol: Option<&'static str>,
+    pub(crate) transport: Transport,
+    pub(crate) answered: [bool; 2],
+    pub(crate) lost: bool,
+    pub(crate) midstream: bool,
+    pub(crate) group: bool,
+    pub(crate) port: u16,
+}
+
+impl LiveFlow {
+    /// The station on `side`; none where there are too many.
+    #[must_use]
+    pub fn station(&self, side: Side) -> Option<StationId> {
+        match side {
+            Side::Client => self.client.known(),
+            Side::Server => self.server.known(),
+        }
+    }
+
+    /// The exchange it is part of; none where there are too many.
+    #[must_use]
+    pub fn exchange(&self) -> Option<ExchangeId> {
+        (self.exchange != ExchangeId::NONE).then_some(self.exchange)
+    }
+
+    /// Whether `side` answered so far.
+    #[must_use]
+    pub const fn answered(&self, side: Side) -> bool {
+        self.answered[side.index()]
+    }
+
+    /// Whether bytes are missing from it.
+    #[must_use]
+    pub const fn lost(&self) -> bool {
+        self.lost
+    }
+
+    /// What carries it.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Port of the server.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What it speaks, as far as found.
+    #[must_use]
+    pub const fn protocol(&self) -> Option<&'static str> {
+        self.protocol
+    }
+}
+
+/// Live flows by shard and slot.
+#[derive(Debug, Default)]
+pub(crate) struct Flows {
+    shards: Vec<Vec<Option<LiveFlow>>>,
+    pub(crate) dropped: u64,
+}
+
+impl Flows {
+    pub(crate) fn open(&mut self, id: FlowId, flow: LiveFlow) {
+        let shard = usize::from(id.shard);
+        if id.slot >= SLOTS_PER_SHARD_MAX {
+            self.dropped += 1;
+            return;
+        }
+        if self.shards.len() <= shard {
+            self.shards.resize_with(shard + 1, Vec::new);
+        }
+        let Some(slots) = self.shards.get_mut(shard) else { return };
+        let slot = id.slot as usize;
+        if slots.len() <= slot {
+            slots.resize(slot + 1, None);
+        }
+        if let Some(place) = slots.get_mut(slot) {
+            *place = Some(flow);
+        }
+    }
+
+    pub(crate) fn at(&self, id: FlowId) -> Option<&LiveFlow> {
+        self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref()
+    }
+
+    pub(crate) fn at_mut(&mut self, id: FlowId) -> Option<&mut LiveFlow> {
+        self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut()
+    }
+}
+
+/// Addresses of everyone or of a group: no station has them.
+#[must_use]
+pub fn is_group(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_multicast(),
+    }
+}

@@ -1,0 +1,50 @@
+//! Facts to assets: what is on the network, what it is, whom it talks to, and where that is.
+//!
+//! [`Inventory::learn`] takes observations in order and keeps what they add up to; [`Inventory::survey`]
+//! concludes from it at any time and changes nothing, so the same observations always give the same answer.
+//!
+//! ```text
+//! Observation ─┬─ stations    one network address behind one link address
+//!              ├─ exchanges   all flows between two stations on one port with one protocol
+//!              ├─ neighbours  who owns an address on the link, who routes
+//!              └─ beds        vital signs by monitor, bed and patient
+//!                     │
+//!                  Survey     assets (stations added up), their class, where each peer is
+//! ```
+//!
+//! What is known of products, addresses and notices is data ([`Profiles`], [`Vocabulary`]); nothing here names
+//! a protocol. Every table is bounded; what a bound cost is counted in [`Dropped`].
+
+mod advisory;
+mod bed;
+mod exchange;
+mod flow;
+
+mod form;
+mod identity;
+mod learn;
+mod location;
+mod neighbour;
+mod profile;
+mod shelf;
+mod site;
+mod station;
+mod survey;
+mod vocabulary;
+
+pub use bed::{BEDS_MAX, BEDS_PER_STATION_MAX, CYCLE_TIMES_MAX, LIMIT_CHANGES_MAX, NOTICES_MAX};
+pub use exchange::{EXCHANGES_MAX, EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId};
+pub use flow::{LiveFlow, SLOTS_PER_SHARD_MAX, is_group};
+pub use form::{FormError, read_form};
+pub use learn::{Dropped, Inventory};
+pub use neighbour::{OWNED_ADDRESSES_MAX, OWNERS_PER_ADDRESS_MAX, Owner, ROUTERS_MAX};
+pub use profile::{
+    CLASS_WEIGHT_MIN, Clue, Fragile, IDENTIFIES, MODEL_WEIGHT_MIN, Profile, ProfileError, Profiles, Reach,
+    Role, Sign, Speaks, operation_name,
+};
+pub use site::{Device, DeviceState, Server, Site, SiteError, Zone};
+pub use station::{
+    ADDRESSES_PER_MAC_MAX, CALLERS_MAX, STATIONS_MAX, Span, Station, StationId, TRAITS_MAX, VLANS_MAX,
+};
+pub use survey::{CONVERSATIONS_MAX, Survey};
+pub use vocabulary::{HardcodedAddress, PortUse, Vocabulary};

@@ -1,0 +1,174 @@
+//! Words and numbers that experts know: device classes, addresses that makers hard-coded, registered ports.
+
+use crate::form::{FormError, read_form, value_fault};
+use crate::shelf;
+use model::{DeviceClass, Transport};
+use serde::Deserialize;
+use std::net::IpAddr;
+
+/// An address that a maker built into its devices.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HardcodedAddress {
+    /// The address.
+    pub ip: IpAddr,
+    /// Makers whose devices have it.
+    pub makers: Vec<String>,
+    /// Their models.
+    pub models: Vec<String>,
+    /// What it is for.
+    pub purpose: String,
+    /// Where that is published.
+    pub source: String,
+}
+
+/// What a port is registered for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct PortUse {
+    /// The port.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub transport: String,
+    /// The service, for people.
+    pub service: String,
+    /// Protocols that are that service.
+    pub protocols: Vec<String>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default)]
+pub struct Vocabulary {
+    classes: Vec<DeviceClass>,
+    addresses: Vec<HardcodedAddress>,
+    ports: Vec<PortUse>,
+    telling: Vec<String>,
+    file_services: Vec<FileService>,
+}
+
+/// A port of a file service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileService {
+    port: u16,
+    service: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VocabularyForm {
+    schema: u32,
+    #[serde(default)]
+    class: Vec<ClassForm>,
+    #[serde(default)]
+    address: Vec<AddressForm>,
+    #[serde(default)]
+    port: Vec<PortUse>,
+    /// Protocols that mean something when they hide on a port registered for another.
+    #[serde(default)]
+    telling: Vec<String>,
+    /// File services whose connection attempts count where nobody answers them.
+    #[serde(default)]
+    file_service: Vec<FileService>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClassForm {
+    id: String,
+    medical: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddressForm {
+    ip: String,
+    makers: Vec<String>,
+    models: Vec<String>,
+    purpose: String,
+    source: String,
+}
+
+impl Vocabulary {
+    /// What is compiled in.
+    ///
+    /// # Errors
+    /// [`FormError`] for a file that does not have its form.
+    pub fn built_in() -> Result<Self, FormError> {
+        let mut all = Self::default();
+        for (file, text) in shelf::VOCABULARY {
+            all.add(text, file)?;
+        }
+        all.addresses.sort_by_key(|address| address.ip);
+        Ok(all)
+    }
+
+    fn add(&mut self, text: &str, file: &str) -> Result<(), FormError> {
+        let form: VocabularyForm = read_form(text, file)?;
+        if form.schema != 1 {
+            return Err(value_fault(text, file, "schema", &form.schema.to_string(), "must be 1"));
+        }
+        let class = |form: ClassForm| DeviceClass { id: form.id, medical: form.medical };
+        self.classes.extend(form.class.into_iter().map(class));
+        for address in form.address {
+            let ip = address.ip.parse();
+            let ip = ip.map_err(|_| value_fault(text, file, "ip", &address.ip, "is not an address"))?;
+            let AddressForm { makers, models, purpose, source, .. } = address;
+            self.addresses.push(HardcodedAddress { ip, makers, models, purpose, source });
+        }
+        self.ports.extend(form.port);
+        self.telling.extend(form.telling);
+        self.file_services.extend(form.file_service);
+        Ok(())
+    }
+
+    /// The class called `id`.
+    #[must_use]
+    pub fn class(&self, id: &str) -> Option<&DeviceClass> {
+        self.classes.iter().find(|class| class.id == id)
+    }
+
+    /// What is known of `ip` as a hard-coded address.
+    #[must_use]
+    pub fn hardcoded(&self, ip: IpAddr) -> Option<&HardcodedAddress> {
+        self.addresses.iter().find(|address| address.ip == ip)
+    }
+
+    /// What a port is registered for, where that is known here.
+    #[must_use]
+    pub fn port(&self, transport: Transport, port: u16) -> Option<&PortUse> {
+        let transport = match transport {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+            _ => return None,
+        };
+        self.ports.iter().find(|row| row.port == port && row.transport == transport)
+    }
+
+    /// The file service behind a TCP port, where connection attempts alone tell what is wanted.
+    #[must_use]
+    pub fn file_service(&self, port: u16) -> Option<&str> {
+        self.file_services.iter().find(|row| row.port == port).map(|row| row.service.as_str())
+    }
+
+    /// Whether `protocol` on a port registered for another one hides something.
+    #[must_use]
+    pub fn is_telling(&self, protocol: &str) -> bool {
+        self.telling.iter().any(|name| name == protocol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_words_load() {
+        let all = Vocabulary::built_in().unwrap();
+        assert!(all.class("patient-monitor").unwrap().medical && !all.class("printer").unwrap().medical);
+        let address = all.hardcoded("202.114.4.119".parse().unwrap()).unwrap();
+        assert!(address.makers.iter().any(|maker| maker == "Contec"));
+        assert!(all.hardcoded("202.114.4.118".parse().unwrap()).is_none());
+        assert_eq!(all.port(Transport::Tcp, 515).unwrap().port, 515);
+        assert!(all.port(Transport::Icmp, 515).is_none());
+    }
+}

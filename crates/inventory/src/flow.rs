@@ -46,7 +46,11 @@ impl LiveFlow {
     /// Whether `side` answered so far.
     #[must_use]
     pub const fn answered(&self, side: Side) -> bool {
-        self.answered[side.index()]
+        let [client, server] = self.answered;
+        match side {
+            Side::Client => client,
+            Side::Server => server,
+        }
     }
 
     /// Whether bytes are missing from it.

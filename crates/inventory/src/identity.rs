@@ -142,6 +142,9 @@ impl Inventory {
             LinkFact::AddressAsked(asked) => {
                 let station = self.link_station(mac, ip, vlans, at);
                 let asks_itself = ip == Some(*asked);
+                if let Some(row) = station.and_then(|station| self.stations.row_mut(station)) {
+                    row.linked = true;
+                }
                 if let Some(row) = station.and_then(|station| self.stations.row_mut(station))
                     && !asks_itself
                     && self.vocabulary.hardcoded(*asked).is_some()

@@ -129,6 +129,6 @@ pub(crate) fn hold(inventory: &Inventory, routers: &Routers, station: &Station) 
 }
 
 /// A router that claims an address foreign to the site beside its own ones answers for it, but does not own it.
-fn is_proxy(inventory: &Inventory, routers: &Routers, mac: Mac, ip: IpAddr) -> bool {
+pub(crate) fn is_proxy(inventory: &Inventory, routers: &Routers, mac: Mac, ip: IpAddr) -> bool {
     routers.hold(mac) && !inventory.site().owns(ip)
 }

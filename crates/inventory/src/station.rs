@@ -102,6 +102,8 @@ pub struct Station {
     pub opened: bool,
     /// It answered a flow.
     pub answered: bool,
+    /// It asked for others' addresses in its own name, which no router does for others.
+    pub linked: bool,
     /// The subnet it was told with its address.
     pub subnet: Option<Prefix>,
     pub(crate) clients: u32,

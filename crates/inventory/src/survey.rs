@@ -4,7 +4,7 @@ use crate::advisory;
 use crate::exchange::Exchange;
 use crate::flow::is_group;
 use crate::learn::Inventory;
-use crate::location::{Hold, Routers, hold};
+use crate::location::{Hold, Routers, hold, is_proxy};
 use crate::profile::{CLASS_WEIGHT_MIN, Clue, IDENTIFIES, MODEL_WEIGHT_MIN, Profile, Reach, SignId};
 use crate::station::{Station, StationId};
 use model::{
@@ -72,8 +72,11 @@ impl Inventory {
             }
         }
         let (ids, stations_of): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
-        let assets =
-            ids.iter().zip(&stations_of).map(|(id, stations)| described(self, *id, stations)).collect();
+        let assets = ids
+            .iter()
+            .zip(&stations_of)
+            .map(|(id, stations)| described(self, &routers, *id, stations))
+            .collect();
         let mut survey = Survey { inventory: self, assets, of_station, stations_of, routers, unlisted: 0 };
         survey.converse();
         survey.classify();
@@ -152,7 +155,7 @@ fn key_of(
     let Some(ip) = ip else { return Some(Key::Mac(mac)) };
     let stays = matches!(ip, IpAddr::V4(ip) if ip.is_link_local())
         || matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-    if hold == Hold::Own || stays {
+    if hold == Hold::Own || stays || row.linked {
         return Some(Key::Mac(mac));
     }
     if hold == Hold::Elsewhere || routers.hold(mac) {
@@ -163,7 +166,7 @@ fn key_of(
 }
 
 /// An asset by its stations, without class and conversations.
-fn described(inventory: &Inventory, id: AssetId, stations: &[StationId]) -> Asset {
+fn described(inventory: &Inventory, routers: &Routers, id: AssetId, stations: &[StationId]) -> Asset {
     let mut asset = Asset {
         id,
         macs: BTreeSet::new(),
@@ -207,7 +210,8 @@ fn described(inventory: &Inventory, id: AssetId, stations: &[StationId]) -> Asse
     }
     let macs: Vec<_> = asset.macs.iter().copied().collect();
     for (ip, claims) in inventory.owned().filter(|_| !macs.is_empty()) {
-        if claims.iter().any(|claim| macs.contains(&claim.mac)) && !asset.ips.contains(&ip) {
+        let owns = |mac| macs.contains(&mac) && !is_proxy(inventory, routers, mac, ip);
+        if claims.iter().any(|claim| owns(claim.mac)) {
             asset.ips.insert(ip);
         }
     }

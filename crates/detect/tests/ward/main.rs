@@ -1,5 +1,6 @@
 //! Inventory and findings on hand-made observations of a ward.
 
+#[cfg(test)]
 mod bench;
 mod findings;
 mod places;

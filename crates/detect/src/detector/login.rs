@@ -5,7 +5,7 @@ use super::entry;
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
 use inventory::{Exchange, ExchangeId};
-use model::{Accepted, Account, Credentials, Observation, Side};
+use model::{Accepted, Account, Credentials, Observation, Side, Text};
 use std::collections::BTreeMap;
 
 /// By exchange, and whether the secret crossed in clear, is a published default, and was accepted.
@@ -15,7 +15,7 @@ pub(crate) struct Logins(BTreeMap<(ExchangeId, bool, bool, Accepted), Login>);
 #[derive(Debug, Default)]
 struct Login {
     tally: Tally,
-    account: Option<&'static str>,
+    account: Option<Text>,
 }
 
 impl Logins {
@@ -33,8 +33,8 @@ impl Logins {
         let key = (exchange, login.cleartext, login.published_default, login.accepted);
         let Some(seen) = entry(&mut self.0, key, dropped) else { return };
         seen.tally.see(observation);
-        if let Account::WellKnown(name) = login.account {
-            seen.account = Some(name);
+        if let Account::WellKnown(name) = &login.account {
+            seen.account = Some(name.clone());
         }
     }
 
@@ -77,7 +77,7 @@ impl Login {
         let matter = Matter::new(rule, asset, self.tally.clone())
             .peer(peer, exchange.port, exchange.transport, survey.location(exchange, side))
             .case("accepted", accepted)
-            .text("account", self.account.unwrap_or("a name that is withheld"))
+            .text("account", self.account.as_ref().map_or("a name that is withheld", Text::as_str))
             .text("accepted", accepted)
             .text("protocol", exchange.protocol.unwrap_or("unknown"));
         draft.add(matter);

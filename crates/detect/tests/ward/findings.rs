@@ -285,9 +285,9 @@ fn log_ins_in_clear_and_with_defaults_are_found_and_anonymous_ones_are_not() {
     ward.server(flow, Fact::Answered);
     ward.client(flow, login(Account::Anonymous, false, Accepted::Yes));
     assert_eq!(ward.judged(), []);
-    ward.client(flow, login(Account::WellKnown("root"), true, Accepted::No));
+    ward.client(flow, login(Account::WellKnown("root".into()), true, Accepted::No));
     assert_eq!(ward.finding("default-credentials").certainty, Certainty::Attempted);
-    ward.client(flow, login(Account::WellKnown("root"), true, Accepted::Yes));
+    ward.client(flow, login(Account::WellKnown("root".into()), true, Accepted::Yes));
     let found = ward.finding("default-credentials");
     assert_eq!((found.severity.as_str(), found.certainty), ("high", Certainty::Confirmed));
     assert_eq!(found.asset, ward.asset(PRINTER.1).id);

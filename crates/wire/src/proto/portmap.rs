@@ -238,9 +238,8 @@ fn announce(program: Option<u32>, transport: Option<Transport>, port: u16, readi
         Some(MOUNT) => "mount",
         Some(_) => "rpc",
     };
-    if let (Some(transport), 1..) = (transport, port) {
-        let ip = reading.server.ip;
-        reading.expect(Expectation { transport, ip, port, protocol, token: 0 });
+    if let (Some(transport), Some(mapper), 1..) = (transport, reading.sender, port) {
+        reading.expect(Expectation { transport, ip: mapper.ip, port, protocol, token: 0 });
     }
 }
 

@@ -137,7 +137,8 @@ struct Call {
 /// Parser of one flow.
 struct Engine {
     transport: Transport,
-    server: Endpoint,
+    /// By side. A flow between two low ports may be taken for the wrong way round: who answers is the server.
+    endpoints: [Endpoint; 2],
     streams: [Stream; 2],
     calls: VecDeque<Call>,
     known: Known,
@@ -157,7 +158,7 @@ impl Engine {
         let stream = || Stream::new(start.midstream);
         Self {
             transport: start.transport,
-            server: start.server,
+            endpoints: [start.client, start.server],
             streams: [stream(), stream()],
             calls: VecDeque::new(),
             known: Known::default(),
@@ -169,7 +170,8 @@ impl Engine {
     fn read(&mut self, side: Side, message: &[u8], gathered: Option<usize>, out: &mut dyn Sink) -> Read {
         let mut xdr = Xdr::new(message, gathered);
         let fields = Fields::of(&SCHEMA, out);
-        let mut reading = Reading { out, known: &mut self.known, fields, bulk: None, server: self.server };
+        let sender = self.endpoints.get(side.index()).copied();
+        let mut reading = Reading { out, known: &mut self.known, fields, bulk: None, sender };
         let result = match (xdr.u32("xid"), xdr.u32("msg_type")) {
             (Ok(xid), Ok(0)) => call(&mut self.calls, side, xid, xdr, &mut reading),
             (Ok(xid), Ok(1)) => reply(&mut self.calls, side, xid, xdr, &mut reading).map(|encrypted| {

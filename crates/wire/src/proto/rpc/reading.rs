@@ -163,8 +163,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) fields: Fields,
     /// Set when the bytes of a file go on behind the message's part at hand.
     pub(crate) bulk: Option<Bulk>,
-    /// The server of the flow.
-    pub(crate) server: Endpoint,
+    /// Who sent the message.
+    pub(crate) sender: Option<Endpoint>,
 }
 
 impl Reading<'_> {

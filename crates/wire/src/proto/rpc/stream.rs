@@ -209,8 +209,7 @@ fn finish(
             return Step::Stop(fault);
         }
         let fields = Fields::of(&super::SCHEMA, out);
-        let mut reading =
-            Reading { out, known: &mut engine.known, fields, bulk: None, server: engine.server };
+        let mut reading = Reading { out, known: &mut engine.known, fields, bulk: None, sender: None };
         reading.malformed(fault, 0..taken);
     }
     Step::Done(taken)

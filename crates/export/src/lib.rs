@@ -11,15 +11,15 @@
 //! clock, so the same report gives the same bytes. Text from the wire arrives escaped by `model::Text`;
 //! the renderers escape once more what their own medium could run (terminal controls, markup).
 
-//html
+pub mod html;
 pub mod ndjson;
-//picture
+mod picture;
 mod printable;
 pub mod report1;
 mod summary;
 pub mod text;
 mod time;
-//timeline
+mod timeline;
 
 pub use report1::Tool;
 pub use time::bytes;

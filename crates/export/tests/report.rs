@@ -12,7 +12,7 @@
 mod sample;
 
 use export::text::{Colour, Layout};
-use export::{Tool, ndjson, report1, text};
+use export::{Tool, html, ndjson, report1, text};
 use model::Report;
 use serde_json::Value;
 use std::path::Path;
@@ -34,6 +34,12 @@ fn plain(report: &Report, columns: usize) -> String {
 fn lines(report: &Report) -> String {
     let mut out = Vec::new();
     ndjson::write(report, TOOL, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn page(report: &Report) -> String {
+    let mut out = Vec::new();
+    html::write(report, TOOL, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -72,6 +78,118 @@ fn the_text_report_is_the_expected_one() {
 #[test]
 fn the_ndjson_report_is_the_expected_one() {
     golden("sample.ndjson", &lines(&sample::report()));
+}
+
+#[test]
+fn the_html_report_is_the_expected_one() {
+    golden("sample.html", &page(&sample::report()));
+}
+
+#[test]
+fn the_page_asks_for_nothing_and_runs_nothing() {
+    for report in [sample::report(), sample::hostile(), Report::default()] {
+        let page = page(&report);
+        let tags = tags(&page);
+        assert!(tags.iter().any(|tag| tag.contains("default-src 'none'")));
+        for tag in tags {
+            let name = tag.split([' ', '>']).next().unwrap();
+            let known = [
+                "!doctype",
+                "html",
+                "head",
+                "meta",
+                "title",
+                "style",
+                "body",
+                "header",
+                "nav",
+                "main",
+                "footer",
+                "section",
+                "article",
+                "figure",
+                "figcaption",
+                "div",
+                "span",
+                "p",
+                "a",
+                "b",
+                "i",
+                "small",
+                "br",
+                "code",
+                "h1",
+                "h2",
+                "h3",
+                "h4",
+                "ul",
+                "li",
+                "dl",
+                "dt",
+                "dd",
+                "table",
+                "thead",
+                "tbody",
+                "tr",
+                "th",
+                "td",
+                "svg",
+                "text",
+                "line",
+                "rect",
+                "path",
+            ];
+            assert!(known.contains(&name.trim_start_matches('/')), "<{tag}>");
+            // What stands outside quotes: names of attributes.
+            for names in tag.split('"').step_by(2) {
+                assert!(
+                    !names.contains(" on") && !names.contains("src=") && !names.contains("style="),
+                    "<{tag}>"
+                );
+            }
+            if let Some((_, target)) = tag.split_once("href=\"") {
+                assert!(target.starts_with('#'), "<{tag}>");
+            }
+        }
+        assert!(!page.contains("url(") && !page.contains("@import"));
+    }
+}
+
+/// What stands between `<` and `>`; text has neither, because it is escaped.
+fn tags(page: &str) -> Vec<&str> {
+    page.split('<').skip(1).map(|rest| rest.split_once('>').expect("an open tag").0).collect()
+}
+
+#[test]
+fn every_link_of_the_page_has_a_target() {
+    let page = page(&sample::report());
+    for tag in tags(&page) {
+        if let Some((_, target)) = tag.split_once("href=\"#") {
+            let id = target.split('"').next().unwrap();
+            assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+        }
+    }
+}
+
+#[test]
+fn hostile_text_stays_text_in_the_page() {
+    let page = page(&sample::hostile());
+    assert!(
+        !page.contains("<script") && !page.contains("<img") && !page.contains("49917"),
+        "markup or template ran"
+    );
+    assert!(page.contains("&lt;script&gt;"));
+    let acting: Vec<char> = page
+        .chars()
+        .filter(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c))
+        .collect();
+    assert!(acting.is_empty(), "{acting:?}");
+}
+
+#[test]
+fn an_empty_report_is_a_page_that_says_so() {
+    let page = page(&Report::default());
+    assert!(page.contains("no frame was read"));
 }
 
 #[test]
@@ -181,7 +299,7 @@ fn colour_adds_only_colour() {
 fn patients_are_in_no_format_unless_shown_on_purpose() {
     let mut report = sample::report();
     report.vitals[0].patient = Some(model::PatientToken::Withheld);
-    for format in [json(&report), lines(&report), plain(&report, 120)] {
+    for format in [json(&report), lines(&report), plain(&report, 120), page(&report)] {
         assert!(!format.contains("p:00123456789abcde"), "a pseudonym where none was asked for");
     }
     let value: Value = serde_json::from_str(&json(&report)).unwrap();

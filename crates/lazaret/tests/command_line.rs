@@ -258,6 +258,17 @@ fn a_report_in_text_has_no_colour_in_a_pipe_and_names_the_missing_checks() {
 }
 
 #[test]
+fn a_report_in_html_is_one_whole_page() {
+    let folder = Folder::new("html");
+    let path = ward(&folder, "ward.pcap", "benign");
+    let to = folder.text("ward.html");
+    assert_eq!(status(&lazaret(&["scan", "--format", "html", "--output", &to, &path])), 0);
+    let page = std::fs::read_to_string(&to).unwrap();
+    assert!(page.starts_with("<!doctype html>"), "{}", &page[..80]);
+    assert!(page.trim_end().ends_with("</html>"));
+}
+
+#[test]
 fn every_scenario_is_listed_with_what_it_does() {
     let list = printed(&lazaret(&["simulate", "ward", "--list"]));
     assert!(list.lines().count() >= 10, "{list}");

@@ -424,7 +424,8 @@ pub(crate) fn report() -> Report {
 
 /// The same ward where every text that can come from outside tries to break out.
 pub(crate) fn hostile() -> Report {
-    const MARKUP: &str = "</title></svg><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}";
+    const MARKUP: &str =
+        "</title></svg><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7131*7 }}";
     const CONTROL: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}gnp.exe\r\n";
     let bad = format!("{MARKUP}{CONTROL}");
     let mut report = report();

@@ -9,7 +9,7 @@ use crate::exit::{Failure, Status, with_causes};
 use crate::output::write_to;
 use crate::progress::{Bar, Show, rate};
 use crate::secret::read_key;
-use export::{Tool, ndjson, report1, text};
+use export::{Tool, html, ndjson, report1, text};
 use flow::{Redaction, Waveforms};
 use ingest::Input;
 use model::{Report, Severity};
@@ -101,6 +101,8 @@ enum Format {
     Json,
     /// One JSON object per line
     Ndjson,
+    /// One self-contained file, to read and print
+    Html,
 }
 
 /// Checks of vital signs.
@@ -241,7 +243,8 @@ impl Options {
             None if self.show_identifiers => Redaction::Show,
             None => Redaction::Withhold,
         };
-        let waveforms = Waveforms::Omit;
+        // Only the page draws waveforms.
+        let waveforms = if self.format == Format::Html { Waveforms::Carry } else { Waveforms::Omit };
         let keeper = evidence.map(|keeper| -> Arc<dyn flow::Keeper> { keeper });
         let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Ok(ScanPlan {
@@ -289,6 +292,7 @@ impl Options {
                 Format::Text => text::write(report, crate::terminal::layout(), to),
                 Format::Json => report1::write(report, tool, to),
                 Format::Ndjson => ndjson::write(report, tool, to),
+                Format::Html => html::write(report, tool, to),
             }
         };
         write_to(self.output.as_deref(), render)

@@ -1,0 +1,542 @@
+//! The report as one self-contained HTML file: to read in light and dark, to print, to keep.
+//!
+//! No request leaves the page and no script is in it; its content security policy forbids both. Every text is
+//! escaped by the template engine, in SVG too, after control characters were made visible.
+//!
+//! # Limits
+//! The lists hold everything but what these constants say; the page names what it leaves out, and the JSON
+//! report has it: [`CARDS_MAX`], [`ROWS_MAX`], [`FINDINGS_MAX`], [`BEDS_MAX`], [`STRIP_BEDS_MAX`].
+
+use crate::Tool;
+use crate::picture::Picture;
+use crate::printable::printable;
+use crate::report1::{
+    patient_word, sorted_conversations, sorted_exposures, sorted_findings, sorted_signs, sorted_vitals,
+    switch_word,
+};
+use crate::summary::{
+    Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
+    evidence_words, extent, from_to, kind, label, peer_words, references, unseen,
+};
+use crate::time::{bytes, counted, grouped, span, time_of_day, to_second};
+use crate::timeline::{Timeline, rounded};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use model::{
+    Asset, BedVitals, CaptureSummary, Channel, ExposureStatus, Finding, Report, Severity, Vital, WaveformSeen,
+};
+use serde::Serialize;
+use std::io;
+use std::time::Duration;
+
+/// Most devices with a card of their own; further ones are rows of a table.
+pub const CARDS_MAX: usize = 200;
+/// Most devices in the table of the others.
+pub const ROWS_MAX: usize = 2000;
+/// Most findings.
+pub const FINDINGS_MAX: usize = 1000;
+/// Most beds.
+pub const BEDS_MAX: usize = 500;
+/// Most beds with pictures of their waveforms.
+pub const STRIP_BEDS_MAX: usize = 32;
+/// Most conversations on a card.
+const CONVERSATIONS_MAX: usize = 12;
+/// Most names of a device in the table of the others.
+const NAMES_MAX: usize = 3;
+/// Most points of a waveform's picture.
+const STRIP_POINTS_MAX: usize = 1500;
+/// Height of a waveform's picture, in its own units.
+const STRIP_HEIGHT: f64 = 60.0;
+
+const PAGE: &str = include_str!("html/page.html");
+const STYLE: &str = include_str!("html/page.css");
+
+/// Writes the page.
+///
+/// # Errors
+/// What the writer says.
+pub fn write(report: &Report, tool: Tool<'_>, mut to: impl io::Write) -> io::Result<()> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(lines.map_err(io::Error::other)?);
+    // The template is ours and every test renders it, so this fails only together with the build.
+    environment.add_template("page.html", PAGE).map_err(io::Error::other)?;
+    let page = environment.get_template("page.html").map_err(io::Error::other)?;
+    let page = page.render(Serde(View::of(report, tool))).map_err(io::Error::other)?;
+    to.write_all(page.as_bytes())
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    style: &'static str,
+    tool: Tool<'a>,
+    schema: &'static str,
+    verdict: String,
+    class: &'static str,
+    sentences: Vec<String>,
+    first_step: Option<String>,
+    counts: Vec<Count>,
+    when: Option<String>,
+    shown_because: Option<String>,
+    timeline: Option<Timeline>,
+    picture: Option<Picture>,
+    findings: Vec<FindingView>,
+    findings_left_out: usize,
+    cards: Vec<Card>,
+    others: Vec<OtherRow>,
+    others_left_out: usize,
+    beds: Vec<BedView>,
+    beds_left_out: usize,
+    unseen: Vec<String>,
+    coverage: Vec<(&'static str, String)>,
+    shares: Vec<Share>,
+    captures: Vec<CaptureView>,
+}
+
+#[derive(Serialize)]
+struct Count {
+    class: &'static str,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Share {
+    what: &'static str,
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    class: &'static str,
+    what: &'static str,
+    count: String,
+    percent: f64,
+}
+
+impl<'a> View<'a> {
+    fn of(report: &'a Report, tool: Tool<'a>) -> Self {
+        let summary = Summary::of(report);
+        let findings = sorted_findings(report);
+        let vitals = sorted_vitals(report);
+        let (cards, others): (Vec<_>, Vec<_>) = assets_by_concern(report)
+            .into_iter()
+            .enumerate()
+            .partition(|(at, (asset, concern))| *at < CARDS_MAX && (concern.is_some() || asset.is_medical()));
+        let beds = vitals.iter().take(BEDS_MAX).enumerate();
+        Self {
+            style: STYLE,
+            tool,
+            schema: crate::report1::SCHEMA,
+            verdict: summary.verdict,
+            class: summary.worst.map_or("calm", Severity::as_str),
+            sentences: summary.sentences,
+            first_step: summary.first_step,
+            counts: summary
+                .counts
+                .iter()
+                .map(|(s, count)| Count { class: s.as_str(), count: *count })
+                .collect(),
+            when: extent(report).map(|(first, last)| from_to(first, last)),
+            shown_because: report.identifiers_shown_because.as_deref().map(|s| printable(s).into_owned()),
+            timeline: Timeline::of(report),
+            picture: Picture::of(report),
+            findings: findings.iter().take(FINDINGS_MAX).map(|f| FindingView::of(report, f)).collect(),
+            findings_left_out: findings.len().saturating_sub(FINDINGS_MAX),
+            cards: cards.into_iter().map(|(_, (asset, concern))| Card::of(asset, concern)).collect(),
+            others_left_out: others.len().saturating_sub(ROWS_MAX),
+            others: others.into_iter().take(ROWS_MAX).map(|(_, (asset, _))| OtherRow::of(asset)).collect(),
+            beds: beds.map(|(at, bed)| BedView::of(report, bed, at < STRIP_BEDS_MAX)).collect(),
+            beds_left_out: vitals.len().saturating_sub(BEDS_MAX),
+            unseen: unseen(report),
+            coverage: coverage_lines(report),
+            shares: shares(report),
+            captures: report.captures.iter().map(CaptureView::of).collect(),
+        }
+    }
+}
+
+fn shares(report: &Report) -> Vec<Share> {
+    let c = &report.coverage;
+    let read_in_clear = c.flows_parsed.saturating_sub(c.flows_encrypted);
+    let frames = [
+        ("read", "decoded", c.frames_decoded),
+        ("dim", "of types not decoded", c.frames_undecoded),
+        ("bad", "damaged", c.frames_fault),
+    ];
+    let flows = [
+        ("read", "read", read_in_clear),
+        ("shut", "encrypted", c.flows_encrypted),
+        ("dim", "without content", c.flows_empty),
+        ("bad", "not understood", c.flows_unparsed),
+    ];
+    let share = |what, all: u64, parts: &[(&'static str, &'static str, u64)]| Share {
+        what,
+        parts: parts
+            .iter()
+            .filter(|(_, _, count)| *count != 0)
+            .map(|(class, what, count)| Part {
+                class,
+                what,
+                count: grouped(*count),
+                percent: rounded(*count as f64 * 100.0 / all.max(1) as f64),
+            })
+            .collect(),
+    };
+    vec![share("Frames", c.frames, &frames), share("Flows", c.flows, &flows)]
+}
+
+#[derive(Serialize)]
+struct FindingView {
+    id: String,
+    rule: &'static str,
+    title: String,
+    severity: &'static str,
+    certainty: &'static str,
+    asset: String,
+    whom: String,
+    peer: Option<String>,
+    when: String,
+    why: String,
+    fix: String,
+    details: Vec<(String, String)>,
+    frames: String,
+    frames_more: Option<String>,
+    references: String,
+}
+
+impl FindingView {
+    fn of(report: &Report, finding: &Finding) -> Self {
+        let times = counted(finding.count, "time", "times");
+        let when = if finding.first == finding.last {
+            to_second(finding.first)
+        } else {
+            from_to(finding.first, finding.last)
+        };
+        let listed = finding.evidence.len() as u64;
+        Self {
+            id: finding.id.to_string(),
+            rule: finding.rule,
+            title: printable(&finding.title).into_owned(),
+            severity: finding.severity.as_str(),
+            certainty: finding.certainty.as_str(),
+            asset: finding.asset.to_string(),
+            whom: asset_by_id(report, finding.asset).map_or_else(|| finding.asset.to_string(), label),
+            peer: finding.peer.map(|peer| peer_words(&peer)),
+            when: format!("{times}, {when} UTC"),
+            why: printable(&finding.why).into_owned(),
+            fix: printable(&finding.fix).into_owned(),
+            details: finding.details.iter().map(|(key, detail)| detail_words(key, detail)).collect(),
+            frames: evidence_words(report, finding),
+            frames_more: Some(finding.count.saturating_sub(listed))
+                .filter(|n| *n != 0 && listed != 0)
+                .map(grouped),
+            references: references(finding),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Card {
+    id: String,
+    kind: String,
+    class: &'static str,
+    findings: Option<String>,
+    aliases: String,
+    rows: Vec<(&'static str, String)>,
+    conversations: Vec<String>,
+    conversations_more: usize,
+    exposures: Vec<ExposureView>,
+    signs: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ExposureView {
+    cve: String,
+    advisory: String,
+    cvss: String,
+    status: &'static str,
+    kev: bool,
+    why: String,
+}
+
+impl Card {
+    fn of(asset: &Asset, concern: Option<(Severity, u64)>) -> Self {
+        let conversations = sorted_conversations(asset);
+        let exposures = sorted_exposures(asset);
+        let affected = exposures.iter().filter(|exposure| exposure.status != ExposureStatus::NotAffected);
+        let exposures = affected.map(|exposure| ExposureView {
+            cve: printable(&exposure.cve).into_owned(),
+            advisory: printable(&exposure.advisory).into_owned(),
+            cvss: format!("{:.1}", exposure.cvss),
+            status: exposure.status.as_str(),
+            kev: exposure.kev,
+            why: printable(&exposure.why).into_owned(),
+        });
+        let sign = |sign: &model::SignSeen| {
+            format!("{}: {} (weight {})", printable(&sign.sign), printable(&sign.value), sign.weight)
+        };
+        Self {
+            id: asset.id.to_string(),
+            kind: kind(asset),
+            class: concern.map_or("calm", |(worst, _)| worst.as_str()),
+            findings: concern.map(|(_, count)| counted(count, "finding", "findings")),
+            aliases: printable(&asset.aliases.join(", ")).into_owned(),
+            rows: card_rows(asset),
+            conversations_more: conversations.len().saturating_sub(CONVERSATIONS_MAX),
+            conversations: conversations
+                .into_iter()
+                .take(CONVERSATIONS_MAX)
+                .map(conversation_words)
+                .collect(),
+            exposures: exposures.collect(),
+            signs: sorted_signs(asset).into_iter().map(sign).collect(),
+        }
+    }
+}
+
+fn card_rows(asset: &Asset) -> Vec<(&'static str, String)> {
+    let joined = |words: Vec<String>| printable(&words.join(", ")).into_owned();
+    let vlans = asset.vlans.iter().filter(|stack| !stack.ids().is_empty()).map(|stack| {
+        let ids: Vec<_> = stack.ids().iter().map(ToString::to_string).collect();
+        ids.join(" in ")
+    });
+    let text =
+        |text: Option<&model::Text>| text.map_or_else(String::new, |t| printable(t.as_str()).into_owned());
+    // The heading says it already where neither maker nor model is known.
+    let class = asset.class.as_ref().filter(|_| asset.maker.is_some() || asset.model.is_some());
+    let rows = [
+        ("IP", joined(asset.ips.iter().map(ToString::to_string).collect())),
+        ("MAC", joined(asset.macs.iter().map(ToString::to_string).collect())),
+        ("VLAN", joined(vlans.collect())),
+        ("Names", joined(asset.names.iter().map(ToString::to_string).collect())),
+        ("Kind", class.map_or_else(String::new, |c| printable(&c.id.replace('-', " ")).into_owned())),
+        ("Firmware", text(asset.firmware.as_ref())),
+        ("Serial", text(asset.serial.as_ref())),
+        ("Sure of it", format!("{:.0} %", asset.confidence * 100.0)),
+    ];
+    rows.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+#[derive(Serialize)]
+struct OtherRow {
+    id: String,
+    kind: String,
+    names: String,
+    addresses: String,
+    talks: String,
+}
+
+impl OtherRow {
+    fn of(asset: &Asset) -> Self {
+        let ips = asset.ips.iter().map(ToString::to_string);
+        let addresses: Vec<_> = ips.chain(asset.macs.iter().map(ToString::to_string)).take(4).collect();
+        let kind = kind(asset);
+        let names = asset.names.iter().map(ToString::to_string).filter(|name| *name != kind);
+        let names: Vec<_> = names.take(NAMES_MAX).collect();
+        let mut protocols: Vec<_> = asset.conversations.iter().filter_map(|c| c.protocol).collect();
+        protocols.sort_unstable();
+        protocols.dedup();
+        let peers = counted(asset.conversations.len() as u64, "conversation", "conversations");
+        let talks = match (asset.conversations.is_empty(), protocols.is_empty()) {
+            (true, _) => "only spoken to, or silent".to_owned(),
+            (false, true) => peers,
+            (false, false) => format!("{peers}: {}", protocols.join(", ")),
+        };
+        Self {
+            id: asset.id.to_string(),
+            kind,
+            names: printable(&names.join(", ")).into_owned(),
+            addresses: addresses.join(", "),
+            talks,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BedView {
+    bed: Option<u16>,
+    asset: String,
+    whom: String,
+    patient: Option<String>,
+    cycles: String,
+    when: String,
+    numerics: Vec<NumericView>,
+    invalid: Vec<String>,
+    limits: Vec<String>,
+    notices: Vec<String>,
+    strips: Vec<Strip>,
+}
+
+#[derive(Serialize)]
+struct NumericView {
+    name: &'static str,
+    class: &'static str,
+    value: String,
+    unit: &'static str,
+    range: String,
+}
+
+#[derive(Serialize)]
+struct Strip {
+    name: &'static str,
+    class: &'static str,
+    note: String,
+    width: f64,
+    height: f64,
+    seconds: Vec<f64>,
+    path: String,
+}
+
+impl BedView {
+    fn of(report: &Report, bed: &BedVitals, with_strips: bool) -> Self {
+        let each = bed
+            .cycle_ns
+            .map_or_else(String::new, |ns| format!(" of {:.2} s", Duration::from_nanos(ns).as_secs_f64()));
+        let cycles = counted(bed.cycles, "cycle", "cycles");
+        let notices = bed.notices.iter().map(|(notice, seen)| {
+            let times = counted(seen.count, "time", "times");
+            format!("{} ({times}, first {})", printable(notice.text.as_str()), time_of_day(seen.first))
+        });
+        let limits = bed.limits.iter().flat_map(|(vital, limits)| {
+            limits.iter().map(|l| {
+                let alarm =
+                    switch_word(l.limit.switch).map_or_else(String::new, |word| format!(", alarm {word}"));
+                let name = vital_words(*vital).0;
+                format!("{name} {}–{}{alarm}, since {}", l.limit.low, l.limit.high, time_of_day(l.since))
+            })
+        });
+        let strips = bed.waveforms.iter().filter(|_| with_strips);
+        Self {
+            bed: bed.bed,
+            asset: bed.asset.to_string(),
+            whom: asset_by_id(report, bed.asset).map_or_else(|| bed.asset.to_string(), label),
+            patient: patient_word(bed.patient.as_ref()).map(|word| printable(&word).into_owned()),
+            cycles: format!("{cycles}{each} in {}", span(bed.last.since(bed.first))),
+            when: from_to(bed.first, bed.last),
+            numerics: numerics(bed),
+            invalid: bed
+                .invalid
+                .iter()
+                .map(|(v, n)| format!("{} ({})", vital_words(*v).0, grouped(*n)))
+                .collect(),
+            limits: limits.collect(),
+            notices: notices.collect(),
+            strips: strips.filter_map(|(channel, seen)| Strip::of(*channel, seen)).collect(),
+        }
+    }
+}
+
+/// Name and colour class of a parameter, as bedside monitors group them.
+const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
+    match vital {
+        Vital::HeartRate => ("Heart rate", "ecg"),
+        Vital::RespirationRate => ("Respiration", "resp"),
+        Vital::Spo2 => ("SpO₂", "pleth"),
+        Vital::PulseRate => ("Pulse", "pleth"),
+        Vital::NibpSystolic => ("NIBP systolic", "nibp"),
+        Vital::NibpDiastolic => ("NIBP diastolic", "nibp"),
+        Vital::NibpMean => ("NIBP mean", "nibp"),
+        Vital::Temperature1 => ("Temp. 1", "temp"),
+        Vital::Temperature2 => ("Temp. 2", "temp"),
+        other => (other.as_str(), "ecg"),
+    }
+}
+
+/// UCUM units as people write them.
+fn unit_words(unit: &'static str) -> &'static str {
+    match unit {
+        "mm[Hg]" => "mmHg",
+        "Cel" => "°C",
+        other => other,
+    }
+}
+
+fn numerics(bed: &BedVitals) -> Vec<NumericView> {
+    let view = |(vital, range): (&Vital, &model::NumericRange)| {
+        let (name, class) = vital_words(*vital);
+        let range_words = if range.min < range.max {
+            format!("{}–{}", range.min, range.max)
+        } else {
+            "steady".to_owned()
+        };
+        NumericView {
+            name,
+            class,
+            value: range.last.to_string(),
+            unit: unit_words(vital.unit()),
+            range: range_words,
+        }
+    };
+    bed.numerics.iter().map(view).collect()
+}
+
+impl Strip {
+    /// A polyline over the last samples, scaled to their own range: the gain of the codes is not known.
+    fn of(channel: Channel, seen: &WaveformSeen) -> Option<Self> {
+        let skipped = seen.strip.len().saturating_sub(STRIP_POINTS_MAX);
+        let samples = seen.strip.get(skipped..).filter(|samples| samples.len() > 1)?;
+        let (low, high) = (samples.iter().min()?, samples.iter().max()?);
+        let room = (f64::from(*high) - f64::from(*low)).max(1.0);
+        let mut path = String::with_capacity(samples.len() * 8);
+        for (x, sample) in samples.iter().enumerate() {
+            let share = (f64::from(*sample) - f64::from(*low)) / room;
+            let y = rounded(STRIP_HEIGHT - 4.0 - share * (STRIP_HEIGHT - 8.0));
+            path.push_str(&format!("{}{x} {y}", if x == 0 { 'M' } else { 'L' }));
+        }
+        let width = samples.len().saturating_sub(1) as f64;
+        let rate = seen.rate_hz.filter(|rate| rate.is_finite() && *rate >= 1.0);
+        let lasting = rate.map(|rate| samples.len() as f64 / rate);
+        let whole_seconds = |rate: f64| {
+            let count = (width / rate).floor().max(0.0) as u32;
+            (1..=count).map(|second| rounded(f64::from(second) * rate)).collect()
+        };
+        let note = match (rate, lasting) {
+            (Some(rate), Some(lasting)) => format!("last {lasting:.1} s at {rate:.0} samples/s"),
+            _ => format!("last {} samples", samples.len()),
+        };
+        let (name, class) = match channel {
+            Channel::Ecg(1) => ("ECG 1", "ecg"),
+            Channel::Ecg(2) => ("ECG 2", "ecg"),
+            Channel::Ecg(_) => ("ECG 3", "ecg"),
+            Channel::Pleth => ("Pleth", "pleth"),
+            Channel::Respiration => ("Respiration", "resp"),
+            other => (other.as_str(), "ecg"),
+        };
+        let seconds = rate.map_or_else(Vec::new, whole_seconds);
+        Some(Self { name, class, note, width, height: STRIP_HEIGHT, seconds, path })
+    }
+}
+
+#[derive(Serialize)]
+struct CaptureView {
+    name: String,
+    format: String,
+    frames: String,
+    bytes: String,
+    when: String,
+    links: String,
+    sha256: Option<String>,
+}
+
+impl CaptureView {
+    fn of(capture: &CaptureSummary) -> Self {
+        let format = if capture.format.is_empty() { "not recognised" } else { capture.format };
+        let compression = capture.compression.map_or_else(String::new, |by| format!(" in {by}"));
+        let links: Vec<_> = capture.links.iter().map(ToString::to_string).collect();
+        Self {
+            name: printable(&capture.name).into_owned(),
+            format: format!("{format}{compression}"),
+            frames: grouped(capture.frames),
+            bytes: bytes(capture.bytes),
+            when: capture
+                .first
+                .zip(capture.last)
+                .map_or_else(String::new, |(first, last)| from_to(first, last)),
+            links: links.join(", "),
+            sha256: capture.sha256.map(|digest| digest.to_string()),
+        }
+    }
+}

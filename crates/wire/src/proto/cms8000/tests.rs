@@ -142,13 +142,20 @@ fn the_smallest_units_of_the_published_example_are_read() {
 
 #[test]
 fn a_patient_unit_tells_the_bed_before_the_patient() {
-    check(&PROTOCOL, &[(Client, &patient())], "
+    check(
+        &PROTOCOL,
+        &[(Client, &patient())],
+        "
         c 0..4 Identified(Sender, BedsideMonitor)
         c 0..4 Identified(Receiver, CentralStation)
         c 38..39 Identified(Sender, Bed(7))
-        c 0..177 cms8000.type=62 cms8000.length=175 cms8000.department=ICU 3 cms8000.patient_name=TESTMANN ERIKA cms8000.patient_number=T-000123 cms8000.doctor=DR BEISPIEL cms8000.admitted=2026-11-09 cms8000.born=1954-02-28 cms8000.height=1710 cms8000.weight=676 cms8000.bed=7 cms8000.blood_type=2
+        c 0..177 cms8000.type=62 cms8000.length=175 cms8000.department=ICU 3 \
+        cms8000.patient_name=TESTMANN ERIKA cms8000.patient_number=T-000123 cms8000.doctor=DR BEISPIEL \
+        cms8000.admitted=2026-11-09 cms8000.born=1954-02-28 cms8000.height=1710 cms8000.weight=676 \
+        cms8000.bed=7 cms8000.blood_type=2
         c 0..177 patient \"T-000123\" more=true
-    ");
+    ",
+    );
 }
 
 #[test]
@@ -225,11 +232,18 @@ fn a_cuff_reading_is_told_once_until_it_changes() {
 
 #[test]
 fn a_temperature_that_is_no_number_is_invalid_and_so_is_the_difference() {
-    check_facts(&[(Client, &temperature())], "
+    check_facts(
+        &[(Client, &temperature())],
+        "
         c 0..50 Disclosed(VitalSigns)
-        c 8..20 Measured([Sample { vital: Temperature1, value: 37.0, validity: Valid }, Sample { vital: Temperature2, value: 0.0, validity: Invalid }, Sample { vital: TemperatureDifference, value: 0.0, validity: Invalid }])
-        c 20..50 LimitsSet([AlarmLimit { vital: Temperature1, low: 36.0, high: 39.0, switch: On }, AlarmLimit { vital: Temperature2, low: 36.0, high: 39.0, switch: On }, AlarmLimit { vital: TemperatureDifference, low: 0.0, high: 2.0, switch: Off }])
-    ");
+        c 8..20 Measured([Sample { vital: Temperature1, value: 37.0, validity: Valid }, Sample { vital: \
+        Temperature2, value: 0.0, validity: Invalid }, Sample { vital: TemperatureDifference, value: 0.0, \
+        validity: Invalid }])
+        c 20..50 LimitsSet([AlarmLimit { vital: Temperature1, low: 36.0, high: 39.0, switch: On }, \
+        AlarmLimit { vital: Temperature2, low: 36.0, high: 39.0, switch: On }, AlarmLimit { vital: \
+        TemperatureDifference, low: 0.0, high: 2.0, switch: Off }])
+    ",
+    );
 }
 
 #[test]
@@ -257,14 +271,19 @@ fn unknown_types_and_sub_types_are_kept_raw_and_counted() {
         &hex("07 00 05 46  00 00 18 00 99"), // telemetry sub 0x18
         &hex(CYCLE_END),
     ]);
-    check(&PROTOCOL, &[(Client, &bytes)], "
+    check(
+        &PROTOCOL,
+        &[(Client, &bytes)],
+        "
         c 0..4 Identified(Sender, BedsideMonitor)
         c 0..4 Identified(Receiver, CentralStation)
         c 0..7 cms8000.type=96 cms8000.length=5 cms8000.unknown=1 cms8000.raw=05000560aabbcc
-        c 7..16 cms8000.type=70 cms8000.length=7 cms8000.sub_type=24 cms8000.unknown=2 cms8000.raw=070005460000180099
+        c 7..16 cms8000.type=70 cms8000.length=7 cms8000.sub_type=24 cms8000.unknown=2 \
+        cms8000.raw=070005460000180099
         c 16..20 cms8000.type=71 cms8000.length=2
         c 16..20 CycleEnded
-    ");
+    ",
+    );
 }
 
 #[test]

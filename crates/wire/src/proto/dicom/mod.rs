@@ -95,7 +95,7 @@ pub const ASSOCIATE_BYTES_MAX: usize = 128 << 10;
 /// Longest command set. Ours: real ones have some hundred bytes.
 pub const COMMAND_BYTES_MAX: usize = 16 << 10;
 /// How much of a data set is read. Ours: what is of interest stands in the first kilobytes.
-pub const HEAD_BYTES_MAX: usize = 16 << 10;
+pub const HEAD_BYTES_MAX: usize = 8 << 10;
 /// How far a mid-stream probe looks for a command, in bytes.
 const PROBE_BYTES_MAX: usize = 512;
 

@@ -144,7 +144,8 @@ fn an_association_names_both_sides_and_their_software() {
         c 202..213 login \"abc\" secret in clear, accepted Unknown
         c 0..213 dicom.pdu=associate-request dicom.called_ae=ARCHIVE_1 dicom.calling_ae=XRAY_ROOM_2 \
         dicom.application_context=1.2.840.10008.3.1.1.1 dicom.abstract_syntax=1.2.840.10008.5.1.4.1.1.7 \
-        dicom.transfer_syntax=1.2.840.10008.1.2.1 dicom.max_pdu_bytes=16384 dicom.implementation_class=1.2.3.4 \
+        dicom.transfer_syntax=1.2.840.10008.1.2.1 dicom.max_pdu_bytes=16384 \
+        dicom.implementation_class=1.2.3.4 \
         dicom.implementation_version=INVENTED_1.0
         c 0..213 Operated(Associate)
         c 26..42 Identified(Sender, ApplicationName(\"XRAY_ROOM_2\"))

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! # Limits
-//! Paths are at most [`PATH_BYTES_MAX`], names [`NAME_BYTES_MAX`], handles [`HANDLE_BYTES_MAX`] bytes; of lists the first
-//! [`ENTRIES_MAX`] entries are read.
+//! Paths are at most `PATH_BYTES_MAX`, names `NAME_BYTES_MAX`, handles `HANDLE_BYTES_MAX` bytes; of lists
+//! the first `ENTRIES_MAX` entries are read.
 //!
 //! # Source
 //! RFC 1094 appendix A (v1), RFC 1813 appendix I (v3).
@@ -37,8 +37,7 @@ const FLAVORS_MAX: u32 = 64;
 /// Most entries of a list that are read. Our limit; those beyond are passed over.
 const ENTRIES_MAX: usize = 256;
 
-const PROCEDURES: [&str; 8] =
-    ["NULL", "MNT", "DUMP", "UMNT", "UMNTALL", "EXPORT", "EXPORTALL", "PATHCONF"];
+const PROCEDURES: [&str; 8] = ["NULL", "MNT", "DUMP", "UMNT", "UMNTALL", "EXPORT", "EXPORTALL", "PATHCONF"];
 
 /// Row of the registry.
 pub static PROTOCOL: Protocol = Protocol {
@@ -55,7 +54,16 @@ pub static PROTOCOL: Protocol = Protocol {
 pub(crate) static SCHEMA: Schema = Schema {
     protocol: "mount",
     fields: &[
-        &XID, &MESSAGE, &VERSION, &PROCEDURE, &PROCEDURE_NAME, &PATH, &STATUS, &HANDLE, &AUTH_FLAVOR, &HOST,
+        &XID,
+        &MESSAGE,
+        &VERSION,
+        &PROCEDURE,
+        &PROCEDURE_NAME,
+        &PATH,
+        &STATUS,
+        &HANDLE,
+        &AUTH_FLAVOR,
+        &HOST,
         &GROUP,
     ],
 };
@@ -65,7 +73,8 @@ static PATH: Field = field("path", Kind::Text, "Directory asked for or listed.")
 static STATUS: Field = field("status", Kind::Number, "0 granted; else the error number.");
 static HANDLE: Field = field("handle", Kind::Bytes, "File handle of the directory.");
 static AUTH_FLAVOR: Field = field("auth_flavor", Kind::Number, "Credential kind that the export takes.");
-static HOST: Field = field("host", Kind::Text, "Client that has the directory mounted, by the server's list.");
+static HOST: Field =
+    field("host", Kind::Text, "Client that has the directory mounted, by the server's list.");
 static GROUP: Field = field("group", Kind::Text, "Host or group that may mount the directory.");
 
 /// What a call asked.

@@ -13,7 +13,7 @@
 //! lists everything; CALLIT, BCAST and INDIRECT have the mapper call for the caller.
 //!
 //! # Limits
-//! Addresses and names are at most [`TEXT_BYTES_MAX`] bytes; of a DUMP the first [`ENTRIES_MAX`] entries are
+//! Addresses and names are at most `TEXT_BYTES_MAX` bytes; of a DUMP the first `ENTRIES_MAX` entries are
 //! read.
 //!
 //! # Source
@@ -31,8 +31,19 @@ const ENTRIES_MAX: usize = 256;
 const ARGUMENT_BYTES_MAX: u32 = 64 << 10;
 
 const PROCEDURES: [&str; 13] = [
-    "NULL", "SET", "UNSET", "GETPORT", "DUMP", "CALLIT", "GETTIME", "UADDR2TADDR", "TADDR2UADDR",
-    "GETVERSADDR", "INDIRECT", "GETADDRLIST", "GETSTAT",
+    "NULL",
+    "SET",
+    "UNSET",
+    "GETPORT",
+    "DUMP",
+    "CALLIT",
+    "GETTIME",
+    "UADDR2TADDR",
+    "TADDR2UADDR",
+    "GETVERSADDR",
+    "INDIRECT",
+    "GETADDRLIST",
+    "GETSTAT",
 ];
 
 /// Row of the registry.
@@ -50,8 +61,20 @@ pub static PROTOCOL: Protocol = Protocol {
 pub(crate) static SCHEMA: Schema = Schema {
     protocol: "portmap",
     fields: &[
-        &XID, &MESSAGE, &VERSION, &PROCEDURE, &PROCEDURE_NAME, &PROG, &PROG_VERSION, &PROT, &PORT, &NETID,
-        &ADDRESS, &OWNER, &PROG_PROCEDURE, &DONE,
+        &XID,
+        &MESSAGE,
+        &VERSION,
+        &PROCEDURE,
+        &PROCEDURE_NAME,
+        &PROG,
+        &PROG_VERSION,
+        &PROT,
+        &PORT,
+        &NETID,
+        &ADDRESS,
+        &OWNER,
+        &PROG_PROCEDURE,
+        &DONE,
     ],
 };
 
@@ -137,11 +160,7 @@ fn mapping(asked: &mut Asked, xdr: &mut Xdr<'_>, reading: &mut Reading<'_>) -> R
 }
 
 /// An rpcb of v3 and v4; its universal address.
-fn entry<'a>(
-    asked: &mut Asked,
-    xdr: &mut Xdr<'a>,
-    reading: &mut Reading<'_>,
-) -> Result<&'a [u8], Malformed> {
+fn entry<'a>(asked: &mut Asked, xdr: &mut Xdr<'a>, reading: &mut Reading<'_>) -> Result<&'a [u8], Malformed> {
     let program = xdr.u32("r_prog")?;
     asked.program = Some(program);
     reading.fields.number(&PROG, program);

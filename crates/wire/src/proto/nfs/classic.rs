@@ -3,12 +3,12 @@
 //! # Wire format
 //! ```text
 //!          call                                      reply behind the status, if that is 0
-//! LOOKUP   | directory | name |                      v2 | handle | attributes |   v3 | handle | attributes? ×2 |
+//! LOOKUP   | directory | name |                      v2 | handle | attributes |  v3 | handle | attributes? |
 //! READ     v2 | file | offset 4 | count | total |    v2 | attributes | data |
 //!          v3 | file | offset 8 | count |            v3 | attributes? | count | eof | data |
 //! WRITE    v2 | file | begin | offset 4 | total | data |        v2 | attributes |
 //!          v3 | file | offset 8 | count | stable | data |       v3 | before? | attributes? | count | … |
-//! CREATE   | directory | name | … |                  v2 | handle | attributes |   v3 | handle? | attributes? | … |
+//! CREATE   | directory | name | … |                  v2 | handle | attributes |  v3 | handle? | … |
 //! ```
 //! A handle is 32 bytes in v2 and has its length before it in v3; `?` is a word that says whether it follows.
 //!
@@ -293,7 +293,9 @@ pub(super) fn reply(asked: &Asked, xdr: &mut Xdr<'_>, reading: &mut Reading<'_>)
         (Verb::Read, _) => read(asked, xdr, reading),
         (Verb::SetAttributes | Verb::Write | Verb::Commit, _) => changed(asked, xdr, reading),
         (Verb::List | Verb::ListPlus, _) => list(asked, xdr, reading),
-        (Verb::Look, _) if asked.procedure == "GETATTR" => attributes(asked.version, xdr, reading).map(|_| ()),
+        (Verb::Look, _) if asked.procedure == "GETATTR" => {
+            attributes(asked.version, xdr, reading).map(|_| ())
+        }
         _ => Ok(()),
     }
 }
@@ -578,7 +580,10 @@ mod tests {
         let mut both = Build::call(4, NFS, 3, 3).opaque(b"DIR1").words(&[40]).raw(b"short").record();
         both.extend(Build::call(5, NFS, 3, 0).record());
         let got = run(&PROTOCOL, &[(Client, &both)]);
-        assert!(got.contains("Malformed(Malformed { field: \"name\", offset: 52, reason: CutShort })"), "{got}");
+        assert!(
+            got.contains("Malformed(Malformed { field: \"name\", offset: 52, reason: CutShort })"),
+            "{got}"
+        );
         assert!(got.contains("rpc.xid=5"), "{got}");
     }
 

@@ -482,12 +482,7 @@ struct Answers<'p> {
 
 impl Answers<'_> {
     /// Reads one operation's results. False when no more can be read.
-    fn read(
-        &mut self,
-        at: usize,
-        xdr: &mut Xdr<'_>,
-        reading: &mut Reading<'_>,
-    ) -> Result<bool, Malformed> {
+    fn read(&mut self, at: usize, xdr: &mut Xdr<'_>, reading: &mut Reading<'_>) -> Result<bool, Malformed> {
         let start = xdr.offset();
         let number = xdr.u32("resop")?;
         let Some(operation) = operation(number) else { return Ok(false) };

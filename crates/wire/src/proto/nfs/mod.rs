@@ -5,10 +5,10 @@
 //! as parts of the file with that handle, at their offsets.
 //!
 //! # Wire format
-//! See [`classic`] for v2 and v3, one operation per call, and [`compound`] for v4, many operations per call.
+//! See `classic` for v2 and v3, one operation per call, and `compound` for v4, many operations per call.
 //!
 //! # Limits
-//! Handles are at most [`HANDLE_BYTES_MAX`] bytes, names [`NAME_BYTES_MAX`].
+//! Handles are at most `HANDLE_BYTES_MAX` bytes, names `NAME_BYTES_MAX`.
 //!
 //! # Source
 //! RFC 1094 (v2), RFC 1813 (v3), RFC 7530 (v4.0), RFC 8881 (v4.1), RFC 7862 (v4.2).
@@ -27,7 +27,8 @@ const HANDLE_BYTES_MAX: u32 = 128;
 /// Longest name or link text, in bytes. Our limit; v2 allows 255, later versions what the server says.
 const NAME_BYTES_MAX: u32 = 4096;
 /// Longest compound that is read whole even if it holds content of a file, so that the operations behind the
-/// content are read too, in bytes. Our limit; of a longer one the content is streamed and the rest passed over.
+/// content are read too, in bytes. Our limit; of a longer one the content is streamed and the rest passed
+/// over.
 const COMPOUND_BYTES_MAX: u64 = 16 << 10;
 
 /// Row of the registry.
@@ -45,8 +46,21 @@ pub static PROTOCOL: Protocol = Protocol {
 pub(crate) static SCHEMA: Schema = Schema {
     protocol: "nfs",
     fields: &[
-        &XID, &MESSAGE, &VERSION, &PROCEDURE, &PROCEDURE_NAME, &MINOR_VERSION, &OPERATION, &STATUS, &HANDLE, &NAME, &OFFSET,
-        &COUNT, &SIZE, &EOF, &FILE_TYPE,
+        &XID,
+        &MESSAGE,
+        &VERSION,
+        &PROCEDURE,
+        &PROCEDURE_NAME,
+        &MINOR_VERSION,
+        &OPERATION,
+        &STATUS,
+        &HANDLE,
+        &NAME,
+        &OFFSET,
+        &COUNT,
+        &SIZE,
+        &EOF,
+        &FILE_TYPE,
     ],
 };
 
@@ -60,7 +74,8 @@ static OFFSET: Field = field("offset", Kind::Quantity("By"), "Offset in the file
 static COUNT: Field = field("count", Kind::Quantity("By"), "Bytes to read or write, or read or written.");
 static SIZE: Field = field("size", Kind::Quantity("By"), "Size of the file by its attributes, in bytes.");
 static EOF: Field = field("eof", Kind::Flag, "The read reached the end of the file, the list its end.");
-static FILE_TYPE: Field = field("file_type", Kind::Number, "Kind of the file by its attributes: 1 file, 2 directory.");
+static FILE_TYPE: Field =
+    field("file_type", Kind::Number, "Kind of the file by its attributes: 1 file, 2 directory.");
 
 /// What a call asked.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The operations of NFS v4 and the shapes of their arguments and results.
 //!
-//! Operations carry no length, so that each must be known to get past it. Most are a row of plain items, which
-//! a *shape* spells: one letter an item.
+//! Operations carry no length, so that each must be known to get past it. Most are a row of plain items,
+//! which a *shape* spells: one letter an item.
 //!
 //! | letter | item |
 //! |---|---|

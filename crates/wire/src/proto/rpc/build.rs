@@ -13,10 +13,7 @@ impl Build {
     /// A call with a system credential of the machine `host`, user 0, group 0.
     pub(crate) fn call_from(host: &str, xid: u32, program: u32, version: u32, procedure: u32) -> Self {
         let credential = Self::default().words(&[7]).opaque(host.as_bytes()).words(&[0, 0, 0]).bytes();
-        Self::default()
-            .words(&[xid, 0, 2, program, version, procedure, 1])
-            .opaque(&credential)
-            .words(&[0, 0])
+        Self::default().words(&[xid, 0, 2, program, version, procedure, 1]).opaque(&credential).words(&[0, 0])
     }
 
     /// An accepted reply whose procedure ran.

@@ -107,4 +107,3 @@ pub(crate) fn reply(xdr: &mut Xdr<'_>) -> Result<ReplyHeader, Malformed> {
         other => Err(at.malformed("reply_stat", Reason::NotDefined(other.into()))),
     }
 }
-

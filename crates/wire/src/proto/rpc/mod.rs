@@ -1,13 +1,13 @@
 //! ONC remote procedure call: the engine of port mapper, mount and NFS, and the row of all other programs.
 //!
 //! A call names a program by number, a reply only repeats the call's transaction number. So the engine keeps
-//! what each call asked until its reply comes, and hands both to the reader of the program: [`super::portmap`],
-//! [`super::mount`], [`super::nfs`]. Those are rows of their own; they differ from this one in what their
+//! what each call asked until its reply comes, and hands both to the reader of the program: `super::portmap`,
+//! `super::mount`, `super::nfs`. Those are rows of their own; they differ from this one in what their
 //! probe looks for. Whichever row took a flow, calls of every program on it are read.
 //!
 //! # Wire format
 //! ```text
-//! call:   | xid 4 | 0 | rpcvers = 2 | prog | vers | proc | cred: flavor, length, body | verf: same | arguments
+//! call:   | xid 4 | 0 | rpcvers = 2 | prog | vers | proc | cred: flavor, length, body | verf: same | args
 //! reply:  | xid 4 | 1 | 0 accepted  | verf | accept_stat | results
 //!                     | 1 denied    | reject_stat | …
 //! ```
@@ -16,8 +16,8 @@
 //! everything else is read from the whole message.
 //!
 //! # Limits
-//! [`CALLS_MAX`] calls wait for replies; the oldest is dropped, and its reply tells only its own header. Of a
-//! message without file content [`MESSAGE_BYTES_MAX`] are read, of one with it [`HEAD_BYTES_MAX`] before the
+//! `CALLS_MAX` calls wait for replies; the oldest is dropped, and its reply tells only its own header. Of a
+//! message without file content `MESSAGE_BYTES_MAX` are read, of one with it `HEAD_BYTES_MAX` before the
 //! content. Arguments and results under RPCSEC_GSS are not read.
 //!
 //! # Source
@@ -72,8 +72,18 @@ pub static PROTOCOL: Protocol = Protocol {
 static SCHEMA: Schema = Schema {
     protocol: "rpc",
     fields: &[
-        &XID, &MESSAGE, &PROGRAM, &PROGRAM_NAME, &VERSION, &PROCEDURE, &FLAVOR, &MACHINE_NAME, &UID, &GID,
-        &ACCEPT_STAT, &REJECT_STAT,
+        &XID,
+        &MESSAGE,
+        &PROGRAM,
+        &PROGRAM_NAME,
+        &VERSION,
+        &PROCEDURE,
+        &FLAVOR,
+        &MACHINE_NAME,
+        &UID,
+        &GID,
+        &ACCEPT_STAT,
+        &REJECT_STAT,
     ],
 };
 
@@ -82,7 +92,8 @@ pub(crate) const fn field(name: &'static str, kind: Kind, doc: &'static str) -> 
     Field { name, kind, privacy: Privacy::Device, doc }
 }
 
-pub(crate) static XID: Field = field("xid", Kind::Number, "Transaction number; the reply repeats the call's.");
+pub(crate) static XID: Field =
+    field("xid", Kind::Number, "Transaction number; the reply repeats the call's.");
 pub(crate) static MESSAGE: Field = field("message", Kind::Text, "`call` or `reply`.");
 pub(crate) static VERSION: Field = field("version", Kind::Number, "Version of the program.");
 pub(crate) static PROCEDURE: Field = field("procedure", Kind::Number, "Number of the procedure.");
@@ -94,7 +105,8 @@ static UID: Field = field("uid", Kind::Number, "User that the caller says it is.
 static GID: Field = field("gid", Kind::Number, "Group that the caller says it is.");
 static ACCEPT_STAT: Field =
     field("accept_stat", Kind::Number, "0 success; else why the procedure did not run.");
-static REJECT_STAT: Field = field("reject_stat", Kind::Number, "Why the call was denied: 0 version, 1 credential.");
+static REJECT_STAT: Field =
+    field("reject_stat", Kind::Number, "Why the call was denied: 0 version, 1 credential.");
 
 fn probe(probe: &Probe<'_>) -> Verdict {
     match sight(probe) {

@@ -197,8 +197,7 @@ impl Reading<'_> {
         if key == LOOK_KEY && !self.known.looked {
             return;
         }
-        let outcome =
-            if status == 0 { StorageOutcome::Granted } else { StorageOutcome::Refused(status) };
+        let outcome = if status == 0 { StorageOutcome::Granted } else { StorageOutcome::Refused(status) };
         if self.known.is_new([step as u64, 1 + u64::from(status), key]) {
             self.out.fact_of_other(storage(step, outcome, path), range);
         }

@@ -1,8 +1,8 @@
 //! Record marking: messages over a byte stream, RFC 5531 §11.
 
+use super::reading::{Fields, Reading};
 use super::sight::{Sight, record};
 use super::{Bulk, Engine, HEAD_BYTES_MAX};
-use super::reading::{Fields, Reading};
 use crate::{ContentPart, Sink, Step};
 use model::{Malformed, Reason, Side};
 
@@ -171,8 +171,7 @@ fn gather(engine: &mut Engine, side: Side, input: &[u8], out: &mut dyn Sink) -> 
     let (left, last) = (stream.left, stream.last);
     let more_to_come = u64::MAX >> 1;
     let total = message.len() as u64 + if last { left } else { more_to_come };
-    let wanted =
-        if message.len() < FRONT_BYTES { FRONT_BYTES } else { engine.wanted(side, &message, total) };
+    let wanted = if message.len() < FRONT_BYTES { FRONT_BYTES } else { engine.wanted(side, &message, total) };
     let wanted = wanted.min(usize::try_from(total).unwrap_or(wanted));
     let lacking = wanted.saturating_sub(message.len());
     let there = lacking.min(usize::try_from(left).unwrap_or(lacking)).min(input.len());

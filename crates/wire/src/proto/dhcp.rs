@@ -19,6 +19,9 @@
 //! * An option that occurs several times is one value in pieces (RFC 3396).
 //! * BOOTP is the same without option 53.
 //!
+//! Clients without an address all send from 0.0.0.0, so where a flow holds several of them only the first,
+//! whose frame opened it, is its client; what the others say identifies nobody.
+//!
 //! A relay (`giaddr` set) sends a client's request on: its sender is the relay, so such a request
 //! identifies nobody.
 //!
@@ -47,7 +50,9 @@ pub static PROTOCOL: Protocol = Protocol {
     ports: &[67, 68],
     schema: &SCHEMA,
     probe,
-    start: |_: &Start| Box::new(Dhcp::default()),
+    start: |start: &Start| {
+        Box::new(Dhcp { shared: start.client.ip.is_unspecified(), first: None, told: BTreeSet::new() })
+    },
 };
 
 schema! { "dhcp":
@@ -233,8 +238,11 @@ impl Head {
     }
 }
 
-#[derive(Default)]
 struct Dhcp {
+    /// The flow comes from 0.0.0.0, so several clients may share it.
+    shared: bool,
+    /// The client whose request was the first.
+    first: Option<Mac>,
     /// Hashes of what was told: all clients of a segment share the flow from 0.0.0.0 to broadcast.
     told: BTreeSet<u64>,
 }
@@ -278,7 +286,9 @@ impl Dhcp {
 
     /// What a client says of itself.
     fn identify(&mut self, head: &Head, options: &Options, out: &mut dyn Sink) {
-        if !head.relay.is_unspecified() {
+        let first = *self.first.get_or_insert(head.mac.unwrap_or_default());
+        let is_other = self.shared && Some(first) != head.mac;
+        if !head.relay.is_unspecified() || is_other {
             return;
         }
         // An inform (8) asks with a list of its own, which is no fingerprint of the stack.

@@ -15,8 +15,8 @@
 //!
 //! # How a file gets its name and its end
 //! The announced connection and this one share a token, laid out in [`Token`]; it is the content's key. This
-//! side tells the path when the file is asked for. Either side may finish first, so whichever is told last
-//! (226 here, the connection's end there) ends the file; see [`finish`].
+//! side tells the path when the file is asked for and leaves word of the server's 226; the data connection's
+//! orderly close, or else that word, ends the file there.
 //!
 //! # Privacy
 //! Account and password go to the sink's log-in only. Replies around a log-in often repeat the account, so
@@ -172,8 +172,8 @@ impl Token {
         self.0 ^ 1 << 63
     }
 
-    /// Where it is kept which connection is through.
-    const fn state_key(self) -> u64 {
+    /// Where it is kept how the transfer ended.
+    pub(super) const fn outcome_key(self) -> u64 {
         self.0 ^ 1 << 62
     }
 
@@ -185,37 +185,9 @@ impl Token {
 /// Kept under [`Token::kind_key`] for listings, which are no files.
 pub(super) const LISTING: &str = "list";
 
-/// Which of the two connections says that it is through.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Through {
-    /// The data connection ended.
-    Data,
-    /// The server reported the outcome on the control connection.
-    Control {
-        /// It was success.
-        complete: bool,
-    },
-}
-
-/// Ends a file when both connections are through with it; the first only leaves word.
-pub(super) fn finish(token: Token, mover: Mover, through: Through, out: &mut dyn Sink) {
-    const CLOSED: &str = "closed";
-    const COMPLETE: &str = "complete";
-    const BROKEN: &str = "broken";
-    let before = out.recall(token.state_key());
-    match (through, before.as_ref().map(Text::as_str)) {
-        (Through::Data, Some(word @ (COMPLETE | BROKEN))) => {
-            out.content(token.content(mover), ContentPart::End { complete: word == COMPLETE });
-        }
-        (Through::Control { complete }, Some(CLOSED)) => {
-            out.content(token.content(mover), ContentPart::End { complete });
-        }
-        (Through::Data, _) => out.remember(token.state_key(), Text::from(CLOSED)),
-        (Through::Control { complete }, _) => {
-            out.remember(token.state_key(), Text::from(if complete { COMPLETE } else { BROKEN }));
-        }
-    }
-}
+/// Kept under [`Token::outcome_key`] once the server said that the transfer was done, or that it was not.
+pub(super) const COMPLETE: &str = "complete";
+pub(super) const BROKEN: &str = "broken";
 
 /// What the server has still to answer.
 enum Pending {
@@ -308,12 +280,8 @@ impl Parser for Ftp {
     }
 
     fn end(&mut self, out: &mut dyn Sink) {
-        match std::mem::replace(&mut self.pending, Pending::Nothing) {
-            Pending::Login if self.secret.is_some() => self.logged_in(Accepted::Unknown, 0..0, out),
-            Pending::Storage(Transfer { file: Some((token, mover)), .. }) => {
-                finish(token, mover, Through::Control { complete: false }, out);
-            }
-            _ => {}
+        if matches!(self.pending, Pending::Login) && self.secret.is_some() {
+            self.logged_in(Accepted::Unknown, 0..0, out);
         }
     }
 }
@@ -525,7 +493,7 @@ impl Ftp {
                 length.into_iter().for_each(|n| out.content(token.content(mover), ContentPart::Length(n)));
             }
             if !begins {
-                finish(token, mover, Through::Control { complete: accepted }, out);
+                out.remember(token.outcome_key(), Text::from(if accepted { COMPLETE } else { BROKEN }));
             }
         }
         if begins {

@@ -5,6 +5,9 @@
 //! its content: the control connection (`ftp`) announces it with a token. Its layout says which side is the
 //! FTP server; what that sends was fetched, what the other sends was pushed.
 //!
+//! The sender's orderly close is the end of the file (RFC 959 §3.4.1), unless the control connection heard of
+//! a failure. Where the close was not captured, the server's "226 done" says as much.
+//!
 //! A listing is no file and is not carried. A file that is resumed starts at the offset of `REST`.
 //!
 //! # Limits
@@ -13,7 +16,7 @@
 //! # Source
 //! RFC 959 §3.
 
-use super::ftp::{LISTING, Through, Token, finish};
+use super::ftp::{BROKEN, COMPLETE, LISTING, Token};
 use crate::{ContentPart, Gap, Parser, Probe, Protocol, Sink, Start, Step, Verdict};
 use model::{Mover, Side, Text, Transport, Value};
 
@@ -38,6 +41,7 @@ struct Carried {
     sender: Side,
     mover: Mover,
     offset: u64,
+    ended: bool,
 }
 
 struct FtpData {
@@ -64,8 +68,25 @@ impl FtpData {
             return;
         }
         let mover = if side == self.server { Mover::Fetched } else { Mover::Pushed };
-        self.carried = Some(Carried { sender: side, mover, offset: kind.parse().unwrap_or(0) });
+        let offset = kind.parse().unwrap_or(0);
+        self.carried = Some(Carried { sender: side, mover, offset, ended: false });
         out.message(&SCHEMA, &[(&PUSHED, Value::Flag(mover == Mover::Pushed))], 0..1);
+    }
+
+    /// Ends the file: its sender closed in order, or (none) the flow is over without that.
+    fn finish(&mut self, closed: Option<Side>, out: &mut dyn Sink) {
+        let (Some(token), Some(carried)) = (self.token, &mut self.carried) else { return };
+        if carried.ended || closed.is_some_and(|side| side != carried.sender) {
+            return;
+        }
+        let outcome = out.recall(token.outcome_key());
+        let complete = match outcome.as_ref().map(Text::as_str) {
+            Some(COMPLETE) => true,
+            Some(BROKEN) => false,
+            _ => closed.is_some(),
+        };
+        carried.ended = true;
+        out.content(token.content(carried.mover), ContentPart::End { complete });
     }
 }
 
@@ -97,10 +118,12 @@ impl Parser for FtpData {
         Gap::Resume
     }
 
+    fn closed(&mut self, side: Side, out: &mut dyn Sink) {
+        self.finish(Some(side), out);
+    }
+
     fn end(&mut self, out: &mut dyn Sink) {
-        if let (Some(token), Some(carried)) = (self.token, &self.carried) {
-            finish(token, carried.mover, Through::Data, out);
-        }
+        self.finish(None, out);
     }
 }
 
@@ -122,24 +145,39 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_sends_was_fetched_and_ends_with_the_later_connection() {
-        let mut first = bench();
-        first.feed(Side::Server, b"\x7fELF");
-        first.feed(Side::Server, b"rest");
-        assert_eq!(first.finish(), "s 0..1 ftp-data.pushed=false\ns content Fetched bytes 0..8\n");
-        // The control connection was through before.
-        let mut last = bench().remembering(TOKEN.0 ^ 1 << 62, "complete");
-        last.feed(Side::Server, b"all");
-        assert!(
-            last.finish().ends_with("s content Fetched bytes 0..3\ns content Fetched end complete=true\n")
-        );
+    fn what_the_server_sends_was_fetched_and_ends_with_its_close() {
+        let mut bench = bench();
+        bench.feed(Side::Server, b"\x7fELF");
+        bench.feed(Side::Server, b"rest");
+        bench.close(Side::Client);
+        bench.close(Side::Server);
+        let want = "s 0..1 ftp-data.pushed=false\ns content Fetched bytes 0..8\n\
+                    s content Fetched end complete=true\n";
+        assert_eq!(bench.finish(), want);
+    }
+
+    #[test]
+    fn without_a_close_the_word_of_the_server_counts() {
+        for (word, complete) in [("complete", true), ("broken", false), ("", false)] {
+            let mut bench = bench().remembering(TOKEN.outcome_key(), word);
+            bench.feed(Side::Server, b"all");
+            assert!(bench.finish().ends_with(&format!("s content Fetched end complete={complete}\n")));
+        }
+        let mut failed = bench().remembering(TOKEN.outcome_key(), BROKEN);
+        failed.feed(Side::Server, b"all");
+        failed.close(Side::Server);
+        assert!(failed.finish().ends_with("s content Fetched end complete=false\n"));
     }
 
     #[test]
     fn what_the_client_sends_was_pushed() {
         let mut bench = bench();
         bench.feed(Side::Client, b"log");
-        assert_eq!(bench.finish(), "c 0..1 ftp-data.pushed=true\nc content Pushed bytes 0..3\n");
+        bench.close(Side::Client);
+        assert_eq!(
+            bench.finish(),
+            "c 0..1 ftp-data.pushed=true\nc content Pushed bytes 0..3\nc content Pushed end complete=true\n"
+        );
     }
 
     #[test]
@@ -149,7 +187,7 @@ mod tests {
         assert_eq!(listing.finish(), "");
         let mut resumed = bench().remembering(TOKEN.kind_key(), "100");
         resumed.feed(Side::Server, b"tail");
-        assert!(resumed.finish().ends_with("s content Fetched bytes 100..104\n"));
+        assert!(resumed.finish().contains("s content Fetched bytes 100..104\n"));
     }
 
     #[test]
@@ -159,7 +197,8 @@ mod tests {
         bench.gap(Side::Server, 10);
         bench.feed(Side::Server, b"cd");
         let want = "s 0..1 ftp-data.pushed=false\ns content Fetched bytes 0..2\n\
-                    s content Fetched missing 10 at 2\ns content Fetched bytes 12..14\n";
+                    s content Fetched missing 10 at 2\ns content Fetched bytes 12..14\n\
+                    s content Fetched end complete=false\n";
         assert_eq!(bench.finish(), want);
     }
 

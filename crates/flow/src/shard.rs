@@ -304,12 +304,15 @@ impl Shard {
     ) {
         let source = Endpoint { ip: packet.source, port: source_port };
         let destination = Endpoint { ip: packet.destination, port: destination_port };
-        let key = Key::new(
+        let mut key = Key::new(
             (source.ip, source.port),
             (destination.ip, destination.port),
             packet.protocol,
             packet.pair,
         );
+        if source.ip.is_unspecified() {
+            key = key.of_station(around.source);
+        }
         let slot = match self.table.find(&key) {
             Some(slot) => slot,
             None => {

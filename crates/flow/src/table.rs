@@ -5,7 +5,7 @@
 //! evicted; what was already found out about it stands.
 
 use hashbrown::HashTable;
-use model::{CaptureTime, FastState, FlowStart, Side, Transport};
+use model::{CaptureTime, FastState, FlowStart, Mac, Side, Transport};
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
@@ -27,6 +27,8 @@ pub(crate) struct Key {
     pub(crate) low: (IpAddr, u16),
     pub(crate) high: (IpAddr, u16),
     pub(crate) protocol: u8,
+    /// Who sends, where the address does not tell; see [`Key::of_station`].
+    station: Option<Mac>,
     hash: u64,
 }
 
@@ -38,7 +40,16 @@ impl Key {
         let mut hasher = FastState.build_hasher();
         hasher.write_u64(pair);
         hasher.write_u64(ports);
-        Self { low, high, protocol, hash: hasher.finish() }
+        Self { low, high, protocol, station: None, hash: hasher.finish() }
+    }
+
+    /// For senders without an address: all stations that ask for one send from 0.0.0.0 to broadcast, and only
+    /// their link addresses tell them apart.
+    pub(crate) fn of_station(self, station: Option<Mac>) -> Self {
+        let mut hasher = FastState.build_hasher();
+        hasher.write_u64(self.hash);
+        hasher.write(&station.unwrap_or_default().0);
+        Self { station, hash: hasher.finish(), ..self }
     }
 }
 
@@ -287,6 +298,7 @@ mod tests {
         assert_eq!(table.find(&Key::new(a, b, 6, 9)), Some(slot));
         assert_eq!(table.find(&Key::new(b, a, 6, 9)), Some(slot));
         assert_eq!(table.find(&Key::new(b, a, 17, 9)), None);
+        assert_eq!(table.find(&Key::new(b, a, 6, 9).of_station(Some(Mac([2; 6])))), None);
     }
 
     #[test]

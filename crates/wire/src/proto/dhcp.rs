@@ -410,7 +410,8 @@ fn fields(head: &Head, options: &Options, file: &[u8]) -> Vec<(&'static Field, V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{check, hex, probe as probed, sturdy};
+    use crate::testing::{Bench, check, hex, probe as probed, sturdy};
+    use model::Endpoint;
 
     /// A message with these options; `file` goes into the field of that name.
     fn message(op: u8, your_ip: [u8; 4], relay: [u8; 4], file: &[u8], options: &str) -> Vec<u8> {
@@ -467,6 +468,22 @@ mod tests {
         let transcript = crate::testing::run(&PROTOCOL, &[(Side::Client, &discover([10, 0, 0, 1]))]);
         assert!(transcript.contains("dhcp.relay=10.0.0.1"));
         assert!(!transcript.contains("Identified"));
+    }
+
+    #[test]
+    fn of_clients_that_share_a_flow_only_the_first_is_identified() {
+        let end = |ip: [u8; 4], port| Endpoint { ip: Ipv4Addr::from(ip).into(), port };
+        let (client, server) = (end([0; 4], 68), end([255; 4], 67));
+        let start = Start { transport: Transport::Udp, client, server, expected: None, midstream: false };
+        let mut bench = Bench::started(&PROTOCOL, &start);
+        let mut other = discover([0; 4]);
+        other[33] = 0x21; // the last octet of its link address
+        for request in [discover([0; 4]), other] {
+            bench.feed(Side::Client, &request);
+        }
+        let transcript = bench.finish();
+        assert_eq!(transcript.matches("HostName").count(), 1, "{transcript}");
+        assert_eq!(transcript.matches("dhcp.hostname").count(), 2, "{transcript}");
     }
 
     #[test]

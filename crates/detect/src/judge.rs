@@ -67,8 +67,10 @@ impl Judge {
                     self.flow_fact(inventory, flow, side, fact, observation);
                 }
             }
-            (Observed::Link(fact), Origin::Link { mac, ip, .. }) => {
-                self.link_fact(inventory, mac, ip, fact, observation);
+            (Observed::Link(fact), origin) => {
+                if let Some((mac, ip, _)) = inventory.on_link(origin) {
+                    self.link_fact(inventory, mac, ip, fact, observation);
+                }
             }
             _ => {}
         }

@@ -49,8 +49,12 @@ pub struct Exchange {
     pub group: bool,
     /// Flows.
     pub flows: u64,
+    /// Flows that ended.
+    pub flows_ended: u64,
     /// Frames of both sides, of the flows that ended.
     pub frames: u64,
+    /// Frames of the server, of the flows that ended.
+    pub frames_back: u64,
     /// Payload bytes by side that sent them, of the flows that ended.
     pub bytes: [u64; 2],
     /// Earliest frame.
@@ -122,6 +126,12 @@ fn key_of(row: &Exchange) -> Key {
 }
 
 impl Exchange {
+    /// Whether some frame of the server was seen, as far as can be told before all flows ended.
+    #[must_use]
+    pub const fn answer_seen(&self) -> bool {
+        self.answered && (self.frames_back > 0 || self.flows_ended < self.flows)
+    }
+
     /// The station on `side`.
     #[must_use]
     pub const fn station(&self, side: Side) -> StationId {

@@ -6,12 +6,12 @@ use crate::exchange::{EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId, Exchanges
 use crate::flow::{Flows, LiveFlow, is_group};
 use crate::neighbour::{Neighbours, Owner};
 use crate::profile::{Clue, Profiles, Role};
-use crate::station::{Seen, Span, Station, StationId, Stations, TRAITS_MAX};
+use crate::station::{Seen, Station, StationId, Stations, TRAITS_MAX};
 use crate::vocabulary::Vocabulary;
 use crate::{FormError, Site};
 use model::{
-    CaptureTime, Endpoint, Evidence, Fact, FlowId, FlowStart, FlowTotals, Identifier, LinkFact, Mac,
-    Observation, Observed, Origin, Side, Transport, VlanStack, speaker,
+    CaptureTime, Endpoint, Evidence, Fact, FlowId, FlowStart, FlowTotals, Identifier, Mac, Observation,
+    Observed, Origin, Side, Transport, VlanStack, speaker,
 };
 use std::net::IpAddr;
 
@@ -79,12 +79,10 @@ impl Inventory {
         let at = At { time: observation.time, evidence: observation.evidence };
         match (&observation.observed, observation.origin) {
             (Observed::Fact(fact), Origin::Flow(id, side)) => self.flow_fact(id, side, fact, at),
-            (Observed::Link(fact), Origin::Link { mac, ip, vlans }) => {
-                self.link_fact(fact, mac, ip, vlans, at);
-            }
-            (Observed::Link(LinkFact::AddressOwned { ip, mac, .. }), Origin::Flow(id, side)) => {
-                let vlans = self.vlans_of(id, side);
-                self.neighbours.owns(*ip, *mac, vlans, Span::once(at.time, at.evidence));
+            (Observed::Link(fact), origin) => {
+                if let Some((mac, ip, vlans)) = self.on_link(origin) {
+                    self.link_fact(fact, mac, ip, vlans, at);
+                }
             }
             (Observed::Message(message), Origin::Flow(id, side)) => {
                 let station = self.flows.at(id).and_then(|flow| flow.station(side));
@@ -99,7 +97,18 @@ impl Inventory {
                 let station = self.link_station(mac, ip, vlans, at);
                 self.identity(station, None, fact, at.evidence);
             }
-            (Observed::Link(_), Origin::Flow(..)) => {}
+        }
+    }
+
+    /// Link address, network address and VLANs of who showed something; none where the link has no addresses.
+    #[must_use]
+    pub fn on_link(&self, origin: Origin) -> Option<(Mac, Option<IpAddr>, VlanStack)> {
+        match origin {
+            Origin::Link { mac, ip, vlans } => Some((mac, ip, vlans)),
+            Origin::Flow(id, side) => {
+                let row = self.stations.row(self.flows.at(id)?.station(side)?)?;
+                Some((row.mac?, row.ip, row.vlans.first().copied().unwrap_or_default()))
+            }
         }
     }
 
@@ -271,7 +280,9 @@ impl Inventory {
             protocol,
             group: flow.group,
             flows: 0,
+            flows_ended: 0,
             frames: 0,
+            frames_back: 0,
             bytes: [0; 2],
             first: at.time,
             last: at.time,
@@ -377,12 +388,15 @@ impl Inventory {
         let [client, server] = totals.sides;
         if let Some(row) = self.exchanges.row_mut(flow.exchange) {
             row.frames += client.frames + server.frames;
+            row.frames_back += server.frames;
+            row.flows_ended += 1;
             row.bytes[0] += client.payload_bytes;
             row.bytes[1] += server.payload_bytes;
             row.first = row.first.min(totals.first);
             row.last = row.last.max(totals.last);
-            let silent = server.frames == 0 && !flow.answered(Side::Server);
-            row.one_sided |= flow.transport == Transport::Tcp && silent && client.payload_bytes > 0;
+            // That the client goes on tells that it was answered, in frames that were not captured.
+            let unseen = server.frames == 0 && client.payload_bytes > 0;
+            row.one_sided |= flow.transport == Transport::Tcp && unseen;
         }
         for (side, sent) in [(Side::Client, client), (Side::Server, server)] {
             if sent.frames > 0

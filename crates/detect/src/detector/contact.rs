@@ -8,7 +8,7 @@ use super::entry;
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
 use inventory::{ExchangeId, StationId, Survey};
-use model::{Location, Observation, Severity, Side, Transport};
+use model::{Asset, AssetId, Location, Observation, Severity, Side, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -49,10 +49,19 @@ impl Contacts {
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {
         let survey = ground.survey;
         let vocabulary = survey.inventory().vocabulary();
+        // What an asset asked on the link and what it sent to come from different stations of it.
+        let mut contacts: BTreeMap<(AssetId, IpAddr), (&Asset, Contact)> = BTreeMap::new();
         for ((station, ip), contact) in &self.0 {
-            let (Some(asset), Some(known)) = (survey.asset_of(*station), vocabulary.hardcoded(*ip)) else {
-                continue;
-            };
+            let Some(asset) = survey.asset_of(*station) else { continue };
+            let entry = contacts.entry((asset.id, *ip));
+            let (_, all) = entry.or_insert_with(|| (asset, Contact::default()));
+            all.tally.merge(&contact.tally);
+            all.exchanges.extend(&contact.exchanges);
+            all.ports.extend(&contact.ports);
+        }
+        for ((_, ip), (asset, contact)) in &contacts {
+            let asset = *asset;
+            let Some(known) = vocabulary.hardcoded(*ip) else { continue };
             if asset.ips.contains(ip) || asset.macs.iter().any(|mac| survey.routes(*mac)) {
                 continue;
             }
@@ -75,6 +84,7 @@ impl Contacts {
             let matter = Matter::new("hardcoded-address", asset, contact.tally.clone())
                 .peer(*ip, port, transport, location)
                 .flag("other", other)
+                .flag("declared", survey.inventory().site().servers.iter().any(|server| server.ip == *ip))
                 .list("asked_by", asked)
                 .list("makers", known.makers.iter().cloned())
                 .list("models", known.models.iter().cloned())

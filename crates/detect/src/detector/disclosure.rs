@@ -63,7 +63,7 @@ impl Disclosure {
         // A client that takes data asked for it; TCP data without an answer in the capture was answered unseen.
         let delivered = match side {
             Side::Server => "yes",
-            Side::Client if exchange.answered || exchange.group => "yes",
+            Side::Client if exchange.answer_seen() || exchange.group => "yes",
             Side::Client if exchange.transport == Transport::Tcp => "one-sided",
             Side::Client => "no",
         };

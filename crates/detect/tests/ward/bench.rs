@@ -70,14 +70,19 @@ impl Ward {
 
     pub(crate) fn link(&mut self, station: (&str, &str), fact: LinkFact) {
         self.frame();
-        let address = (!station.1.is_empty()).then(|| ip(station.1));
-        let origin = Origin::Link { mac: mac(station.0), ip: address, vlans: self.vlans };
+        let origin = Origin::Link { mac: mac(station.0), ip: None, vlans: self.vlans };
         self.observe(origin, Observed::Link(fact));
     }
 
     /// `station` asks who owns `wanted`.
     pub(crate) fn asks(&mut self, station: (&str, &str), wanted: &str) {
-        self.link(station, LinkFact::AddressAsked(ip(wanted)));
+        self.frame();
+        let origin = Origin::Link { mac: mac(station.0), ip: None, vlans: self.vlans };
+        self.observe(origin, Observed::Link(LinkFact::AddressAsked(ip(wanted))));
+        if !station.1.is_empty() {
+            let claim = LinkFact::AddressOwned { ip: ip(station.1), mac: mac(station.0), answer: false };
+            self.observe(origin, Observed::Link(claim));
+        }
     }
 
     /// `station` says that it owns its address.

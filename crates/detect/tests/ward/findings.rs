@@ -74,6 +74,17 @@ fn a_leak_captured_in_one_direction_is_likely() {
     ward.end(flow, (20, 9000), (0, 0));
     assert_eq!(ward.finding("patient-data-offsite").certainty, Certainty::Likely);
     assert_eq!(ward.place(MONITOR.1, MAKERS_SERVER), "offsite");
+    // The client's acknowledgements tell that it was answered; the answer itself was not captured.
+    let flow = ward.tcp((MONITOR.0, MONITOR.1, 40_001), (GATEWAY.0, MAKERS_SERVER, 515));
+    ward.server(flow, Fact::Answered);
+    ward.telemetry(flow, 7, 5);
+    ward.end(flow, (20, 9000), (0, 0));
+    assert_eq!(ward.finding("patient-data-offsite").certainty, Certainty::Likely);
+    let flow = ward.tcp((MONITOR.0, MONITOR.1, 40_002), (GATEWAY.0, MAKERS_SERVER, 515));
+    ward.server(flow, Fact::Answered);
+    ward.telemetry(flow, 7, 5);
+    ward.end(flow, (20, 9000), (20, 0));
+    assert_eq!(ward.finding("patient-data-offsite").certainty, Certainty::Confirmed);
 }
 
 #[test]
@@ -121,6 +132,35 @@ fn a_unit_that_only_asks_by_arp_is_seen() {
     ward.asks((CENTRAL.0, ""), CENTRAL.1);
     ward.owns(CENTRAL);
     assert!(ward.rules().is_empty(), "{:?}", ward.judged());
+}
+
+#[test]
+fn a_central_station_that_the_site_names_behind_a_router_is_a_small_matter() {
+    let site = format!("[[server]]\nrole = \"central-station\"\nip = \"{MAKERS_SERVER}\"\n");
+    let mut ward = Ward::with_site(&site);
+    ward.owns(GATEWAY);
+    let flow = ward.tcp((MONITOR.0, MONITOR.1, 40_000), (GATEWAY.0, MAKERS_SERVER, 515));
+    ward.server(flow, Fact::Answered);
+    ward.telemetry(flow, 7, 5);
+    assert_eq!(ward.place(MONITOR.1, MAKERS_SERVER), "onsite");
+    assert_eq!(ward.finding("hardcoded-address").severity.as_str(), "low");
+    assert!(!ward.rules().contains(&"patient-data-offsite") && !ward.rules().contains(&"offsite-egress"));
+}
+
+#[test]
+fn neighbour_discovery_comes_with_a_flow_and_counts_as_address_resolution() {
+    let mut ward = Ward::new();
+    let flow = ward.open(
+        model::Transport::Icmp,
+        (MONITOR.0, "fe80::20", 0),
+        ("33:33:ff:00:00:01", "ff02::1:ff00:1", 0),
+    );
+    ward.fact(flow, Side::Client, Fact::Speaks("icmp6"));
+    let origin = model::Origin::Flow(flow, Side::Client);
+    ward.observe(origin, model::Observed::Link(LinkFact::Routes));
+    let flow = ward.tcp((WORKSTATION.0, "fd00::9", 40_000), (MONITOR.0, "2001:db8::1", 80));
+    ward.server(flow, Fact::Answered);
+    assert_eq!(ward.place("fd00::9", "2001:db8::1"), "offsite");
 }
 
 #[test]

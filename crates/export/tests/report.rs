@@ -1,13 +1,7 @@
 //! Every format against the invented ward of `sample`: golden files, the published JSON Schema, hostile text.
 //!
 //! `UPDATE_EXPECTED=1 cargo test -p export` writes the golden files anew.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod sample;
 

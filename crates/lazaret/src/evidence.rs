@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/5f3a…9c            whole files, named by their SHA-256; equal files are kept once
-//! DIR/part-000017        what was seen of a file that is not whole
+//! DIR/part-1-17-204      what was seen of a file that is not whole: capture, first and last frame
 //! DIR/files.txt          one line per file: name here, bytes, whole or part, kind, frames, path on the wire
 //! ```
 //!
@@ -77,6 +77,11 @@ impl Evidence {
         if let Some(cause) = kept.failure.take() {
             return Err(Failure::Write { what: format!("to the folder `{}`", self.folder.display()), cause });
         }
+        // Files that never ended were lost by a parser that gave up: nothing is known of them.
+        for (_, open) in std::mem::take(&mut kept.open) {
+            drop(std::fs::remove_file(open.path));
+            kept.left_out += 1;
+        }
         kept.lines.sort();
         kept.lines.dedup();
         crate::output::write_file(&self.folder.join("files.txt"), |to| {
@@ -125,7 +130,7 @@ impl Kept {
         let whole = carried.whole && !open.cut;
         let name = match carried.sha256.filter(|_| whole) {
             Some(digest) => digest.to_string(),
-            None => format!("part-{}-{}", carried.first.capture, carried.first.frame),
+            None => free_name(folder, carried),
         };
         std::fs::rename(&open.path, folder.join(&name))?;
         let state = if whole { "whole" } else { "part" };
@@ -138,6 +143,15 @@ impl Kept {
         self.lines.push(Line { first, text });
         Ok(())
     }
+}
+
+/// A name for a part; two files of the same frames (several in one unit) get different ones.
+fn free_name(folder: &Path, carried: &CarriedFile) -> String {
+    let (first, last) = (carried.first, carried.last);
+    let name = format!("part-{}-{}-{}", first.capture, first.frame, last.frame);
+    let again = (2..=OPEN_MAX).map(|n| format!("{name}-{n}"));
+    let mut names = std::iter::once(name.clone()).chain(again);
+    names.find(|name| !folder.join(name).exists()).unwrap_or(name)
 }
 
 impl Keeper for Evidence {
@@ -157,5 +171,66 @@ impl Keeper for Evidence {
         {
             kept.failure = Some(cause);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{ContentKind, Digest256, Mover, Text};
+
+    fn carried(path: &str, whole: bool, first: u64) -> CarriedFile {
+        CarriedFile {
+            path: Some(Text::from(path)),
+            mover: Mover::Fetched,
+            bytes: 6,
+            whole,
+            sha256: whole.then_some(Digest256([0xAB; 32])),
+            kind: ContentKind::Script,
+            first: model::Evidence { capture: 0, frame: first },
+            last: model::Evidence { capture: 0, frame: first + 1 },
+        }
+    }
+
+    fn folder(test: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("lazaret-evidence-{test}-{}", std::process::id()))
+    }
+
+    #[test]
+    fn whole_files_are_named_by_their_hash_and_never_by_the_wire() {
+        let folder = folder("names");
+        let evidence = Evidence::start(&folder).unwrap();
+        evidence.bytes(1, 3, b"def");
+        evidence.bytes(1, 0, b"abc");
+        Keeper::end(&evidence, 1, &carried("../../etc/passwd", true, 7));
+        evidence.bytes(2, 0, b"abc");
+        Keeper::end(&evidence, 2, &carried("/pm/monitor", false, 3));
+        evidence.bytes(3, 0, b"xyz");
+        Keeper::end(&evidence, 3, &carried("/pm/update", false, 3));
+        assert_eq!(evidence.end().unwrap(), 0);
+        let mut names: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let whole = "ab".repeat(32);
+        assert_eq!(names, [whole.as_str(), "files.txt", "part-0-3-4", "part-0-3-4-2"]);
+        assert_eq!(std::fs::read(folder.join(&whole)).unwrap(), b"abcdef");
+        let list = std::fs::read_to_string(folder.join("files.txt")).unwrap();
+        assert!(list.lines().last().unwrap().ends_with("capture 0 frames 7-8\t../../etc/passwd"), "{list}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_beyond_the_limit_of_open_files_is_counted_and_not_kept() {
+        let folder = folder("open");
+        let evidence = Evidence::start(&folder).unwrap();
+        for file in 0..=OPEN_MAX as u64 {
+            evidence.bytes(file, 0, b"a");
+        }
+        // One was refused; the others never ended.
+        assert_eq!(evidence.end().unwrap(), 1 + OPEN_MAX as u64);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

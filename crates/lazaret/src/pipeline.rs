@@ -22,7 +22,7 @@ pub(crate) fn run(plan: ScanPlan, progress: &mut dyn FnMut(Reading)) -> Result<S
     while captures.fill(&mut batch) {
         for (order, frame) in (batch.first_order()..).zip(batch.frames()) {
             let decoded = flow::decode(&frame);
-            if let Some(shard) = shards.get_mut(usize::from(decoded.shard())) {
+            if let Some(shard) = shards.get_mut(decoded.shard()) {
                 shard.push(order, &frame, &decoded, &mut observed);
             }
             observed.clear();
@@ -40,5 +40,5 @@ pub(crate) fn run(plan: ScanPlan, progress: &mut dyn FnMut(Reading)) -> Result<S
     let report = Report { captures: captures.summaries(), coverage, blind_spots, ..Report::default() };
     let rejected = captures.rejected().iter().map(Unreadable::from).collect();
     let skipped = captures.skipped().to_vec();
-    Ok(ScanOutcome { report, rejected: rejected, skipped })
+    Ok(ScanOutcome { report, rejected, skipped })
 }

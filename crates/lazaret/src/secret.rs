@@ -38,3 +38,20 @@ pub(crate) fn read_key(path: &Path) -> Result<Box<[u8]>, Failure> {
     }
     Ok(bytes.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_after_a_key_do_not_count() {
+        let path = std::env::temp_dir().join(format!("lazaret-key-{}", std::process::id()));
+        std::fs::write(&path, "sixteen bytes ok\r\n").unwrap();
+        assert_eq!(&*read_key(&path).unwrap(), b"sixteen bytes ok");
+        std::fs::write(&path, "fifteen bytes..\n\n\n").unwrap();
+        assert!(read_key(&path).is_err());
+        std::fs::write(&path, vec![b'k'; KEY_BYTES_MAX + 1]).unwrap();
+        assert!(read_key(&path).is_err());
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -399,7 +399,7 @@ pub(crate) fn report() -> Report {
             frames_fault: 1,
             frames_duplicate: 12,
             flows: 61,
-            flows_parsed: 52,
+            flows_parsed: 56,
             flows_one_sided: 3,
             flows_unparsed: 2,
             flows_encrypted: 4,

@@ -309,3 +309,92 @@ impl Options {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+    use model::{AssetId, CaptureTime, Certainty, Finding, FindingId};
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn options(arguments: &[&str]) -> Options {
+        Line::try_parse_from([&["scan"], arguments].concat()).unwrap().options
+    }
+
+    fn outcome(severity: Option<Severity>) -> ScanOutcome {
+        let finding = |severity| Finding {
+            id: FindingId(1),
+            rule: "remote-mount",
+            title: "A matter".to_owned(),
+            severity,
+            certainty: Certainty::Confirmed,
+            asset: AssetId(1),
+            peer: None,
+            first: CaptureTime::default(),
+            last: CaptureTime::default(),
+            count: 1,
+            evidence: Vec::new(),
+            details: std::collections::BTreeMap::new(),
+            attack: Vec::new(),
+            advisories: Vec::new(),
+            cves: Vec::new(),
+            why: "Why.".to_owned(),
+            fix: "Do.".to_owned(),
+        };
+        let report = Report { findings: severity.map(finding).into_iter().collect(), ..Report::default() };
+        ScanOutcome { report, rejected: Vec::new(), skipped: Vec::new() }
+    }
+
+    fn status(arguments: &[&str], outcome: ScanOutcome) -> Status {
+        let arguments = [arguments, &["--output", "/dev/null", "ward.pcap"]].concat();
+        options(&arguments).run_with(|_, _| Ok(outcome)).unwrap()
+    }
+
+    #[test]
+    fn fail_on_counts_findings_of_that_severity_and_above() {
+        let high = || outcome(Some(Severity::High));
+        assert_eq!(status(&[], high()), Status::Done);
+        assert_eq!(status(&["--fail-on", "medium"], high()), Status::Found);
+        assert_eq!(status(&["--fail-on", "high"], high()), Status::Found);
+        assert_eq!(status(&["--fail-on", "critical"], high()), Status::Done);
+        assert_eq!(status(&["--fail-on", "low"], outcome(None)), Status::Done);
+    }
+
+    #[test]
+    fn an_unreadable_input_outweighs_what_was_found() {
+        let mut outcome = outcome(Some(Severity::Critical));
+        outcome.rejected.push(Unreadable { name: "x".to_owned(), why: "no".to_owned() });
+        assert_eq!(status(&["--fail-on", "low"], outcome), Status::Unreadable);
+    }
+
+    #[test]
+    fn the_reason_for_showing_patients_stands_in_the_report() {
+        let options = options(&["--show-identifiers", "--reason", " Bed 7 is missing. ", "ward.pcap"]);
+        assert_eq!(options.plan(None).unwrap().flow.redaction, Redaction::Show);
+        let mut report = Report::default();
+        options.complete(&mut report, &[], 0);
+        assert_eq!(report.identifiers_shown_because.as_deref(), Some("Bed 7 is missing."));
+    }
+
+    #[test]
+    fn patients_are_withheld_and_waveforms_left_out_unless_asked_for() {
+        let plan = options(&["ward.pcap"]).plan(None).unwrap();
+        assert_eq!(plan.flow.redaction, Redaction::Withhold);
+        assert_eq!(plan.flow.waveforms, Waveforms::Omit);
+        assert_eq!(options(&["--format", "html", "x"]).plan(None).unwrap().flow.waveforms, Waveforms::Carry);
+    }
+
+    #[test]
+    fn the_report_says_that_vital_signs_were_not_checked() {
+        for (value, words) in [("on", "not in this version"), ("off", "--integrity off")] {
+            let mut report = Report::default();
+            options(&["--integrity", value, "x"]).complete(&mut report, &[], 0);
+            assert!(report.blind_spots.iter().any(|spot| spot.contains(words)), "{:?}", report.blind_spots);
+        }
+    }
+}

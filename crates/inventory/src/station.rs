@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Most stations in all. Our limit; more are not told apart, which [`crate::Dropped::stations`] counts.
-pub const STATIONS_MAX: usize = 1 << 16;
+pub const STATIONS_MAX: usize = 1 << 15;
 /// Most stations with addresses outside the site that only ever called in, so that a flood with invented
 /// senders cannot crowd out the site's own. Our limit; counted in [`crate::Dropped::stations`].
 pub const CALLERS_MAX: usize = 1 << 12;
@@ -180,13 +180,13 @@ impl Stations {
             return StationId::NONE;
         }
         let caller = seen == Seen::Calling && ip.is_some_and(|ip| !networks.contain(ip));
-        let behind = self.addresses.entry(key.0).or_default();
-        let crowded = mac.is_some() && *behind >= ADDRESSES_PER_MAC_MAX;
+        let behind = self.addresses.get(&key.0).copied().unwrap_or_default();
+        let crowded = mac.is_some() && behind >= ADDRESSES_PER_MAC_MAX;
         if self.rows.len() >= STATIONS_MAX || crowded || (caller && self.callers >= CALLERS_MAX) {
             self.dropped += 1;
             return StationId::NONE;
         }
-        *behind += 1;
+        self.addresses.insert(key.0, behind + 1);
         self.callers += usize::from(caller);
         let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         self.rows.push(Station { mac, ip, ..Station::default() });

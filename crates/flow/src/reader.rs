@@ -116,6 +116,20 @@ impl Reader {
         }
     }
 
+    /// `side` closed its half of the stream in order.
+    pub(crate) fn closed(&mut self, side: Side, context: &mut Context<'_>) {
+        let feed = self.feed_of(side);
+        if feed.ignored || feed.skip > 0 || !feed.pending.is_empty() || self.progress != Progress::Reading {
+            return;
+        }
+        let Some(parser) = &mut self.parser else { return };
+        let evidence = context.evidence;
+        let mut sink = FlowSink { context, side, marks: Marks::One(evidence), base: 0, encrypted: false };
+        if catch_unwind(AssertUnwindSafe(|| parser.closed(side, &mut sink))).is_err() {
+            self.failed(side, context);
+        }
+    }
+
     /// The flow is over.
     pub(crate) fn end(&mut self, context: &mut Context<'_>) {
         if self.progress == Progress::Reading

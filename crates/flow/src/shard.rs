@@ -409,7 +409,8 @@ impl Shard {
                 Segment { seq, bytes: payload, missing: packet.missing_bytes, evidence: moment.evidence };
             read(flow, side, segment, &mut context);
         }
-        close(flow, side, header, &mut context);
+        let length = (payload.len() as u32).wrapping_add(packet.missing_bytes);
+        close(flow, side, header, seq.wrapping_add(length), &mut context);
     }
 
     /// A new connection with the endpoints of an old one.
@@ -452,6 +453,9 @@ impl Shard {
             pair: pair_hash(flow.start.client.ip, flow.start.server.ip),
         };
         finish_streams(&mut flow, &mut context);
+        if !flow.closed {
+            tell_closed(&mut flow, &mut context);
+        }
         if let Some(reader) = &mut flow.reader {
             reader.end(&mut context);
         }
@@ -610,13 +614,27 @@ fn give(
     }
 }
 
-/// Ends a connection that both sides finished, or one reset.
-fn close(flow: &mut Flow, side: Side, header: Tcp, context: &mut Context<'_>) {
-    flow.side(side).finished |= header.fin();
+/// Ends a connection that both sides finished, or one reset. `after` is the sequence number after the segment.
+fn close(flow: &mut Flow, side: Side, header: Tcp, after: u32, context: &mut Context<'_>) {
+    if header.fin() {
+        flow.side(side).finished = Some(after);
+    }
     let [client, server] = &flow.sides;
-    if !flow.closed && (header.reset() || (client.finished && server.finished)) {
+    if !flow.closed && (header.reset() || (client.finished.is_some() && server.finished.is_some())) {
         flow.closed = true;
         finish_streams(flow, context);
+        tell_closed(flow, context);
+    }
+}
+
+/// Tells the parser which sides closed in order, with all their bytes up to the FIN delivered or known lost.
+fn tell_closed(flow: &mut Flow, context: &mut Context<'_>) {
+    let Flow { sides, reader, .. } = flow;
+    let Some(reader) = reader else { return };
+    for (side, state) in [Side::Client, Side::Server].into_iter().zip(sides) {
+        if state.finished == Some(state.stream.next()) {
+            reader.closed(side, context);
+        }
     }
 }
 

@@ -69,7 +69,8 @@ pub(crate) struct SideState {
     pub(crate) frames: u64,
     pub(crate) payload_bytes: u64,
     pub(crate) gap_bytes: u64,
-    pub(crate) finished: bool,
+    /// Its FIN: the sequence number after its last byte.
+    pub(crate) finished: Option<u32>,
     /// It acknowledged something, so the other side spoke, seen or not.
     pub(crate) acknowledged: bool,
 }

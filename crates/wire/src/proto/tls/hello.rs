@@ -103,7 +103,7 @@ impl<'a> ClientHello<'a> {
         match kind {
             SERVER_NAME if !content.is_empty() => self.server_name = server_name(content)?,
             SIGNATURE_ALGORITHMS => {
-                self.signatures = numbers(&mut content, "supported_signature_algorithms")?
+                self.signatures = numbers(&mut content, "supported_signature_algorithms")?;
             }
             APPLICATION_PROTOCOL => self.protocols = protocols(content)?,
             SUPPORTED_VERSIONS => {

@@ -30,6 +30,8 @@ pub(crate) struct Reader {
     parser: Option<Box<dyn Parser>>,
     progress: Progress,
     encrypted: bool,
+    /// Bytes are missing from what was probed.
+    holed: bool,
     feeds: [Feed; 2],
 }
 
@@ -56,6 +58,7 @@ impl Reader {
             parser: None,
             progress: Progress::Probing,
             encrypted: false,
+            holed: false,
             feeds: [const { Feed::new() }, const { Feed::new() }],
         }
     }
@@ -102,6 +105,9 @@ impl Reader {
         feed.pending = Vec::new();
         feed.marks = Vec::new();
         feed.need = 0;
+        // What is probed from here on may start inside a unit.
+        self.holed |= self.progress == Progress::Probing;
+        let feed = self.feed_of(side);
         if feed.ignored || passed == bytes || self.progress != Progress::Reading {
             return;
         }
@@ -182,7 +188,8 @@ impl Reader {
         context: &mut Context<'_>,
     ) {
         let stream = start.transport == Transport::Tcp;
-        let again = !stream || start.midstream;
+        let midstream = start.midstream || self.holed;
+        let again = !stream || midstream;
         let feed = self.feed_of(side);
         if feed.refused && !(again && feed.probes < PROBES_MAX) {
             return;
@@ -193,7 +200,7 @@ impl Reader {
         feed.keep(bytes, evidence);
         feed.probes = feed.probes.saturating_add(1);
         let pending = std::mem::take(&mut feed.pending);
-        let looked = catch_unwind(AssertUnwindSafe(|| find_protocol(side, &pending, start)));
+        let looked = catch_unwind(AssertUnwindSafe(|| find_protocol(side, &pending, start, midstream)));
         self.feed_of(side).pending = pending;
         match looked {
             Ok(Found::Protocol(protocol)) => {
@@ -223,7 +230,8 @@ impl Reader {
         start: &FlowStart,
         context: &mut Context<'_>,
     ) {
-        let FlowStart { transport, client, server, midstream, .. } = *start;
+        let FlowStart { transport, client, server, .. } = *start;
+        let midstream = start.midstream || self.holed;
         self.parser = Some((protocol.start)(&Start { transport, client, server, expected, midstream }));
         self.protocol = Some(protocol);
         self.progress = Progress::Reading;
@@ -381,8 +389,8 @@ enum Found {
 }
 
 /// Asks the protocols that are usual on the flow's ports first, then all others: content decides.
-fn find_protocol(side: Side, input: &[u8], start: &FlowStart) -> Found {
-    let FlowStart { transport, client, server, midstream, .. } = *start;
+fn find_protocol(side: Side, input: &[u8], start: &FlowStart, midstream: bool) -> Found {
+    let FlowStart { transport, client, server, .. } = *start;
     let probe =
         Probe { transport, side, client_port: client.port, server_port: server.port, input, midstream };
     let mut found = Found::Nothing;

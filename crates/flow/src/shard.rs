@@ -394,9 +394,6 @@ impl Shard {
         let Some(flow) = self.table.flow(slot) else { return };
         flow.last = moment.time;
         let side = flow.side_of(source.ip, source.port);
-        let class = if flow.answered && !flow.closed { Class::Open } else { Class::Short };
-        self.table.touch(slot, class);
-        let Some(flow) = self.table.flow(slot) else { return };
         let mut context = context(&self.options, &mut self.shared, out, moment, self.id, slot, packet);
         track(flow, side, header, &mut context);
         if header.syn() {
@@ -409,8 +406,14 @@ impl Shard {
                 Segment { seq, bytes: payload, missing: packet.missing_bytes, evidence: moment.evidence };
             read(flow, side, segment, &mut context);
         }
-        let length = (payload.len() as u32).wrapping_add(packet.missing_bytes);
-        close(flow, side, header, seq.wrapping_add(length), &mut context);
+        if header.fin() {
+            let bytes = payload.len() as u32;
+            flow.side(side).stream.fin(seq.wrapping_add(bytes).wrapping_add(packet.missing_bytes));
+        }
+        close(flow, header, &mut context);
+        let ending = flow.closed || flow.sides.iter().all(|side| side.stream.has_fin());
+        let class = if flow.answered && !ending { Class::Open } else { Class::Short };
+        self.table.touch(slot, class);
     }
 
     /// A new connection with the endpoints of an old one.
@@ -420,7 +423,7 @@ impl Shard {
         let closed = flow.closed;
         let stream = &flow.side(side).stream;
         stream.started()
-            && (closed || stream.next() != header.seq.wrapping_add(1))
+            && (closed || stream.first() != header.seq.wrapping_add(1))
             && stream_moved(flow, header)
     }
 
@@ -453,9 +456,7 @@ impl Shard {
             pair: pair_hash(flow.start.client.ip, flow.start.server.ip),
         };
         finish_streams(&mut flow, &mut context);
-        if !flow.closed {
-            tell_closed(&mut flow, &mut context);
-        }
+        tell_closed(&mut flow, &mut context);
         if let Some(reader) = &mut flow.reader {
             reader.end(&mut context);
         }
@@ -614,26 +615,25 @@ fn give(
     }
 }
 
-/// Ends a connection that both sides finished, or one reset. `after` is the sequence number after the segment.
-fn close(flow: &mut Flow, side: Side, header: Tcp, after: u32, context: &mut Context<'_>) {
-    if header.fin() {
-        flow.side(side).finished = Some(after);
-    }
+/// Ends a connection that both sides finished, or one reset.
+fn close(flow: &mut Flow, header: Tcp, context: &mut Context<'_>) {
+    tell_closed(flow, context);
     let [client, server] = &flow.sides;
-    if !flow.closed && (header.reset() || (client.finished.is_some() && server.finished.is_some())) {
+    if !flow.closed && (header.reset() || (client.finished && server.finished)) {
         flow.closed = true;
         finish_streams(flow, context);
-        tell_closed(flow, context);
     }
 }
 
-/// Tells the parser which sides closed in order, with all their bytes up to the FIN delivered or known lost.
+/// Tells the parser, once per side, which sides closed with all their bytes up to the FIN read.
 fn tell_closed(flow: &mut Flow, context: &mut Context<'_>) {
     let Flow { sides, reader, .. } = flow;
-    let Some(reader) = reader else { return };
     for (side, state) in [Side::Client, Side::Server].into_iter().zip(sides) {
-        if state.finished == Some(state.stream.next()) {
-            reader.closed(side, context);
+        if !state.finished && state.stream.at_end() {
+            state.finished = true;
+            if let Some(reader) = reader {
+                reader.closed(side, context);
+            }
         }
     }
 }

@@ -8,6 +8,8 @@
 //!
 //! A segment further than [`WINDOW_BYTES_MAX`] ahead is of another connection, forged, or comes after a loss that
 //! cannot be measured: it is passed over, until [`STRANGERS_MAX`] in a row say that the stream is there now.
+//!
+//! A FIN counts once everything before it came: one that overtakes the last data does not cut it off.
 
 use model::Evidence;
 use std::collections::BTreeMap;
@@ -58,26 +60,82 @@ struct Waiting {
     passed: u32,
 }
 
+impl Waiting {
+    /// Keeps of the segment at `at` what no earlier one brought.
+    fn keep(&mut self, at: u64, segment: Segment<'_>) {
+        let Segment { bytes, missing, evidence, .. } = segment;
+        let end = at + bytes.len() as u64;
+        if bytes.is_empty() {
+            self.late.entry(at).or_insert_with(|| Late { bytes: Box::default(), missing, evidence });
+        }
+        let mut from = at;
+        while from < end {
+            let held = self.late.range(..=from).next_back().map(|(at, late)| at + late.bytes.len() as u64);
+            if let Some(held) = held.filter(|held| *held > from) {
+                from = held;
+                continue;
+            }
+            let until = self.late.range(from + 1..).next().map_or(end, |(next, _)| end.min(*next));
+            let place = |offset: u64| usize::try_from(offset - at).unwrap_or(usize::MAX);
+            let piece = bytes.get(place(from)..place(until)).unwrap_or_default();
+            self.bytes += piece.len();
+            let missing = if until == end { missing } else { 0 };
+            self.late.insert(from, Late { bytes: piece.into(), missing, evidence });
+            from = until;
+        }
+    }
+}
+
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     /// Sequence number of the next byte in order; only where `started`.
     next: u32,
+    /// Sequence number of the first byte; only where `started`.
+    first: u32,
     started: bool,
     /// Offset of that byte in the stream.
     offset: u64,
     waiting: Option<Box<Waiting>>,
     /// Segments in a row outside the window.
     strangers: u8,
+    /// Sequence number of the FIN, once seen.
+    end: Option<u32>,
 }
 
 impl Stream {
-    /// The side's SYN was seen: its first byte has the next sequence number.
+    /// The side's SYN was seen: its first byte has the next sequence number. As long as there was none, a SYN
+    /// with another number is another attempt.
     pub(crate) fn syn(&mut self, seq: u32) {
-        if !self.started {
-            self.started = true;
-            self.next = seq.wrapping_add(1);
+        if !self.started || (self.offset == 0 && self.waiting.is_none()) {
+            self.start(seq.wrapping_add(1));
         }
+    }
+
+    const fn start(&mut self, first: u32) {
+        self.started = true;
+        (self.first, self.next) = (first, first);
+    }
+
+    /// The side's FIN was seen, with this sequence number; one outside the window is of another connection.
+    pub(crate) const fn fin(&mut self, seq: u32) {
+        if !self.started {
+            self.start(seq);
+        }
+        let ahead = seq.wrapping_sub(self.next).cast_signed();
+        if self.end.is_none() && ahead >= 0 && ahead.unsigned_abs() <= WINDOW_BYTES_MAX {
+            self.end = Some(seq);
+        }
+    }
+
+    /// Whether the side's FIN was seen.
+    pub(crate) const fn has_fin(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Whether everything up to the side's FIN is in order.
+    pub(crate) fn at_end(&self) -> bool {
+        self.end == Some(self.next)
     }
 
     /// Whether the stream's place is known.
@@ -85,17 +143,16 @@ impl Stream {
         self.started
     }
 
-    /// Sequence number of the next byte in order.
-    pub(crate) const fn next(&self) -> u32 {
-        self.next
+    /// Sequence number of the first byte.
+    pub(crate) const fn first(&self) -> u32 {
+        self.first
     }
 
     /// Takes a segment and gives what is now in order.
     #[inline]
     pub(crate) fn push(&mut self, segment: Segment<'_>, emit: &mut dyn FnMut(Chunk<'_>)) {
         if !self.started {
-            self.started = true;
-            self.next = segment.seq;
+            self.start(segment.seq);
         }
         // The distance in sequence space: positive ahead of us, negative behind (RFC 9293 §3.4).
         let ahead = segment.seq.wrapping_sub(self.next).cast_signed();
@@ -154,15 +211,7 @@ impl Stream {
         let at = self.offset + ahead;
         let waiting = self.waiting.get_or_insert_default();
         waiting.passed += 1;
-        let longer = waiting.late.get(&at).is_none_or(|late| late.bytes.len() < segment.bytes.len());
-        if longer {
-            let late =
-                Late { bytes: segment.bytes.into(), missing: segment.missing, evidence: segment.evidence };
-            waiting.bytes += late.bytes.len();
-            if let Some(shorter) = waiting.late.insert(at, late) {
-                waiting.bytes -= shorter.bytes.len();
-            }
-        }
+        waiting.keep(at, segment);
         if waiting.bytes > LATE_BYTES_MAX
             || waiting.late.len() > LATE_SEGMENTS_MAX
             || waiting.passed > PATIENCE_SEGMENTS
@@ -322,6 +371,33 @@ mod tests {
         }
         taken.push(0x7000_0000 + u32::from(STRANGERS_MAX), b"yz", 0);
         assert_eq!(taken.finish(), format!("ab[{WINDOW_BYTES_MAX}]xyz"));
+    }
+
+    #[test]
+    fn what_arrived_first_stands_behind_a_hole_too() {
+        let mut taken = Taken::new(0);
+        taken.push(5, b"efg", 0).push(3, b"cdXX", 0).push(4, b"YYYYYh", 0).push(1, b"ab", 0);
+        assert_eq!(taken.finish(), "abcdefgYh");
+    }
+
+    #[test]
+    fn a_fin_that_overtakes_the_last_bytes_waits_for_them() {
+        let mut taken = Taken::new(0);
+        taken.push(1, b"ab", 0);
+        taken.stream.fin(5);
+        assert!(taken.stream.has_fin() && !taken.stream.at_end());
+        taken.stream.fin(0x7000_0000);
+        taken.push(3, b"cd", 0);
+        assert!(taken.stream.at_end());
+    }
+
+    #[test]
+    fn another_attempt_with_another_number_starts_the_stream_there() {
+        let mut taken = Taken::new(0);
+        taken.stream.syn(0x5000_0000);
+        taken.push(0x5000_0001, b"ab", 0);
+        taken.stream.syn(9);
+        assert_eq!(taken.push(0x5000_0003, b"cd", 0).finish(), "abcd");
     }
 
     #[test]

@@ -69,8 +69,8 @@ pub(crate) struct SideState {
     pub(crate) frames: u64,
     pub(crate) payload_bytes: u64,
     pub(crate) gap_bytes: u64,
-    /// Its FIN: the sequence number after its last byte.
-    pub(crate) finished: Option<u32>,
+    /// Everything up to its FIN was read.
+    pub(crate) finished: bool,
     /// It acknowledged something, so the other side spoke, seen or not.
     pub(crate) acknowledged: bool,
 }

@@ -90,16 +90,22 @@ fn probe(probe: &Probe<'_>) -> Verdict {
         return if may_be { Verdict::Unsure } else { Verdict::NotForUs };
     };
     if probe.side == Side::Server {
+        // The greeting alone decides, however much of what follows came with it.
+        let ended = whole().position(|line| Reply::read(line).is_some_and(|reply| !reply.more));
         let contains = |word: &str| {
-            whole().any(|line| line.to_ascii_uppercase().windows(word.len()).any(|w| w == word.as_bytes()))
+            whole()
+                .take(ended.map_or(usize::MAX, |last| last + 1))
+                .any(|line| line.to_ascii_uppercase().windows(word.len()).any(|w| w == word.as_bytes()))
         };
-        let ours = match Reply::read(first) {
-            Some(_) if contains("SMTP") => false,
-            Some(Reply { code: 220, .. }) => on_port || contains("FTP"),
-            Some(_) => on_port && probe.midstream,
-            None => false,
+        return match Reply::read(first) {
+            Some(_) if contains("SMTP") => Verdict::NotForUs,
+            Some(Reply { code: 220, .. }) if on_port || contains("FTP") => Verdict::Certain,
+            Some(Reply { code: 220, .. }) if ended.is_none() && probe.input.len() < PROBE_BYTES_MAX => {
+                Verdict::Unsure
+            }
+            Some(_) if on_port && probe.midstream => Verdict::Certain,
+            _ => Verdict::NotForUs,
         };
-        return if ours { Verdict::Certain } else { Verdict::NotForUs };
     }
     let is_verb = |line: &[u8], verbs: &[&str]| {
         let (verb, _) = command(line);

@@ -139,6 +139,12 @@ fn opens(text: &[u8]) -> bool {
     matches!(text.first_chunk(), Some(b"MSH" | b"FHS" | b"BHS"))
 }
 
+/// Whether `text` opens a message or may do so once more of it is there.
+fn may_open(text: &[u8]) -> bool {
+    let name = text.get(..3).unwrap_or(text);
+    [b"MSH", b"FHS", b"BHS"].into_iter().any(|known| known.starts_with(name))
+}
+
 /// One flow.
 #[derive(Debug, Default)]
 struct Hl7 {
@@ -196,12 +202,15 @@ impl Parser for Hl7 {
         let input = input.get(..MESSAGE_BYTES_MAX).unwrap_or(input);
         let framed = input.first() == Some(&BLOCK_START);
         if framed {
-            if input.len() > 3 && !opens(input.get(1..).unwrap_or_default()) {
+            if !may_open(input.get(1..).unwrap_or_default()) {
                 return Malformed { field: "message header", offset: 1, reason: Reason::NotText }.into();
             }
-        } else if speaker.place == Place::Between && input.len() >= 3 && !opens(input) {
+        } else if speaker.place == Place::Between && !may_open(input) {
             let reason = Reason::NotDefined(input.first().copied().unwrap_or_default().into());
             return Malformed { field: "start block", offset: 0, reason }.into();
+        }
+        if speaker.place == Place::Between && input.len() < MARK_BYTES {
+            return Step::Need(MARK_BYTES);
         }
         let end = if framed { speaker.framed_end(input) } else { bare_end(input) };
         let truncated = end.is_none();

@@ -23,6 +23,8 @@ mod shard;
 mod sink;
 mod stream;
 mod table;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod transport;
 
 pub use decode::{Decoded, Fragment, IpPacket, Payload, SHARDS, decode};

@@ -5,6 +5,8 @@
 
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "test support: failing loudly is its job")]
 
+pub mod fuzz;
+
 use crate::{
     ContentId, ContentPart, Expectation, Gap, Login, Parser, PatientFields, Probe, Protocol, Sink, Start,
     Step, UNIT_BYTES_MAX, Verdict,
@@ -29,6 +31,7 @@ pub fn check(protocol: &'static Protocol, dialogue: &[Turn<'_>], transcript: &st
     let normal = |text: &str| {
         text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     };
+    fuzz::write_seed(protocol, dialogue);
     let (got, want) = (normal(&run(protocol, dialogue)), normal(transcript));
     assert!(got == want, "transcript of `{}` differs\n--- got\n{got}\n--- want\n{want}\n", protocol.name);
 }
@@ -57,6 +60,7 @@ pub fn probe(protocol: &'static Protocol, side: Side, input: &[u8]) -> Verdict {
 /// # Panics
 /// When a split changes the transcript, or the parser breaks the rules of [`Step`].
 pub fn sturdy(protocol: &'static Protocol, dialogue: &[Turn<'_>]) {
+    fuzz::write_seed(protocol, dialogue);
     if protocol.transports[0] == Transport::Tcp {
         split_invariant(protocol, dialogue);
     }

@@ -1,0 +1,4 @@
+//! Any dialogue through the `smb` parser and its probe.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wire::testing::fuzz::parser(&wire::proto::smb::PROTOCOL, bytes));

@@ -5,20 +5,20 @@
 //!
 //! # Limits
 //! The lists hold everything but what these constants say; the page names what it leaves out, and the JSON
-//! report has it: [`CARDS_MAX`], [`ROWS_MAX`], [`FINDINGS_MAX`], [`BEDS_MAX`], [`STRIP_BEDS_MAX`].
+//! report has it: [`CARDS_MAX`], [`ROWS_MAX`], [`GROUPS_MAX`], [`FINDINGS_OF_GROUP_MAX`],
+//! [`BEDS_MAX`], [`STRIP_BEDS_MAX`].
 
 use crate::Tool;
 use crate::picture::Picture;
 use crate::printable::printable;
 use crate::report1::{
-    patient_word, sorted_conversations, sorted_exposures, sorted_findings, sorted_signs, sorted_vitals,
-    switch_word,
+    patient_word, sorted_conversations, sorted_exposures, sorted_signs, sorted_vitals, switch_word,
 };
 use crate::summary::{
-    Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
-    evidence_words, extent, from_to, kind, label, peer_words, references, unseen,
+    Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
+    evidence_words, extent, from_to, groups, kind, label, peer_words, references, unseen, when_words,
 };
-use crate::time::{bytes, counted, grouped, span, time_of_day, to_second};
+use crate::time::{bytes, counted, grouped, span, time_of_day};
 use crate::timeline::{Timeline, rounded};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -34,8 +34,10 @@ use std::time::Duration;
 pub const CARDS_MAX: usize = 200;
 /// Most devices in the table of the others.
 pub const ROWS_MAX: usize = 2000;
-/// Most findings.
-pub const FINDINGS_MAX: usize = 1000;
+/// Most kinds of findings.
+pub const GROUPS_MAX: usize = 300;
+/// Most findings of one kind.
+pub const FINDINGS_OF_GROUP_MAX: usize = 200;
 /// Most beds.
 pub const BEDS_MAX: usize = 500;
 /// Most beds with pictures of their waveforms.
@@ -83,8 +85,8 @@ struct View<'a> {
     shown_because: Option<String>,
     timeline: Option<Timeline>,
     picture: Option<Picture>,
-    findings: Vec<FindingView>,
-    findings_left_out: usize,
+    groups: Vec<GroupView>,
+    groups_left_out: usize,
     cards: Vec<Card>,
     others: Vec<OtherRow>,
     others_left_out: usize,
@@ -119,7 +121,7 @@ struct Part {
 impl<'a> View<'a> {
     fn of(report: &'a Report, tool: Tool<'a>) -> Self {
         let summary = Summary::of(report);
-        let findings = sorted_findings(report);
+        let groups = groups(report);
         let vitals = sorted_vitals(report);
         let (cards, others): (Vec<_>, Vec<_>) = assets_by_concern(report)
             .into_iter()
@@ -143,8 +145,8 @@ impl<'a> View<'a> {
             shown_because: report.identifiers_shown_because.as_deref().map(|s| printable(s).into_owned()),
             timeline: Timeline::of(report),
             picture: Picture::of(report),
-            findings: findings.iter().take(FINDINGS_MAX).map(|f| FindingView::of(report, f)).collect(),
-            findings_left_out: findings.len().saturating_sub(FINDINGS_MAX),
+            groups: groups.iter().take(GROUPS_MAX).map(|group| GroupView::of(report, group)).collect(),
+            groups_left_out: groups.len().saturating_sub(GROUPS_MAX),
             cards: cards.into_iter().map(|(_, (asset, concern))| Card::of(asset, concern)).collect(),
             others_left_out: others.len().saturating_sub(ROWS_MAX),
             others: others.into_iter().take(ROWS_MAX).map(|(_, (asset, _))| OtherRow::of(asset)).collect(),
@@ -188,52 +190,65 @@ fn shares(report: &Report) -> Vec<Share> {
     vec![share("Frames", c.frames, &frames), share("Flows", c.flows, &flows)]
 }
 
+/// A kind of findings: what to do is said once.
+#[derive(Serialize)]
+struct GroupView {
+    title: String,
+    severity: &'static str,
+    extent: Option<String>,
+    fix: String,
+    references: String,
+    rule: &'static str,
+    findings: Vec<FindingView>,
+    left_out: usize,
+}
+
 #[derive(Serialize)]
 struct FindingView {
     id: String,
-    rule: &'static str,
-    title: String,
-    severity: &'static str,
     certainty: &'static str,
     asset: String,
     whom: String,
     peer: Option<String>,
     when: String,
     why: String,
-    fix: String,
     details: Vec<(String, String)>,
     frames: String,
     frames_more: Option<String>,
-    references: String,
+}
+
+impl GroupView {
+    fn of(report: &Report, group: &Group<'_>) -> Self {
+        let first = group.first;
+        let findings = group.findings.iter().take(FINDINGS_OF_GROUP_MAX);
+        Self {
+            title: printable(&first.title).into_owned(),
+            severity: first.severity.as_str(),
+            extent: group.extent(),
+            fix: printable(&first.fix).into_owned(),
+            references: references(first),
+            rule: first.rule,
+            findings: findings.map(|finding| FindingView::of(report, finding)).collect(),
+            left_out: group.findings.len().saturating_sub(FINDINGS_OF_GROUP_MAX),
+        }
+    }
 }
 
 impl FindingView {
     fn of(report: &Report, finding: &Finding) -> Self {
-        let times = counted(finding.count, "time", "times");
-        let when = if finding.first == finding.last {
-            to_second(finding.first)
-        } else {
-            from_to(finding.first, finding.last)
-        };
         let listed = finding.evidence.len() as u64;
+        let more = Some(finding.count.saturating_sub(listed)).filter(|more| *more != 0 && listed != 0);
         Self {
             id: finding.id.to_string(),
-            rule: finding.rule,
-            title: printable(&finding.title).into_owned(),
-            severity: finding.severity.as_str(),
             certainty: finding.certainty.as_str(),
             asset: finding.asset.to_string(),
             whom: asset_by_id(report, finding.asset).map_or_else(|| finding.asset.to_string(), label),
             peer: finding.peer.map(|peer| peer_words(&peer)),
-            when: format!("{times}, {when} UTC"),
+            when: when_words(finding),
             why: printable(&finding.why).into_owned(),
-            fix: printable(&finding.fix).into_owned(),
             details: finding.details.iter().map(|(key, detail)| detail_words(key, detail)).collect(),
-            frames: evidence_words(report, finding),
-            frames_more: Some(finding.count.saturating_sub(listed))
-                .filter(|n| *n != 0 && listed != 0)
-                .map(grouped),
-            references: references(finding),
+            frames: evidence_words(report, finding, Finding::EVIDENCE_MAX),
+            frames_more: more.map(grouped),
         }
     }
 }

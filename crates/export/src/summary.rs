@@ -7,7 +7,7 @@ use crate::time::{bytes, counted, span, time_of_day, to_second};
 use model::{
     Asset, AssetId, CaptureTime, Conversation, Finding, Location, Peer, Report, Severity, Transport,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Id of the device class of patient monitors in `data/vocab/device_class.toml`.
 const MONITOR_CLASS: &str = "patient-monitor";
@@ -63,6 +63,50 @@ fn verdict(report: &Report, worst: Option<&Finding>) -> String {
 fn severity_counts(findings: &[&Finding]) -> Vec<(Severity, u64)> {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count() as u64;
     Severity::ALL.into_iter().rev().map(|severity| (severity, count(severity))).collect()
+}
+
+/// Findings of one rule that say the same and want the same done, on however many devices.
+pub(crate) struct Group<'a> {
+    /// The findings, surest first; never empty.
+    pub(crate) findings: Vec<&'a Finding>,
+    /// The first of them, which speaks for all.
+    pub(crate) first: &'a Finding,
+    /// Devices they are about.
+    pub(crate) devices: usize,
+}
+
+impl<'a> Group<'a> {
+    /// Nothing where there is no finding.
+    fn of(findings: Vec<&'a Finding>) -> Option<Self> {
+        let devices: BTreeSet<_> = findings.iter().map(|finding| finding.asset).collect();
+        let first = findings.first().copied()?;
+        Some(Self { devices: devices.len(), first, findings })
+    }
+
+    /// `12 findings on 6 devices`; nothing where it is one finding.
+    pub(crate) fn extent(&self) -> Option<String> {
+        let findings = self.findings.len() as u64;
+        (findings > 1).then(|| {
+            let findings = counted(findings, "finding", "findings");
+            format!("{findings} on {}", counted(self.devices as u64, "device", "devices"))
+        })
+    }
+}
+
+/// Findings put together by severity, rule and what to do, worst first: a ward of forty leaking monitors is
+/// one matter to act on, not forty.
+pub(crate) fn groups(report: &Report) -> Vec<Group<'_>> {
+    let mut at: BTreeMap<(Severity, &str, &str), usize> = BTreeMap::new();
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in sorted_findings(report) {
+        let next = groups.len();
+        let place = *at.entry((finding.severity, finding.rule, &finding.fix)).or_insert(next);
+        match groups.get_mut(place) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups.into_iter().filter_map(Group::of).collect()
 }
 
 /// `2 critical, 1 high`; severities without a finding are left out.
@@ -121,7 +165,7 @@ fn monitors(report: &Report) -> Option<String> {
     ranked.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let kinds = ranked.len();
     let mut listed: Vec<_> =
-        ranked.into_iter().take(LABELS_MAX).map(|(label, count)| format!("{count} × {label}")).collect();
+        ranked.into_iter().take(LABELS_MAX).map(|(label, count)| format!("{count} {label}")).collect();
     if kinds > LABELS_MAX {
         listed.push(format!("{} more kinds", kinds - LABELS_MAX));
     }
@@ -145,8 +189,9 @@ fn worst_sentence(report: &Report, finding: &Finding, counts: &[(Severity, u64)]
     let whom = asset_by_id(report, finding.asset).map_or_else(|| finding.asset.to_string(), label);
     let peer = finding.peer.map_or_else(String::new, |peer| format!(", with {}", peer_words(&peer)));
     format!(
-        "{} ({}). The worst: {} ({whom}{peer}).",
+        "{} of {} ({}). The worst: {} ({whom}{peer}).",
         counted(total, "finding", "findings"),
+        counted(groups(report).len() as u64, "kind", "kinds"),
         counts_line(counts),
         printable(&finding.title),
     )
@@ -272,17 +317,39 @@ pub(crate) fn capture_name(report: &Report, capture: u32) -> String {
     }
 }
 
-/// `ward.pcap 7, 9, 12; other.pcap 3`: the frames that show it.
-pub(crate) fn evidence_words(report: &Report, finding: &Finding) -> String {
-    let mut by_capture: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+/// `ward.pcap 7, 9, 12; other.pcap 3`: the frames that show it, at most `frames_max` of a capture, of which
+/// one is the last.
+pub(crate) fn evidence_words(report: &Report, finding: &Finding, frames_max: usize) -> String {
+    let mut by_capture: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
     for evidence in &finding.evidence {
-        by_capture.entry(evidence.capture).or_default().push(evidence.frame.to_string());
+        by_capture.entry(evidence.capture).or_default().insert(evidence.frame);
     }
-    let parts: Vec<_> = by_capture
-        .into_iter()
-        .map(|(capture, frames)| format!("{} {}", capture_name(report, capture), frames.join(", ")))
-        .collect();
+    let words = |(capture, frames): (u32, BTreeSet<u64>)| {
+        let shown = if frames.len() > frames_max { frames_max.saturating_sub(1) } else { frames.len() };
+        let mut listed: Vec<_> = frames.iter().take(shown).map(ToString::to_string).collect();
+        if let Some(last) = frames.last().filter(|_| shown < frames.len()) {
+            listed.push(format!("… {last}"));
+        }
+        format!("{} {}", capture_name(report, capture), listed.join(", "))
+    };
+    let parts: Vec<_> = by_capture.into_iter().map(words).collect();
     parts.join("; ")
+}
+
+/// `60 times, 2026-03-02 07:14:02 to 07:18:28 UTC`.
+pub(crate) fn when_words(finding: &Finding) -> String {
+    let times = counted(finding.count, "time", "times");
+    if finding.first == finding.last {
+        return format!("{times}, {} UTC", to_second(finding.first));
+    }
+    format!("{times}, {} UTC", from_to(finding.first, finding.last))
+}
+
+/// `Contec CMS8000, 192.168.10.20, with 202.114.4.119:515/tcp, outside the site`.
+pub(crate) fn whom_words(report: &Report, finding: &Finding) -> String {
+    let whom = asset_by_id(report, finding.asset).map_or_else(|| finding.asset.to_string(), label);
+    let with = finding.peer.map_or_else(String::new, |peer| format!(", with {}", peer_words(&peer)));
+    format!("{whom}{with}")
 }
 
 /// What could not be seen, as sentences: the run's own blind spots, then faults of captures.

@@ -4,14 +4,15 @@
 //! signs, what could not be seen. Colour only marks severity and headings; every word stands without it.
 //!
 //! # Limits
-//! A terminal is no archive: at most [`FINDINGS_MAX`] findings, [`DEVICES_MAX`] devices and [`BEDS_MAX`]
-//! beds are listed, and the text says how many more there are and which format holds them all.
+//! A terminal is no archive: at most [`GROUPS_MAX`] kinds of findings, [`FINDINGS_OF_GROUP_MAX`] of each,
+//! [`DEVICES_MAX`] devices and [`BEDS_MAX`] beds are listed, and the text says how many more there are and which
+//! format holds them all.
 
 use crate::printable::{printable, shortened};
-use crate::report1::{patient_word, sorted_findings, sorted_vitals};
+use crate::report1::{patient_word, sorted_vitals};
 use crate::summary::{
-    Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
-    evidence_words, from_to, kind, label, peer_words, references, unseen,
+    Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
+    evidence_words, groups, kind, label, references, unseen, when_words, whom_words,
 };
 use crate::time::{bytes, counted, span};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -20,8 +21,10 @@ use std::io::{self, Write};
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
-/// Most findings written out. Our limit; the rest is counted in the text.
-pub const FINDINGS_MAX: usize = 100;
+/// Most kinds of findings written out. Our limit; the rest is counted in the text.
+pub const GROUPS_MAX: usize = 60;
+/// Most findings of one kind written out. Our limit; the rest is counted in the text.
+pub const FINDINGS_OF_GROUP_MAX: usize = 8;
 /// Most devices listed. Our limit; the rest is counted in the text.
 pub const DEVICES_MAX: usize = 200;
 /// Most beds listed. Our limit; the rest is counted in the text.
@@ -36,6 +39,8 @@ const CONVERSATIONS_MAX: usize = 4;
 const NAMES_MAX: usize = 2;
 /// Most characters of a name in the devices table.
 const NAME_CHARS_MAX: usize = 40;
+/// Most frames of a capture listed with one finding.
+const FRAMES_MAX: usize = 8;
 /// Most characters of one detail value.
 const DETAIL_CHARS_MAX: usize = 200;
 
@@ -104,54 +109,61 @@ impl<W: Write> Page<W> {
     }
 
     fn findings(&mut self, report: &Report) -> io::Result<()> {
-        let findings = sorted_findings(report);
-        if findings.is_empty() {
+        if report.findings.is_empty() {
             return Ok(());
         }
-        self.heading(&counted(findings.len() as u64, "finding", "findings"))?;
-        for (number, finding) in findings.iter().take(FINDINGS_MAX).enumerate() {
+        let groups = groups(report);
+        self.heading(&counted(report.findings.len() as u64, "finding", "findings"))?;
+        for (number, group) in groups.iter().take(GROUPS_MAX).enumerate() {
             if number != 0 {
                 writeln!(self.to)?;
             }
-            self.finding(report, number + 1, finding)?;
+            self.group(report, number + 1, group)?;
         }
-        self.more(findings.len(), FINDINGS_MAX, "findings")
+        self.more(groups.len(), GROUPS_MAX, "kinds of findings")
     }
 
-    fn finding(&mut self, report: &Report, number: usize, finding: &Finding) -> io::Result<()> {
-        let severity = finding.severity.as_str().to_uppercase();
-        let severity = self.styled(severity_style(finding.severity), &severity);
-        let title = self.styled("1", &printable(&finding.title));
-        writeln!(self.to, "{number}. {severity}  {title}  ({})", finding.certainty.as_str())?;
-        let whom = asset_by_id(report, finding.asset).map_or_else(|| finding.asset.to_string(), label);
-        let with = finding.peer.map_or_else(String::new, |peer| format!(", with {}", peer_words(&peer)));
-        self.paragraph("   ", "   ", &format!("{whom}{with}"))?;
-        let when = if finding.first == finding.last {
-            crate::time::to_second(finding.first)
-        } else {
-            from_to(finding.first, finding.last)
-        };
-        let times = counted(finding.count, "time", "times");
-        self.paragraph("   ", "   ", &format!("{times}, {when} UTC"))?;
-        self.paragraph("   Why:    ", "           ", &printable(&finding.why))?;
-        self.paragraph("   Do:     ", "           ", &printable(&finding.fix))?;
+    fn group(&mut self, report: &Report, number: usize, group: &Group<'_>) -> io::Result<()> {
+        let first = group.first;
+        let severity = self.styled(severity_style(first.severity), &first.severity.as_str().to_uppercase());
+        let title = self.styled("1", &printable(&first.title));
+        let extent = group.extent().map_or_else(String::new, |extent| format!("  ({extent})"));
+        writeln!(self.to, "{number}. {severity}  {title}{extent}")?;
+        self.paragraph("   Do:     ", "           ", &printable(&first.fix))?;
+        let references = references(first);
+        if !references.is_empty() {
+            self.paragraph("   See:    ", "           ", &references)?;
+        }
+        for finding in group.findings.iter().take(FINDINGS_OF_GROUP_MAX) {
+            self.finding(report, finding)?;
+        }
+        match group.findings.len().saturating_sub(FINDINGS_OF_GROUP_MAX) {
+            0 => Ok(()),
+            left => writeln!(
+                self.to,
+                "   … and {left} more of this kind: `--format html` or `--format json` list them."
+            ),
+        }
+    }
+
+    fn finding(&mut self, report: &Report, finding: &Finding) -> io::Result<()> {
+        self.paragraph("   - ", "     ", &whom_words(report, finding))?;
+        let when = format!("{}, {}", finding.certainty.as_str(), when_words(finding));
+        self.paragraph("     ", "     ", &when)?;
+        self.paragraph("     Why:    ", "             ", &printable(&finding.why))?;
         if !finding.details.is_empty() {
             let details = finding.details.iter().map(|(key, detail)| {
                 let (key, value) = detail_words(key, detail);
                 format!("{key} {}", shortened(&value, DETAIL_CHARS_MAX))
             });
             let details: Vec<_> = details.collect();
-            self.paragraph("   Seen:   ", "           ", &details.join("; "))?;
+            self.paragraph("     Seen:   ", "             ", &details.join("; "))?;
         }
         if !finding.evidence.is_empty() {
-            self.paragraph("   Frames: ", "           ", &evidence_words(report, finding))?;
-        }
-        let references = references(finding);
-        if !references.is_empty() {
-            self.paragraph("   See:    ", "           ", &references)?;
+            self.paragraph("     Frames: ", "             ", &evidence_words(report, finding, FRAMES_MAX))?;
         }
         let id = self.styled("2", &format!("{} {}", finding.rule, finding.id));
-        writeln!(self.to, "   Id:     {id}")
+        writeln!(self.to, "     Id:     {id}")
     }
 
     fn devices(&mut self, report: &Report) -> io::Result<()> {

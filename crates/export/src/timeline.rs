@@ -7,8 +7,9 @@
 //! Only places and words are made here; the template draws them, so that every word is escaped in one place.
 
 use crate::printable::{printable, shortened};
-use crate::report1::sorted_findings;
-use crate::summary::{asset_by_id, assets_by_concern, conversation_words, extent, from_to, label};
+use crate::summary::{
+    Group, assets_by_concern, conversation_words, extent, groups, label, when_words, whom_words,
+};
 use crate::time::{day, time_of_day};
 use model::{CaptureTime, Report};
 use serde::Serialize;
@@ -17,6 +18,8 @@ use serde::Serialize;
 const FINDINGS_MAX: usize = 16;
 /// Most rows of devices; the devices list has them all.
 const DEVICES_MAX: usize = 16;
+/// Most bars of one row: they lie over each other.
+const BARS_MAX: usize = 64;
 /// Width of the picture, in its own units.
 const WIDTH: f64 = 1100.0;
 /// Width of the labels.
@@ -142,16 +145,21 @@ fn ticks(scale: &Scale, first: CaptureTime, last: CaptureTime) -> Vec<Tick> {
 }
 
 fn finding_rows(report: &Report, scale: &Scale) -> Vec<Row> {
-    let row = |(finding, href): (&model::Finding, String)| {
-        let whom = asset_by_id(report, finding.asset).map_or_else(String::new, label);
-        let title = printable(&finding.title);
-        let times = from_to(finding.first, finding.last);
-        let words = format!("{title}: {whom}, {} times, {times}", finding.count);
-        let class = finding.severity.as_str();
-        let bars = vec![scale.bar(finding.first, finding.last, class, words)];
-        Row { y: 0.0, href, text: shortened(&title, LABEL_CHARS_MAX).into_owned(), bars }
+    let row = |group: Group<'_>| {
+        let bars = group.findings.iter().map(|finding| {
+            let words = format!(
+                "{}: {}, {}",
+                printable(&finding.title),
+                whom_words(report, finding),
+                when_words(finding)
+            );
+            scale.bar(finding.first, finding.last, finding.severity.as_str(), words)
+        });
+        let title = printable(&group.first.title);
+        let text = shortened(&title, LABEL_CHARS_MAX).into_owned();
+        Row { y: 0.0, href: group.first.id.to_string(), text, bars: bars.take(BARS_MAX).collect() }
     };
-    sorted_findings(report).into_iter().map(|finding| (finding, finding.id.to_string())).map(row).collect()
+    groups(report).into_iter().map(row).collect()
 }
 
 fn device_rows(report: &Report, scale: &Scale) -> Vec<Row> {
@@ -162,7 +170,7 @@ fn device_rows(report: &Report, scale: &Scale) -> Vec<Row> {
             scale.bar(conversation.first, conversation.last, class, conversation_words(conversation))
         });
         let text = shortened(&label(asset), LABEL_CHARS_MAX).into_owned();
-        Row { y: 0.0, href: asset.id.to_string(), text, bars: bars.collect() }
+        Row { y: 0.0, href: asset.id.to_string(), text, bars: bars.take(BARS_MAX).collect() }
     })
     .collect()
 }

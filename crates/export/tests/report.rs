@@ -243,7 +243,7 @@ fn every_ndjson_line_is_an_object_and_the_last_is_coverage() {
         .collect();
     assert_eq!(types.first().map(String::as_str), Some("report"));
     assert_eq!(types.last().map(String::as_str), Some("coverage"));
-    assert_eq!(types.iter().filter(|kind| *kind == "finding").count(), 5);
+    assert_eq!(types.iter().filter(|kind| *kind == "finding").count(), 6);
 }
 
 #[test]

@@ -288,6 +288,18 @@ fn findings() -> Vec<Finding> {
             fix: "Find the monitor by its MAC address, take it off the network, and block 202.114.4.0/24.",
         }),
         finding(&Matter {
+            id: 0xA6,
+            rule: "hardcoded-address",
+            title: "A device asks for an address that its maker hard-coded",
+            severity: Severity::High,
+            certainty: Certainty::Attempted,
+            asset: 0x11,
+            peer: Some(("202.114.4.120", 511, Transport::Tcp, Location::Unanswered)),
+            seen: (11.5, 251.5, 9),
+            why: "Nobody answered, so nothing was sent; on a network with a way out it would be.",
+            fix: "Find the monitor by its MAC address, take it off the network, and block 202.114.4.0/24.",
+        }),
+        finding(&Matter {
             id: 0xA3,
             rule: "remote-mount",
             title: "A medical device mounts a remote file system",

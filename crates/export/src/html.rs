@@ -11,12 +11,10 @@
 use crate::Tool;
 use crate::picture::Picture;
 use crate::printable::printable;
-use crate::report1::{
-    patient_word, sorted_conversations, sorted_exposures, sorted_signs, sorted_vitals, switch_word,
-};
+use crate::report1::{patient_word, sorted_conversations, sorted_exposures, sorted_signs, sorted_vitals};
 use crate::summary::{
     Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
-    evidence_words, extent, from_to, groups, kind, label, peer_words, references, unseen, when_words,
+    evidence_words, extent, from_to, groups, kind, label, number, peer_words, references, unseen, when_words,
 };
 use crate::time::{bytes, counted, grouped, span, time_of_day};
 use crate::timeline::{Timeline, rounded};
@@ -24,7 +22,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use model::{
-    Asset, BedVitals, CaptureSummary, Channel, ExposureStatus, Finding, Report, Severity, Vital, WaveformSeen,
+    Asset, BedVitals, CaptureSummary, Channel, ExposureStatus, Finding, Report, Severity, Switch, Vital,
+    WaveformSeen,
 };
 use serde::Serialize;
 use std::io;
@@ -48,6 +47,8 @@ const CONVERSATIONS_MAX: usize = 12;
 const NAMES_MAX: usize = 3;
 /// Most points of a waveform's picture.
 const STRIP_POINTS_MAX: usize = 1500;
+/// Least range of sample codes that fills a waveform's picture.
+const STRIP_CODES_MIN: f64 = 48.0;
 /// Height of a waveform's picture, in its own units.
 const STRIP_HEIGHT: f64 = 60.0;
 
@@ -410,26 +411,23 @@ impl BedView {
         let each = bed
             .cycle_ns
             .map_or_else(String::new, |ns| format!(" of {:.2} s", Duration::from_nanos(ns).as_secs_f64()));
-        let cycles = counted(bed.cycles, "cycle", "cycles");
+        let lasting = span(bed.last.since(bed.first));
+        let cycles = match bed.cycles {
+            0 => format!("numbers now and then, over {lasting}"),
+            count => format!("{}{each} in {lasting}", counted(count, "cycle", "cycles")),
+        };
         let notices = bed.notices.iter().map(|(notice, seen)| {
             let times = counted(seen.count, "time", "times");
             format!("{} ({times}, first {})", printable(notice.text.as_str()), time_of_day(seen.first))
         });
-        let limits = bed.limits.iter().flat_map(|(vital, limits)| {
-            limits.iter().map(|l| {
-                let alarm =
-                    switch_word(l.limit.switch).map_or_else(String::new, |word| format!(", alarm {word}"));
-                let name = vital_words(*vital).0;
-                format!("{name} {}–{}{alarm}, since {}", l.limit.low, l.limit.high, time_of_day(l.since))
-            })
-        });
+        let limits = bed.limits.iter().flat_map(|(vital, limits)| limit_words(*vital, limits));
         let strips = bed.waveforms.iter().filter(|_| with_strips);
         Self {
             bed: bed.bed,
             asset: bed.asset.to_string(),
             whom: asset_by_id(report, bed.asset).map_or_else(|| bed.asset.to_string(), label),
             patient: patient_word(bed.patient.as_ref()).map(|word| printable(&word).into_owned()),
-            cycles: format!("{cycles}{each} in {}", span(bed.last.since(bed.first))),
+            cycles,
             when: from_to(bed.first, bed.last),
             numerics: numerics(bed),
             invalid: bed
@@ -444,6 +442,22 @@ impl BedView {
     }
 }
 
+/// `Heart rate 45–130`, and every change with its time. An alarm that is on is what one expects.
+fn limit_words(vital: Vital, limits: &[model::LimitInForce]) -> Vec<String> {
+    let (name, _) = vital_words(vital);
+    let words = |(at, in_force): (usize, &model::LimitInForce)| {
+        let limit = in_force.limit;
+        let alarm = match limit.switch {
+            Switch::On => "",
+            Switch::Off => ", alarm off",
+            Switch::Unknown(_) => ", alarm not known",
+        };
+        let since = if at == 0 { String::new() } else { format!(" from {}", time_of_day(in_force.since)) };
+        format!("{name} {}–{}{alarm}{since}", number(limit.low), number(limit.high))
+    };
+    limits.iter().enumerate().map(words).collect()
+}
+
 /// Name and colour class of a parameter, as bedside monitors group them.
 const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
     match vital {
@@ -456,6 +470,8 @@ const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
         Vital::NibpMean => ("NIBP mean", "nibp"),
         Vital::Temperature1 => ("Temp. 1", "temp"),
         Vital::Temperature2 => ("Temp. 2", "temp"),
+        Vital::TemperatureDifference => ("Temp. difference", "temp"),
+        Vital::PvcRate => ("PVC", "ecg"),
         other => (other.as_str(), "ecg"),
     }
 }
@@ -473,14 +489,14 @@ fn numerics(bed: &BedVitals) -> Vec<NumericView> {
     let view = |(vital, range): (&Vital, &model::NumericRange)| {
         let (name, class) = vital_words(*vital);
         let range_words = if range.min < range.max {
-            format!("{}–{}", range.min, range.max)
+            format!("{}–{}", number(range.min), number(range.max))
         } else {
             "steady".to_owned()
         };
         NumericView {
             name,
             class,
-            value: range.last.to_string(),
+            value: number(range.last),
             unit: unit_words(vital.unit()),
             range: range_words,
         }
@@ -489,15 +505,19 @@ fn numerics(bed: &BedVitals) -> Vec<NumericView> {
 }
 
 impl Strip {
-    /// A polyline over the last samples, scaled to their own range: the gain of the codes is not known.
+    /// A polyline over the last samples, scaled to their own range, since the gain of the codes is not known;
+    /// less than [`STRIP_CODES_MIN`] is not blown up, so that a flat line looks flat.
     fn of(channel: Channel, seen: &WaveformSeen) -> Option<Self> {
         let skipped = seen.strip.len().saturating_sub(STRIP_POINTS_MAX);
         let samples = seen.strip.get(skipped..).filter(|samples| samples.len() > 1)?;
         let (low, high) = (samples.iter().min()?, samples.iter().max()?);
-        let room = (f64::from(*high) - f64::from(*low)).max(1.0);
+        let span = f64::from(*high) - f64::from(*low);
+        let room = span.max(STRIP_CODES_MIN);
+        // A signal of little height stays little, in the middle.
+        let base = f64::from(*low) - (room - span) / 2.0;
         let mut path = String::with_capacity(samples.len() * 8);
         for (x, sample) in samples.iter().enumerate() {
-            let share = (f64::from(*sample) - f64::from(*low)) / room;
+            let share = (f64::from(*sample) - base) / room;
             let y = rounded(STRIP_HEIGHT - 4.0 - share * (STRIP_HEIGHT - 8.0));
             path.push_str(&format!("{}{x} {y}", if x == 0 { 'M' } else { 'L' }));
         }

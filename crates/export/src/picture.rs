@@ -7,7 +7,7 @@
 use crate::printable::{printable, shortened};
 use crate::summary::{assets_by_concern, kind};
 use crate::timeline::rounded;
-use model::{Asset, AssetId, Conversation, Location, Report, Severity};
+use model::{Asset, AssetId, Conversation, Direction, Location, Report, Severity};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,16 +90,18 @@ struct Seen {
 impl Picture {
     /// Nothing where nobody talked.
     pub(crate) fn of(report: &Report) -> Option<Self> {
+        let owned: BTreeSet<IpAddr> =
+            report.assets.iter().flat_map(|asset| asset.ips.iter().copied()).collect();
         let talking: Vec<_> = assets_by_concern(report)
             .into_iter()
-            .filter(|(asset, _)| asset.conversations.iter().any(|c| !is_group(c.peer.ip)))
+            .filter(|(asset, _)| asset.conversations.iter().any(|c| is_drawn(c, &owned)))
             .collect();
         if talking.is_empty() {
             return None;
         }
         let drawn: Vec<_> = talking.iter().take(DEVICES_MAX).copied().collect();
         let worst = worst_by_pair(report);
-        let peers = peers(&drawn, &worst);
+        let peers = peers(&drawn, &worst, &owned);
         let mut picture = Self {
             width: WIDTH,
             height: 0.0,
@@ -112,7 +114,7 @@ impl Picture {
             left_out: talking.len() - drawn.len() + peers.len().saturating_sub(PEERS_MAX),
         };
         let places = picture.place_peers(report, peers);
-        picture.place_devices(&drawn, &places, &worst);
+        picture.place_devices(&drawn, &places, &worst, &owned);
         Some(picture)
     }
 
@@ -162,6 +164,7 @@ impl Picture {
         devices: &[(&Asset, Option<(Severity, u64)>)],
         peers: &BTreeMap<PeerKey, f64>,
         worst: &BTreeMap<(AssetId, IpAddr), Severity>,
+        owned: &BTreeSet<IpAddr>,
     ) {
         let mut calm = Vec::new();
         let mut y = HEADING;
@@ -176,7 +179,7 @@ impl Picture {
             });
             let middle = y + BOX_HEIGHT / 2.0;
             let mut targets: BTreeMap<PeerKey, Vec<&Conversation>> = BTreeMap::new();
-            for conversation in &asset.conversations {
+            for conversation in asset.conversations.iter().filter(|c| is_drawn(c, owned)) {
                 targets.entry(peer_key(conversation)).or_default().push(conversation);
             }
             for (key, conversations) in targets {
@@ -204,6 +207,12 @@ fn curve(from: f64, to: f64) -> String {
     format!("M{left} {from}C{middle} {from} {middle} {to} {right} {to}")
 }
 
+/// A conversation between two devices of the report is drawn once, from the one that opened it.
+fn is_drawn(conversation: &Conversation, owned: &BTreeSet<IpAddr>) -> bool {
+    let peer = conversation.peer.ip;
+    !is_group(peer) && (conversation.direction != Direction::In || !owned.contains(&peer))
+}
+
 /// Multicast and broadcast have no single peer.
 fn is_group(ip: IpAddr) -> bool {
     match ip {
@@ -224,11 +233,17 @@ fn addresses(asset: &Asset) -> String {
     both.join("  ")
 }
 
+/// Worst finding between a device and a peer, from either end: the line is drawn from whoever opened it.
 fn worst_by_pair(report: &Report) -> BTreeMap<(AssetId, IpAddr), Severity> {
-    let mut worst = BTreeMap::new();
+    let mut worst: BTreeMap<(AssetId, IpAddr), Severity> = BTreeMap::new();
     for finding in &report.findings {
-        if let Some(peer) = finding.peer {
-            let entry = worst.entry((finding.asset, peer.endpoint.ip)).or_insert(finding.severity);
+        let Some(peer) = finding.peer.map(|peer| peer.endpoint.ip) else { continue };
+        let about = report.assets.iter().filter(|asset| asset.id == finding.asset);
+        let owners = report.assets.iter().filter(|asset| asset.ips.contains(&peer));
+        let turned =
+            about.flat_map(|asset| &asset.ips).flat_map(|ip| owners.clone().map(|owner| (owner.id, *ip)));
+        for pair in turned.chain([(finding.asset, peer)]) {
+            let entry = worst.entry(pair).or_insert(finding.severity);
             *entry = (*entry).max(finding.severity);
         }
     }
@@ -238,10 +253,11 @@ fn worst_by_pair(report: &Report) -> BTreeMap<(AssetId, IpAddr), Severity> {
 fn peers(
     devices: &[(&Asset, Option<(Severity, u64)>)],
     worst: &BTreeMap<(AssetId, IpAddr), Severity>,
+    owned: &BTreeSet<IpAddr>,
 ) -> BTreeMap<PeerKey, Seen> {
     let mut peers: BTreeMap<PeerKey, Seen> = BTreeMap::new();
     for (row, (asset, _)) in devices.iter().enumerate() {
-        for conversation in asset.conversations.iter().filter(|c| !is_group(c.peer.ip)) {
+        for conversation in asset.conversations.iter().filter(|c| is_drawn(c, owned)) {
             let seen = peers.entry(peer_key(conversation)).or_default();
             let protocol = conversation.protocol.unwrap_or("not recognised");
             seen.protocols.insert(match conversation.peer.port {

@@ -102,29 +102,38 @@ pub(crate) fn sorted_vitals(report: &Report) -> Vec<&BedVitals> {
     vitals
 }
 
-/// A number as a person would write it: whole ones without a decimal point; `null` where it is not finite.
+/// A number as a person would write it: to four decimals, whole ones without a decimal point; `null` where
+/// it is not finite. Devices send tenths and hundredths; what lies below is left over from binary fractions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Number {
     Single(f32),
     Double(f64),
 }
 
-/// Whole numbers up to here are exact in both float types that we hold.
-const WHOLE_MAX: f64 = 16_777_216.0;
+/// Whole numbers up to here are exact in every JSON reader (RFC 8259 §6).
+const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
+/// Fourth decimal.
+const DECIMALS: f64 = 1e4;
 
-impl Serialize for Number {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let value = match *self {
+impl Number {
+    /// To four decimals.
+    pub(crate) fn rounded(self) -> f64 {
+        let value = match self {
             Self::Single(value) => f64::from(value),
             Self::Double(value) => value,
         };
+        let rounded = (value * DECIMALS).round() / DECIMALS;
+        if rounded.is_finite() { rounded } else { value }
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let value = self.rounded();
         if !value.is_finite() {
             to.serialize_none()
         } else if value.fract() == 0.0 && value.abs() <= WHOLE_MAX {
-            // Exact: whole and far inside the range.
             to.serialize_i64(value as i64)
-        } else if let Self::Single(value) = *self {
-            to.serialize_f32(value)
         } else {
             to.serialize_f64(value)
         }
@@ -631,6 +640,7 @@ mod tests {
     fn numbers_are_written_as_a_person_would() {
         assert_eq!(json(Number::Single(78.0)), "78");
         assert_eq!(json(Number::Single(36.6)), "36.6");
+        assert_eq!(json(Number::Single(36.3 - 35.6)), "0.7");
         assert_eq!(json(Number::Single(0.97)), "0.97");
         assert_eq!(json(Number::Double(1003.25)), "1003.25");
         assert_eq!(json(Number::Single(-0.5)), "-0.5");

@@ -434,3 +434,8 @@ pub(crate) fn references(finding: &Finding) -> String {
     let all: Vec<_> = finding.cves.iter().chain(&finding.advisories).cloned().chain(attack).collect();
     printable(&all.join(", ")).into_owned()
 }
+
+/// A measured number as people write it: `36.6`, `78`, `0.7`.
+pub(crate) fn number(value: f32) -> String {
+    crate::report1::Number::Single(value).rounded().to_string()
+}

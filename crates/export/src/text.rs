@@ -12,7 +12,7 @@ use crate::printable::{printable, shortened};
 use crate::report1::{patient_word, sorted_vitals};
 use crate::summary::{
     Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
-    evidence_words, groups, kind, label, references, unseen, when_words, whom_words,
+    evidence_words, groups, kind, label, number, references, unseen, when_words, whom_words,
 };
 use crate::time::{bytes, counted, span};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -350,7 +350,7 @@ fn talk_words(asset: &Asset) -> String {
 }
 
 fn bed_row(report: &Report, bed: &BedVitals) -> [String; 9] {
-    let number = |vital: Vital| bed.numerics.get(&vital).map_or_else(String::new, range_words);
+    let range = |vital: Vital| bed.numerics.get(&vital).map_or_else(String::new, range_words);
     let each = bed
         .cycle_ns
         .map_or_else(String::new, |ns| format!("\n{:.2} s each", Duration::from_nanos(ns).as_secs_f64()));
@@ -360,11 +360,11 @@ fn bed_row(report: &Report, bed: &BedVitals) -> [String; 9] {
         patient_word(bed.patient.as_ref())
             .map_or_else(|| "withheld".to_owned(), |word| printable(&word).into_owned()),
         format!("{}, {}{each}", bed.cycles, span(bed.last.since(bed.first))),
-        number(Vital::HeartRate),
-        number(Vital::Spo2),
-        number(Vital::RespirationRate),
+        range(Vital::HeartRate),
+        range(Vital::Spo2),
+        range(Vital::RespirationRate),
         pressure_words(bed),
-        number(Vital::Temperature1),
+        range(Vital::Temperature1),
     ]
 }
 
@@ -372,7 +372,7 @@ fn bed_row(report: &Report, bed: &BedVitals) -> [String; 9] {
 pub(crate) fn pressure_words(bed: &BedVitals) -> String {
     let last = |vital| bed.numerics.get(&vital).map(|range| range.last);
     match (last(Vital::NibpSystolic), last(Vital::NibpDiastolic)) {
-        (Some(systolic), Some(diastolic)) => format!("{systolic}/{diastolic}"),
+        (Some(systolic), Some(diastolic)) => format!("{}/{}", number(systolic), number(diastolic)),
         _ => String::new(),
     }
 }
@@ -380,9 +380,9 @@ pub(crate) fn pressure_words(bed: &BedVitals) -> String {
 /// The latest value, and below it the range where there is one.
 fn range_words(range: &NumericRange) -> String {
     if range.min.total_cmp(&range.max).is_eq() {
-        range.last.to_string()
+        number(range.last)
     } else {
-        format!("{}\n{}–{}", range.last, range.min, range.max)
+        format!("{}\n{}–{}", number(range.last), number(range.min), number(range.max))
     }
 }
 

@@ -43,6 +43,7 @@ pub struct Vocabulary {
     ports: Vec<PortUse>,
     telling: Vec<String>,
     file_services: Vec<FileService>,
+    default_credentials: Vec<(String, String)>,
 }
 
 /// A port of a file service.
@@ -69,6 +70,16 @@ struct VocabularyForm {
     /// File services whose connection attempts count where nobody answers them.
     #[serde(default)]
     file_service: Vec<FileService>,
+    /// Accounts and secrets that makers shipped.
+    #[serde(default)]
+    default_credential: Vec<CredentialForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CredentialForm {
+    account: String,
+    secret: String,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +129,8 @@ impl Vocabulary {
         self.ports.extend(form.port);
         self.telling.extend(form.telling);
         self.file_services.extend(form.file_service);
+        let pairs = form.default_credential.into_iter().map(|pair| (pair.account, pair.secret));
+        self.default_credentials.extend(pairs);
         Ok(())
     }
 
@@ -148,6 +161,12 @@ impl Vocabulary {
     #[must_use]
     pub fn file_service(&self, port: u16) -> Option<&str> {
         self.file_services.iter().find(|row| row.port == port).map(|row| row.service.as_str())
+    }
+
+    /// Accounts with their secrets that makers shipped and published.
+    #[must_use]
+    pub fn default_credentials(&self) -> &[(String, String)] {
+        &self.default_credentials
     }
 
     /// Whether `protocol` on a port registered for another one hides something.

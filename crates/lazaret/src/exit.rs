@@ -50,6 +50,12 @@ pub(crate) enum Failure {
     /// The inputs make no sense together.
     #[error(transparent)]
     Capture(#[from] ingest::CaptureError),
+    /// The site file does not have its form; names file, line and key.
+    #[error(transparent)]
+    Site(#[from] inventory::SiteError),
+    /// The compiled-in data does not load: a fault of this build.
+    #[error(transparent)]
+    Data(#[from] detect::DataError),
 }
 
 impl Failure {

@@ -12,6 +12,7 @@ use crate::secret::read_key;
 use export::{Tool, html, ndjson, report1, text};
 use flow::{Redaction, Waveforms};
 use ingest::Input;
+use inventory::Site;
 use model::{Report, Severity};
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -146,6 +147,8 @@ pub(crate) struct ScanPlan {
     pub(crate) reading: ingest::Options,
     /// What is wanted of the flow stage; `wants_message` and default credentials are the judgement's to set.
     pub(crate) flow: flow::Options,
+    /// What the site says of itself.
+    pub(crate) site: Site,
     /// Threads that read flows.
     pub(crate) workers: NonZero<usize>,
 }
@@ -182,8 +185,6 @@ pub(crate) struct Reading {
     pub(crate) bytes: ingest::Progress,
     /// Frames read.
     pub(crate) frames: u64,
-    /// Findings so far; some may fall away at the end.
-    pub(crate) findings: u64,
 }
 
 impl Options {
@@ -195,7 +196,7 @@ impl Options {
     /// Scans with whatever makes an outcome of a plan.
     fn run_with(
         &self,
-        scan: impl FnOnce(ScanPlan, &mut dyn FnMut(Reading)) -> Result<ScanOutcome, Failure>,
+        scan: impl FnOnce(ScanPlan, &mut (dyn FnMut(Reading) + Send)) -> Result<ScanOutcome, Failure>,
     ) -> Result<Status, Failure> {
         self.check()?;
         let evidence = self.evidence.as_deref().map(Evidence::start).transpose()?.map(Arc::new);
@@ -205,7 +206,7 @@ impl Options {
         let outcome = scan(plan, &mut |reading| {
             frames = reading.frames;
             bar.at(reading.bytes.read, reading.bytes.total, |elapsed| {
-                format!("{}, {} findings so far", rate(reading.frames, elapsed), reading.findings)
+                format!("{} frames, {}", reading.frames, rate(reading.frames, elapsed))
             });
         });
         let elapsed = bar.elapsed();
@@ -251,8 +252,16 @@ impl Options {
             inputs: self.captures.iter().map(|path| Input::from_argument(path)).collect(),
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
             flow: flow::Options { waveforms, redaction, keeper, ..flow::Options::default() },
+            site: self.site()?,
             workers: self.workers.unwrap_or_else(processors),
         })
+    }
+
+    fn site(&self) -> Result<Site, Failure> {
+        let Some(path) = &self.site else { return Ok(Site::default()) };
+        let failed = |cause| Failure::Read { option: "--site", path: path.clone(), cause };
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        Ok(Site::parse(&text, &path.display().to_string())?)
     }
 
     /// Adds to the report what only the command line knows.

@@ -282,3 +282,124 @@ fn one_seed_is_one_ward() {
     assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(two).unwrap());
     assert!(Path::new(&format!("{one}.truth.json")).exists());
 }
+
+fn truth_of(path: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(format!("{path}.truth.json")).unwrap()).unwrap()
+}
+
+/// Every invented name, number and doctor of the ward.
+fn identifiers(truth: &Value) -> Vec<String> {
+    let beds = truth["beds"].as_array().unwrap().iter();
+    let typed = beds.flat_map(|bed| ["name", "number", "doctor"].map(|key| bed["patient"][key].clone()));
+    let others = truth["other_patients"].as_array().unwrap().iter().cloned();
+    let all = typed.chain(others).map(|value| value.as_str().unwrap().to_owned());
+    all.filter(|text| text.len() > 3).collect()
+}
+
+#[test]
+fn no_format_and_no_message_names_a_patient() {
+    let folder = Folder::new("privacy");
+    let path = ward(&folder, "ward.pcap", "leak");
+    std::fs::write(folder.path("key"), "a key of more than sixteen bytes").unwrap();
+    let key = folder.text("key");
+    let identifiers = identifiers(&truth_of(&path));
+    assert!(!identifiers.is_empty());
+    for format in ["text", "json", "ndjson", "html"] {
+        for more in [&[][..], &["--pseudonym-key", &key]] {
+            let output = lazaret(&[&["scan", "-v", "--format", format, &path], more].concat());
+            let all = printed(&output) + &said(&output);
+            for identifier in &identifiers {
+                assert!(!all.contains(identifier.as_str()), "{format} names a patient");
+            }
+        }
+    }
+}
+
+#[test]
+fn pseudonyms_agree_between_runs_of_one_key_and_differ_under_another() {
+    let folder = Folder::new("pseudonyms");
+    let path = ward(&folder, "ward.pcap", "leak");
+    let of = |key: &str| {
+        std::fs::write(folder.path("key"), key).unwrap();
+        let report = report(&["scan", "--format", "json", "--pseudonym-key", &folder.text("key"), &path]);
+        let patients = report["vitals"].as_array().unwrap().iter().map(|bed| bed["patient"].clone());
+        patients.collect::<Vec<_>>()
+    };
+    let one = of("one key of sixteen bytes");
+    assert!(one.iter().any(|patient| patient.as_str().is_some_and(|p| p.starts_with("p:") && p.len() == 18)));
+    assert_eq!(one, of("one key of sixteen bytes"));
+    assert_ne!(one, of("another key of sixteen"));
+}
+
+#[test]
+fn identifiers_shown_for_a_reason_stand_beside_it() {
+    let folder = Folder::new("shown");
+    let path = ward(&folder, "ward.pcap", "leak");
+    let reason = "The ward asked which patient it was.";
+    let report = report(&["scan", "--format", "json", "--show-identifiers", "--reason", reason, &path]);
+    assert_eq!(report["identifiers_shown_because"], reason);
+    let shown = report["vitals"].to_string();
+    assert!(identifiers(&truth_of(&path)).iter().any(|identifier| shown.contains(identifier.as_str())));
+}
+
+#[test]
+fn a_leak_fails_a_run_that_asks_for_it() {
+    let folder = Folder::new("fail-on");
+    let leak = ward(&folder, "leak.pcap", "leak");
+    assert_eq!(status(&lazaret(&["scan", "--fail-on", "critical", &leak])), 1);
+    assert_eq!(status(&lazaret(&["scan", &leak])), 0);
+}
+
+#[test]
+fn a_wrong_site_file_is_two_and_names_file_line_and_key() {
+    let folder = Folder::new("site");
+    let site = folder.text("site.toml");
+    for (text, line, word) in [
+        ("[networks]\ninternal = [\"10.0.0.0/8\"]\nextra = 1\n", ":3:", "extra"),
+        ("[[zone]]\nname = \"ICU\"\ncidr = \"10.20.4.0\"\n", ":3:", "cidr"),
+        ("[[device]]\nmac = \"02:1b:5e:00:10:20\"\nstate = \"mended\"\n", ":3:", "state"),
+    ] {
+        std::fs::write(&site, text).unwrap();
+        let output = lazaret(&["scan", "--site", &site, "x"]);
+        assert_eq!(status(&output), 2);
+        let said = said(&output);
+        assert!(said.contains("site.toml") && said.contains(line) && said.contains(word), "{said}");
+    }
+    assert_eq!(status(&lazaret(&["scan", "--site", "/nowhere.toml", "x"])), 2);
+}
+
+#[test]
+fn evidence_keeps_the_programs_of_an_update() {
+    let folder = Folder::new("evidence");
+    let path = folder.text("ward.pcap");
+    let made = ["simulate", "ward", "--monitors", "1", "--minutes", "2", "--scenario", "update-tcp"];
+    assert_eq!(status(&lazaret(&[&made[..], &["--output", &path]].concat())), 0);
+    let kept = folder.text("kept");
+    let output = lazaret(&["scan", "--evidence", &kept, &path]);
+    assert_eq!(status(&output), 0, "{}", said(&output));
+    let list = std::fs::read_to_string(folder.path("kept/files.txt")).unwrap();
+    let truth = truth_of(&path);
+    let files = truth["files"].as_array().unwrap();
+    assert!(!files.is_empty());
+    for file in files {
+        let name = file["sha256"].as_str().unwrap();
+        let bytes = std::fs::metadata(folder.path("kept").join(name)).unwrap().len();
+        assert_eq!(Some(bytes), file["bytes"].as_u64(), "{list}");
+        assert!(list.contains(name), "{list}");
+    }
+}
+
+#[test]
+fn real_reports_keep_to_the_published_schema() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/spec/report-1.schema.json");
+    let schema = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let folder = Folder::new("schema");
+    for scenario in ["leak", "leak-unanswered", "local-central", "update-udp", "printing", "other-maker"] {
+        let path = ward(&folder, &format!("{scenario}.pcap"), scenario);
+        let report = report(&["scan", "--format", "json", &path]);
+        let faults: Vec<_> =
+            schema.iter_errors(&report).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert_eq!(faults, [""; 0], "{scenario}");
+    }
+}

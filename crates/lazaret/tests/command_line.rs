@@ -1,6 +1,6 @@
 //! The command line as an operator meets it: exit status, messages, where output goes.
 #![expect(clippy::disallowed_methods, reason = "runs the binary under test")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,8 @@ use model::{Mac, Malformed, Reason};
 
 pub(super) const ETHER_IPV4: u16 = 0x0800;
 pub(super) const ETHER_ARP: u16 = 0x0806;
+/// Reverse ARP (RFC 903): the same packet under a type of its own.
+const ETHER_RARP: u16 = 0x8035;
 pub(super) const ETHER_IPV6: u16 = 0x86DD;
 /// Lengths of 802.3 frames lie below, types at or above.
 const ETHER_TYPE_MIN: u16 = 0x0600;
@@ -24,7 +26,7 @@ impl<'a> Walk<'a> {
     pub(super) fn by_type(&mut self, ether_type: u16) -> Result<Next<'a>, Malformed> {
         Ok(match ether_type {
             ETHER_IPV4 | ETHER_IPV6 => Next::Ip,
-            ETHER_ARP => Next::End(Payload::Arp(self.rest)),
+            ETHER_ARP | ETHER_RARP => Next::End(Payload::Arp(self.rest)),
             // 802.1Q, 802.1ad, and the two values that vendors used before 802.1ad.
             0x8100 | 0x88A8 | 0x9100 | 0x9200 => {
                 let [tag0, tag1, type0, type1] = self.header("vlan tag")?;

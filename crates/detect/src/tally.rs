@@ -36,7 +36,8 @@ impl Tally {
         self.first = self.first.min(time);
         self.last = self.last.max(time);
         self.last_frame = evidence;
-        if self.first_frames.len() < FIRST_FRAMES_MAX {
+        // A unit that began in an earlier frame is shown by that frame, perhaps for the second time.
+        if self.first_frames.len() < FIRST_FRAMES_MAX && !self.first_frames.contains(&evidence) {
             self.first_frames.push(evidence);
         }
     }
@@ -98,6 +99,7 @@ impl Tally {
     #[must_use]
     pub fn evidence(&self) -> Vec<Evidence> {
         let mut frames = self.first_frames.clone();
+        frames.sort_unstable();
         if self.count > 0 && !frames.contains(&self.last_frame) {
             frames.push(self.last_frame);
         }

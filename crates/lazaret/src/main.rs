@@ -32,7 +32,17 @@ struct Arguments {
     command: command::Command,
 }
 
+/// A scan makes and drops millions of small pieces; see ADR 0004.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
+    // A parser's panic is caught, counted and reported. Its message could quote bytes of a patient's, so only the
+    // place is said.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
+        eprintln!("lazaret: a fault of ours{place}; please report it with the version");
+    }));
     // Usage errors end here with status 2, `--help` and `--version` with 0.
     let arguments = Arguments::parse();
     match arguments.command.run() {

@@ -64,7 +64,7 @@ pub enum Fact {
     /// The origin reported its alarm limits: the first time, and whenever one changed.
     LimitsSet(Box<[AlarmLimit]>),
     /// The origin sent a stretch of a signal.
-    Waveform(Box<Waveform>),
+    Waveform(Waveform),
     /// The origin reported a condition of its own.
     Notice(Box<Notice>),
     /// The origin ended one cycle of its telemetry.

@@ -96,8 +96,67 @@ pub struct Sample {
     pub validity: Validity,
 }
 
-/// The values of one unit; never empty.
-pub type Samples = Box<[Sample]>;
+/// The values of one unit. A few are held in place, since every monitor reports some every second.
+#[derive(Clone)]
+pub struct Samples(Held);
+
+/// Values held in place. Our limit; more are held apart.
+const SAMPLES_IN_PLACE_MAX: usize = 4;
+
+#[derive(Clone)]
+enum Held {
+    Few(u8, [Sample; SAMPLES_IN_PLACE_MAX]),
+    Many(Box<[Sample]>),
+}
+
+impl From<&[Sample]> for Samples {
+    fn from(samples: &[Sample]) -> Self {
+        let mut few = [Sample { vital: Vital::HeartRate, value: 0.0, validity: Validity::Invalid };
+            SAMPLES_IN_PLACE_MAX];
+        match (few.get_mut(..samples.len()), u8::try_from(samples.len())) {
+            (Some(places), Ok(length)) => {
+                places.copy_from_slice(samples);
+                Self(Held::Few(length, few))
+            }
+            _ => Self(Held::Many(samples.into())),
+        }
+    }
+}
+
+impl From<Vec<Sample>> for Samples {
+    fn from(samples: Vec<Sample>) -> Self {
+        Self::from(samples.as_slice())
+    }
+}
+
+impl<const N: usize> From<[Sample; N]> for Samples {
+    fn from(samples: [Sample; N]) -> Self {
+        Self::from(samples.as_slice())
+    }
+}
+
+impl std::ops::Deref for Samples {
+    type Target = [Sample];
+
+    fn deref(&self) -> &[Sample] {
+        match &self.0 {
+            Held::Few(length, few) => few.get(..usize::from(*length)).unwrap_or_default(),
+            Held::Many(samples) => samples,
+        }
+    }
+}
+
+impl PartialEq for Samples {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Samples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
 
 /// A switch of the device.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -183,4 +242,18 @@ pub struct Notice {
     pub code: u8,
     /// Its text.
     pub text: Text,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_and_many_values_read_the_same() {
+        let sample = |value| Sample { vital: Vital::Spo2, value, validity: Validity::Valid };
+        for length in [0_u8, 1, 4, 5, 9] {
+            let values: Vec<Sample> = (0..length).map(|value| sample(f32::from(value))).collect();
+            assert_eq!(*Samples::from(values.clone()), *values);
+        }
+    }
 }

@@ -88,7 +88,6 @@ impl Disclosure {
             .peer(peer, exchange.port, exchange.transport, location)
             .case("delivered", delivered)
             .text("what", kinds.join(" and "))
-            .list("kinds", kinds)
             .number("bytes", bytes)
             .text("protocol", exchange.protocol.unwrap_or("unknown"));
         draft.add(Matter { apart: vec![side.index() as u8], ..matter });

@@ -156,7 +156,7 @@ impl Ward {
             let value = 77.0 + (cycle % 3) as f32;
             let heart = Sample { vital: Vital::HeartRate, value, validity: Validity::Valid };
             let spo2 = Sample { vital: Vital::Spo2, value: 0.0, validity: Validity::Invalid };
-            self.fact(id, Side::Client, Fact::Measured(Box::new([heart, spo2])));
+            self.fact(id, Side::Client, Fact::Measured([heart, spo2].into()));
             self.fact(id, Side::Client, Fact::CycleEnded);
         }
     }

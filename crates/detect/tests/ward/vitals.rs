@@ -10,10 +10,10 @@ fn heart(ward: &mut Ward, flow: FlowId, value: f32) {
     ward.wait(1);
     ward.frame();
     let sample = Sample { vital: Vital::HeartRate, value, validity: Validity::Valid };
-    ward.fact(flow, Side::Client, Fact::Measured(Box::new([sample])));
+    ward.fact(flow, Side::Client, Fact::Measured([sample].into()));
     let payload = WaveformPayload::U8(vec![128; 256].into());
     let wave = Waveform { channel: Channel::Ecg(1), samples: 256, payload };
-    ward.fact(flow, Side::Client, Fact::Waveform(Box::new(wave)));
+    ward.fact(flow, Side::Client, Fact::Waveform(wave));
     ward.fact(flow, Side::Client, Fact::CycleEnded);
 }
 

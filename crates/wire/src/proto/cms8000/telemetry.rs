@@ -11,7 +11,8 @@ use super::schema::{
 };
 use crate::Sink;
 use model::{
-    AlarmLimit, Channel, Fact, Field, Sample, Switch, Text, Validity, Value, Vital, Waveform, WaveformPayload,
+    AlarmLimit, Channel, Fact, Field, Sample, Samples, Switch, Text, Validity, Value, Vital, Waveform,
+    WaveformPayload,
 };
 use std::ops::Range;
 
@@ -70,18 +71,18 @@ const fn place(at: usize, bytes: usize) -> Range<usize> {
     HEADER_BYTES + at..HEADER_BYTES + at + bytes
 }
 
-fn measured(samples: Option<Box<[Sample]>>, range: Range<usize>, out: &mut dyn Sink) {
+fn measured(samples: Option<Samples>, range: Range<usize>, out: &mut dyn Sink) {
     if let Some(samples) = samples {
         out.fact(Fact::Measured(samples), range);
     }
 }
 
 /// Two neighbouring flagged numbers, or the first where the unit ends between them.
-fn pair(body: Body<'_>, at: usize, first: Vital, second: Vital) -> Option<Box<[Sample]>> {
+fn pair(body: Body<'_>, at: usize, first: Vital, second: Vital) -> Option<Samples> {
     let first = body.flagged(at, first)?;
     Some(match body.flagged(at + 2, second) {
-        Some(second) => Box::new([first, second]),
-        None => Box::new([first]),
+        Some(second) => [first, second].into(),
+        None => [first].into(),
     })
 }
 
@@ -93,7 +94,7 @@ fn waveform(body: Body<'_>, at: usize, bytes: u16, channel: Channel, out: &mut d
         false => WaveformPayload::Omitted,
     };
     let waveform = Waveform { channel, samples: bytes.into(), payload };
-    out.fact(Fact::Waveform(Box::new(waveform)), place(at, length));
+    out.fact(Fact::Waveform(waveform), place(at, length));
 }
 
 /// How three words or two singles and a word give a limit.
@@ -221,7 +222,7 @@ pub(super) fn read(sub: u8, unit: &[u8], last: &mut Last, out: &mut dyn Sink) {
 }
 
 /// Systolic, diastolic, mean; valid when the cuff has measured and the number can be a pressure.
-fn pressures(body: Body<'_>) -> Option<Box<[Sample]>> {
+fn pressures(body: Body<'_>) -> Option<Samples> {
     let measured_once = body.array::<7>(0x04)? != [0; 7];
     let sample = |vital, at| {
         let value = body.u16(at)?;
@@ -229,7 +230,7 @@ fn pressures(body: Body<'_>) -> Option<Box<[Sample]>> {
         let validity = if measured_once && plausible { Validity::Valid } else { Validity::Invalid };
         Some(Sample { vital, value: value.into(), validity })
     };
-    Some(Box::new([
+    Some(Samples::from([
         sample(Vital::NibpSystolic, 0x0B)?,
         sample(Vital::NibpDiastolic, 0x0D)?,
         sample(Vital::NibpMean, 0x0F)?,
@@ -238,7 +239,7 @@ fn pressures(body: Body<'_>) -> Option<Box<[Sample]>> {
 
 /// T1, T2 and their difference, which is valid only where both are. What is no number is reported as an
 /// invalid zero.
-fn temperatures(body: Body<'_>) -> Option<Box<[Sample]>> {
+fn temperatures(body: Body<'_>) -> Option<Samples> {
     let sample = |vital, at| {
         let value = body.f32(at)?;
         let validity = match (0.0..=TEMPERATURE_CEL_MAX).contains(&value) {
@@ -248,14 +249,14 @@ fn temperatures(body: Body<'_>) -> Option<Box<[Sample]>> {
         Some(Sample { vital, value: if value.is_finite() { value } else { 0.0 }, validity })
     };
     let first = sample(Vital::Temperature1, 0x04)?;
-    let Some(second) = sample(Vital::Temperature2, 0x08) else { return Some(Box::new([first])) };
-    let Some(value) = body.f32(0x0C) else { return Some(Box::new([first, second])) };
+    let Some(second) = sample(Vital::Temperature2, 0x08) else { return Some([first].into()) };
+    let Some(value) = body.f32(0x0C) else { return Some([first, second].into()) };
     let both = first.validity == Validity::Valid && second.validity == Validity::Valid;
     let believable = both && value.abs() <= TEMPERATURE_CEL_MAX;
     let validity = if believable { Validity::Valid } else { Validity::Invalid };
     let value = if value.is_finite() { value } else { 0.0 };
     let difference = Sample { vital: Vital::TemperatureDifference, value, validity };
-    Some(Box::new([first, second, difference]))
+    Some([first, second, difference].into())
 }
 
 /// The message of one unit of a known sub-type.

@@ -408,3 +408,85 @@ fn find_protocol(side: Side, input: &[u8], start: &FlowStart, midstream: bool) -
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use crate::sink::Shared;
+    use model::{CaptureTime, Endpoint, FlowId, Observation, Observed, Origin, VlanStack};
+    use wire::Sink;
+
+    /// Counts its input as cycles, and fails at an exclamation mark and at the end.
+    struct Fragile;
+
+    impl Parser for Fragile {
+        fn step(&mut self, _: Side, input: &[u8], out: &mut dyn Sink) -> Step {
+            assert!(!input.contains(&b'!'), "by design");
+            out.fact(Fact::CycleEnded, 0..input.len());
+            Step::Done(input.len())
+        }
+
+        fn end(&mut self, _: &mut dyn Sink) {
+            panic!("by design");
+        }
+    }
+
+    fn start() -> FlowStart {
+        let end = |last: u8| Endpoint { ip: [192, 0, 2, last].into(), port: 9 };
+        FlowStart {
+            transport: Transport::Tcp,
+            client: end(1),
+            server: end(2),
+            client_mac: None,
+            server_mac: None,
+            vlans: VlanStack::default(),
+            midstream: false,
+        }
+    }
+
+    fn fragile() -> Reader {
+        Reader { parser: Some(Box::new(Fragile)), progress: Progress::Reading, ..Reader::new() }
+    }
+
+    /// What a reader says when it is used as `act` says.
+    fn said(act: impl FnOnce(&mut Context<'_>)) -> Vec<Fact> {
+        let (options, mut shared, mut out) = (Options::default(), Shared::new(0), Vec::<Observation>::new());
+        act(&mut Context {
+            options: &options,
+            shared: &mut shared,
+            out: &mut out,
+            time: CaptureTime::default(),
+            order: 0,
+            evidence: Evidence::default(),
+            origin: Origin::Flow(FlowId { shard: 0, slot: 0 }, Side::Client),
+            pair: 0,
+        });
+        let fact =
+            |seen: Observation| if let Observed::Fact(fact) = seen.observed { Some(fact) } else { None };
+        out.into_iter().filter_map(fact).collect()
+    }
+
+    #[test]
+    fn a_parser_that_fails_loses_its_own_flow_and_keeps_what_it_said() {
+        let (mut first, mut second) = (fragile(), fragile());
+        let told = said(|context| {
+            for (reader, bytes) in [(0, b"a"), (0, b"!"), (0, b"b"), (1, b"c")] {
+                let reader = if reader == 0 { &mut first } else { &mut second };
+                reader.bytes(Side::Client, bytes, Evidence::default(), &start(), context);
+            }
+            first.end(context);
+        });
+        let failed = [Fact::ParserFailed("probe"), Fact::Unparsed(Unparsed::Failed)];
+        assert_eq!(told, [&[Fact::CycleEnded], &failed[..], &[Fact::CycleEnded]].concat());
+        assert_eq!(first.progress(), Progress::GivenUp(Unparsed::Failed));
+        assert_eq!(second.progress(), Progress::Reading);
+    }
+
+    #[test]
+    fn a_parser_that_fails_at_the_end_is_told_too() {
+        let mut reader = fragile();
+        let told = said(|context| reader.end(context));
+        assert_eq!(told, [Fact::ParserFailed("probe"), Fact::Unparsed(Unparsed::Failed)]);
+    }
+}

@@ -313,7 +313,7 @@ impl Shard {
         if source.ip.is_unspecified() {
             key = key.of_station(around.source);
         }
-        let slot = match self.table.find(&key) {
+        let slot = match self.alive(&key, moment, out) {
             Some(slot) => slot,
             None => {
                 // An answer whose question was not captured: the side with the well-known port serves.
@@ -376,7 +376,7 @@ impl Shard {
         let source = Endpoint { ip: packet.source, port: header.source_port };
         let destination = Endpoint { ip: packet.destination, port: header.destination_port };
         let key = Key::new((source.ip, source.port), (destination.ip, destination.port), TCP, packet.pair);
-        let mut found = self.table.find(&key);
+        let mut found = self.alive(&key, moment, out);
         if let Some(slot) = found
             && header.opens()
             && self.is_used_again(slot, source, header)
@@ -414,6 +414,14 @@ impl Shard {
         let ending = flow.closed || flow.sides.iter().all(|side| side.stream.has_fin());
         let class = if flow.answered && !ending { Class::Open } else { Class::Short };
         self.table.touch(slot, class);
+    }
+
+    /// The flow of `key`. One that was silent for too long ends now, whether or not another frame came since.
+    fn alive(&mut self, key: &Key, moment: Moment, out: &mut Vec<Observation>) -> Option<u32> {
+        self.table.alive(key, moment.time).unwrap_or_else(|silent| {
+            self.end_flow(silent, FlowEnd::Idle, moment, out);
+            None
+        })
     }
 
     /// A new connection with the endpoints of an old one.

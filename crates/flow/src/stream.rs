@@ -166,9 +166,15 @@ impl Stream {
             if seen >= total {
                 return self.pass(emit);
             }
-            self.deliver(segment, seen, emit);
-            if self.waiting.is_some() {
+            if let Some(waiting) = &mut self.waiting {
+                // Parts of it may have come before, behind the hole that it closes.
+                let bytes = segment.bytes.get(seen..).unwrap_or_default();
+                let missing =
+                    segment.missing.saturating_sub((seen.saturating_sub(segment.bytes.len())) as u32);
+                waiting.keep(self.offset, Segment { bytes, missing, ..segment });
                 self.drain(emit);
+            } else {
+                self.deliver(segment, seen, emit);
             }
         } else {
             self.hold(segment, u64::from(ahead.unsigned_abs()), emit);
@@ -376,8 +382,8 @@ mod tests {
     #[test]
     fn what_arrived_first_stands_behind_a_hole_too() {
         let mut taken = Taken::new(0);
-        taken.push(5, b"efg", 0).push(3, b"cdXX", 0).push(4, b"YYYYYh", 0).push(1, b"ab", 0);
-        assert_eq!(taken.finish(), "abcdefgYh");
+        taken.push(5, b"efg", 0).push(3, b"cdXX", 0).push(4, b"YYYYYh", 0).push(1, b"abZZZZZZZZi", 0);
+        assert_eq!(taken.finish(), "abcdefgYhZi");
     }
 
     #[test]

@@ -205,6 +205,16 @@ impl Table {
         self.link(slot);
     }
 
+    /// The flow of `key`, or that it was silent for too long at `now`.
+    pub(crate) fn alive(&self, key: &Key, now: CaptureTime) -> Result<Option<u32>, u32> {
+        let Some(slot) = self.find(key) else { return Ok(None) };
+        let silent = |flow: &Flow| {
+            let timeout = if flow.class == Class::Open { IDLE_TIMEOUT_NS } else { SHORT_TIMEOUT_NS };
+            now.nanos_since(flow.last) > timeout
+        };
+        if flow_at(&self.flows, slot).is_some_and(silent) { Err(slot) } else { Ok(Some(slot)) }
+    }
+
     /// A flow that was silent for too long at `now`.
     pub(crate) fn idle(&self, now: CaptureTime) -> Option<u32> {
         let over = |list: List, timeout| {

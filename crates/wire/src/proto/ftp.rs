@@ -84,10 +84,12 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     let on_port = probe.on_port(PROTOCOL.ports);
     let lines: Vec<&[u8]> = probe.input.split_inclusive(|byte| *byte == b'\n').collect();
     let whole = || lines.iter().filter_map(|line| line.strip_suffix(b"\n")).map(<[u8]>::trim_ascii_end);
+    let legible = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0x80..);
+    if !probe.input.iter().all(legible) {
+        return Verdict::NotForUs;
+    }
     let Some(first) = whole().next() else {
-        let may_be = probe.input.len() < PROBE_BYTES_MAX
-            && probe.input.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\t' | 0x80..));
-        return if may_be { Verdict::Unsure } else { Verdict::NotForUs };
+        return if probe.input.len() < PROBE_BYTES_MAX { Verdict::Unsure } else { Verdict::NotForUs };
     };
     if probe.side == Side::Server {
         // The greeting alone decides, however much of what follows came with it.

@@ -494,10 +494,7 @@ impl Http {
 fn begins(side: Side, input: &[u8]) -> Verdict {
     const START: &[u8] = b"HTTP/";
     match side {
-        Side::Client => match probe_request(input) {
-            Verdict::Unsure if memchr::memchr(b' ', input).is_some() => Verdict::Certain,
-            verdict => verdict,
-        },
+        Side::Client => probe_request(input),
         Side::Server if input.starts_with(START) || input.first() == Some(&0) => Verdict::Certain,
         Side::Server if START.starts_with(input) => Verdict::Unsure,
         Side::Server => Verdict::NotForUs,

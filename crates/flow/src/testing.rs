@@ -308,7 +308,7 @@ struct Expected {
 /// overlapping, with other bytes, cut off by the capture, with stray flags.
 ///
 /// Input: flags (bit 0: IPv6, bit 1: wild sequence numbers, no model), four bytes initial sequence number; then
-/// five bytes a segment: how (bit 0 FIN, 1 RST, 2 SYN, 3 other bytes than at first, 4 cut off, 5 from the client,
+/// five bytes a segment: how (bit 0 FIN, 1 SYN, 2 RST, 3 other bytes than at first, 4 cut off, 5 from the client,
 /// 6 the capture's clock jumps), two bytes offset, two bytes length, big-endian.
 ///
 /// # Panics
@@ -364,7 +364,7 @@ pub fn stream(input: &[u8]) {
         tap.wait(if how & 64 != 0 { 30_000_000_000 } else { STEP_NS });
         let cut = if how & 32 != 0 { 0 } else { cut };
         tap.frame(LinkType::Ethernet, &frame[..frame.len() - cut], cut as u32);
-        expected.lossless &= how & (1 | 2 | 64) == 0;
+        expected.lossless &= how & (flag::FIN | flag::RST | 64) == 0;
     }
     tap.finish();
     holds(&tap);

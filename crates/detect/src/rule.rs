@@ -170,6 +170,14 @@ impl Rules {
 }
 
 impl Rule {
+    /// Reads a finding file; `file` is its name, which ends in its id and `.toml`.
+    ///
+    /// # Errors
+    /// [`RuleError`] for a text that does not have the form of a finding, or whose examples contradict it.
+    pub fn parse(text: &str, file: &str) -> Result<Self, RuleError> {
+        parse(text, file)
+    }
+
     /// What a matter with these circumstances is worth; nothing: no finding.
     pub(crate) fn worth<'c>(&self, circumstance: &dyn Fn(&str) -> Option<&'c str>) -> Option<Worth<'_>> {
         let holds = |case: &&Case| {

@@ -354,6 +354,14 @@ pub(crate) struct SignId {
 }
 
 impl Profile {
+    /// Reads a profile file; `file` is its name, for faults.
+    ///
+    /// # Errors
+    /// [`ProfileError`] for a text that does not have the form of a profile, or whose examples contradict it.
+    pub fn parse(text: &str, file: &str, words: &Vocabulary) -> Result<Self, ProfileError> {
+        parse(text, file, words)
+    }
+
     /// Sum of the weights of the signs that some of `clues` show.
     fn weight(&self, clues: &[Clue<'_>]) -> u32 {
         let shown = self.signs.iter().filter(|sign| clues.iter().any(|clue| sign.fits(clue)));

@@ -61,12 +61,14 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     if verdict != Verdict::NotForUs || !preceded {
         return verdict;
     }
-    let printable = input.iter().all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\r' | b'\n'));
-    match memchr::memmem::find(input, b"\nSSH-") {
-        Some(at) => starts(input.get(at + 1..).unwrap_or_default()),
-        None if printable && input.len() < PROBE_BYTES_MAX => Verdict::Unsure,
-        None => Verdict::NotForUs,
+    let found = memchr::memmem::find(input, b"\nSSH-");
+    let before = input.get(..found.unwrap_or(input.len())).unwrap_or(input);
+    let printable = before.iter().all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\r' | b'\n'));
+    // However much came at once, the mark must end within what is waited for.
+    if !printable || before.len() + found.map_or(0, |_| START.len()) >= PROBE_BYTES_MAX {
+        return Verdict::NotForUs;
     }
+    found.map_or(Verdict::Unsure, |at| starts(input.get(at + 1..).unwrap_or_default()))
 }
 
 #[derive(Default)]

@@ -90,8 +90,10 @@ fn nothing_after_the_parsers_names_a_protocol() {
         }
     }
     assert!(names.len() >= 15, "the registry was not found: {names:?}");
-    // Also the name of a transport, which is no protocol in the sense of the rule.
-    names.remove("icmp");
+    // A transport, and a step of using storage, have these names too.
+    for word in ["icmp", "mount"] {
+        names.remove(word);
+    }
     let mut found = Vec::new();
     for judging in ["model", "inventory", "detect", "export"] {
         for path in sources(&root().join("crates").join(judging).join("src")) {
@@ -116,9 +118,11 @@ fn files_and_lines_stay_short() {
     for path in sources(&root().join("crates")).into_iter().chain(sources(&root().join("xtask"))) {
         let text = fs::read_to_string(&path).unwrap();
         let is_test = path.components().any(|part| part.as_os_str() == "tests");
+        let is_test = is_test || path.file_stem().is_some_and(|stem| stem == "tests");
         let lines = without_tests(&text).lines().count();
         assert!(is_test || lines <= FILE_LINES_MAX, "{} has {lines} lines", path.display());
-        for (number, line) in (1..).zip(without_tests(&text).lines()) {
+        let checked = if is_test { "" } else { without_tests(&text) };
+        for (number, line) in (1..).zip(checked.lines()) {
             let columns = line.chars().count();
             let table = line.trim_start().starts_with("//") || line.contains('"');
             assert!(

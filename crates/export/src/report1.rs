@@ -47,7 +47,7 @@ impl<'a> Tool<'a> {
 /// # Errors
 /// What the writer says.
 pub fn write(report: &Report, tool: Tool<'_>, mut to: impl io::Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut to, &Document::of(report, tool))?;
+    serde_json::to_writer(&mut to, &Document::of(report, tool))?;
     to.write_all(b"\n")
 }
 

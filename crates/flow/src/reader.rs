@@ -423,7 +423,7 @@ mod tests {
     impl Parser for Fragile {
         fn step(&mut self, _: Side, input: &[u8], out: &mut dyn Sink) -> Step {
             assert!(!input.contains(&b'!'), "by design");
-            out.fact(Fact::CycleEnded, 0..input.len());
+            out.fact(Fact::CycleEnded(model::SampleCounts::default()), 0..input.len());
             Step::Done(input.len())
         }
 
@@ -478,7 +478,15 @@ mod tests {
             first.end(context);
         });
         let failed = [Fact::ParserFailed("probe"), Fact::Unparsed(Unparsed::Failed)];
-        assert_eq!(told, [&[Fact::CycleEnded], &failed[..], &[Fact::CycleEnded]].concat());
+        assert_eq!(
+            told,
+            [
+                &[Fact::CycleEnded(model::SampleCounts::default())],
+                &failed[..],
+                &[Fact::CycleEnded(model::SampleCounts::default())]
+            ]
+            .concat()
+        );
         assert_eq!(first.progress(), Progress::GivenUp(Unparsed::Failed));
         assert_eq!(second.progress(), Progress::Reading);
     }

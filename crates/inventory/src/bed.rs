@@ -7,7 +7,7 @@
 use crate::station::StationId;
 use model::{
     AlarmLimit, BedVitals, CaptureTime, Channel, Evidence, LimitInForce, Notice, NumericRange, PatientToken,
-    Sample, Seen, Validity, Vital, Waveform, WaveformPayload, WaveformSeen,
+    Sample, SampleCounts, Seen, Validity, Vital, Waveform, WaveformPayload, WaveformSeen,
 };
 use std::collections::BTreeMap;
 
@@ -249,8 +249,13 @@ impl Beds {
         }
     }
 
-    pub(crate) fn cycle(&mut self, id: ContextId, time: CaptureTime) {
+    pub(crate) fn cycle(&mut self, id: ContextId, passed: &SampleCounts, time: CaptureTime) {
         if let Some(row) = self.row(id, time) {
+            for (channel, samples) in passed.iter() {
+                if let Some(wave) = row.wave(channel) {
+                    wave.samples += u64::from(samples);
+                }
+            }
             row.cycle(time);
         }
     }
@@ -347,11 +352,11 @@ impl Row {
         }
     }
 
-    fn waveform(&mut self, waveform: &Waveform) {
-        let at = self.waves.iter().position(|wave| wave.channel == waveform.channel);
+    fn wave(&mut self, channel: Channel) -> Option<&mut Wave> {
+        let at = self.waves.iter().position(|wave| wave.channel == channel);
         let at = at.unwrap_or_else(|| {
             self.waves.push(Wave {
-                channel: waveform.channel,
+                channel,
                 samples: 0,
                 at_first_cycle: None,
                 at_last_cycle: 0,
@@ -360,7 +365,11 @@ impl Row {
             });
             self.waves.len() - 1
         });
-        let Some(wave) = self.waves.get_mut(at) else { return };
+        self.waves.get_mut(at)
+    }
+
+    fn waveform(&mut self, waveform: &Waveform) {
+        let Some(wave) = self.wave(waveform.channel) else { return };
         wave.samples += u64::from(waveform.samples);
         if let WaveformPayload::U8(samples) = &waveform.payload {
             wave.strip.extend_from_slice(samples);

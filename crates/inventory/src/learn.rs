@@ -125,9 +125,9 @@ impl Inventory {
                 let context = self.context(id, side);
                 self.beds.measured(context, samples, at.time);
             }
-            Fact::CycleEnded => {
+            Fact::CycleEnded(passed) => {
                 let context = self.context(id, side);
-                self.beds.cycle(context, at.time);
+                self.beds.cycle(context, passed, at.time);
             }
             Fact::Waveform(waveform) => {
                 let context = self.context(id, side);

@@ -4,8 +4,8 @@
 //! file and of the ADR; a new protocol is not.
 
 use crate::{
-    About, AlarmLimit, CarriedFile, FlowStart, FlowTotals, Identifier, Mac, Notice, PatientToken, Samples,
-    Side, Storage, Text, Waveform,
+    About, AlarmLimit, CarriedFile, FlowStart, FlowTotals, Identifier, Mac, Notice, PatientToken,
+    SampleCounts, Samples, Side, Storage, Text, Waveform,
 };
 use std::fmt;
 use std::net::IpAddr;
@@ -67,8 +67,8 @@ pub enum Fact {
     Waveform(Waveform),
     /// The origin reported a condition of its own.
     Notice(Box<Notice>),
-    /// The origin ended one cycle of its telemetry.
-    CycleEnded,
+    /// The origin ended one cycle of its telemetry, in which so many samples went by that nobody asked for.
+    CycleEnded(SampleCounts),
 
     // ---- Misbehaving ------------------------------------------------------------------------------
     /// The origin broke its own protocol.

@@ -50,5 +50,6 @@ pub use storage::{Storage, StorageOutcome, StorageStep};
 pub use text::Text;
 pub use time::CaptureTime;
 pub use vital::{
-    AlarmLimit, Channel, Notice, Sample, Samples, Switch, Validity, Vital, Waveform, WaveformPayload,
+    AlarmLimit, Channel, Notice, Sample, SampleCounts, Samples, Switch, Validity, Vital, Waveform,
+    WaveformPayload,
 };

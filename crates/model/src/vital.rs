@@ -235,6 +235,39 @@ pub enum WaveformPayload {
     U8(Box<[u8]>),
 }
 
+/// How many samples of each channel went by without being carried.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+pub struct SampleCounts([u32; SampleCounts::CHANNELS.len()]);
+
+impl SampleCounts {
+    const CHANNELS: [Channel; 5] =
+        [Channel::Ecg(1), Channel::Ecg(2), Channel::Ecg(3), Channel::Pleth, Channel::Respiration];
+
+    /// Adds `samples` of `channel`; a lead beyond the third counts as the third.
+    pub const fn add(&mut self, channel: Channel, samples: u32) {
+        let [one, two, three, pleth, respiration] = &mut self.0;
+        let count = match channel {
+            Channel::Ecg(1) => one,
+            Channel::Ecg(2) => two,
+            Channel::Ecg(_) => three,
+            Channel::Pleth => pleth,
+            Channel::Respiration => respiration,
+        };
+        *count = count.saturating_add(samples);
+    }
+
+    /// The channels that had samples, with how many.
+    pub fn iter(&self) -> impl Iterator<Item = (Channel, u32)> {
+        Self::CHANNELS.into_iter().zip(self.0).filter(|(_, samples)| *samples > 0)
+    }
+}
+
+impl fmt::Debug for SampleCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 /// A message of the device about itself, e.g. a sensor that fell off.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Notice {

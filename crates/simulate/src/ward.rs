@@ -486,8 +486,10 @@ fn expect_of_unit(host: &Host, steering: &Steering, truth: &mut Truth) {
             truth.forbidden.extend([on("patient-data-offsite"), on("patient-data-cleartext")]);
         }
         Scenario::ArpOnly => {
-            let address = on("hardcoded-address").with(HARDCODED, None).judged("high", Some("attempted"));
-            truth.expected.push(address.at("unanswered"));
+            for ip in [HARDCODED, HARDCODED_HL7] {
+                let address = on("hardcoded-address").with(ip, None).judged("high", Some("attempted"));
+                truth.expected.push(address.at("unanswered"));
+            }
             allow(truth, &["beacon"]);
             truth.forbidden.extend([on("patient-data-offsite"), on("patient-data-cleartext")]);
         }

@@ -157,7 +157,7 @@ impl Ward {
             let heart = Sample { vital: Vital::HeartRate, value, validity: Validity::Valid };
             let spo2 = Sample { vital: Vital::Spo2, value: 0.0, validity: Validity::Invalid };
             self.fact(id, Side::Client, Fact::Measured([heart, spo2].into()));
-            self.fact(id, Side::Client, Fact::CycleEnded);
+            self.fact(id, Side::Client, Fact::CycleEnded(model::SampleCounts::default()));
         }
     }
 

@@ -14,7 +14,7 @@ fn heart(ward: &mut Ward, flow: FlowId, value: f32) {
     let payload = WaveformPayload::U8(vec![128; 256].into());
     let wave = Waveform { channel: Channel::Ecg(1), samples: 256, payload };
     ward.fact(flow, Side::Client, Fact::Waveform(wave));
-    ward.fact(flow, Side::Client, Fact::CycleEnded);
+    ward.fact(flow, Side::Client, Fact::CycleEnded(model::SampleCounts::default()));
 }
 
 fn bed(ward: &mut Ward, flow: FlowId, bed: u16) {

@@ -113,6 +113,8 @@ enum Integrity {
     Off,
     /// Those that this version has: none yet
     On,
+    /// Those, and the near-exact search for replays: neither yet
+    Full,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -285,7 +287,7 @@ impl Options {
             Integrity::Off => {
                 "Whether the vital signs can be believed was not checked: --integrity off.".to_owned()
             }
-            Integrity::On => {
+            Integrity::On | Integrity::Full => {
                 "Whether the vital signs can be believed was not checked: integrity checks of vital \
                               signs are not in this version. Compare them with the patient at the bedside."
                     .to_owned()

@@ -23,7 +23,7 @@
 //! - Units of unknown type or sub-type are kept raw, counted in the field `unknown`, and never rejected.
 //! - A unit shorter than its layout is read field by field as far as it goes, and reported as malformed once
 //!   per kind of unit and side; its frame is known, so reading goes on.
-//! - A cuff reading is reported when its time stamp or a value changes: samples of it count measurements.
+//! - A cuff reading is repeated by the device until the next one, and reported each time.
 //! - A multiplexing gateway may carry several monitors on one connection. The bed of a bed unit, or of a
 //!   patient unit where it is not 0, holds for what follows; it is told whenever it changes. What is
 //!   remembered to see changes is kept for each bed.
@@ -67,7 +67,7 @@ pub static PROTOCOL: Protocol = Protocol {
     start,
 };
 
-/// Most beds of one side of which the last limits and readings are remembered. Central stations of the maker
+/// Most beds of one side of which the last limits are remembered. Central stations of the maker
 /// serve up to 64. Ours; above it the oldest is forgotten and its limits are told again.
 pub const BEDS_MAX: usize = 64;
 /// Most bytes of an unknown unit that its message keeps. Ours; the rest is in the capture.
@@ -241,7 +241,9 @@ impl Speaker {
                     message(unit, &[], out);
                 }
                 if kind == kind::CYCLE_END && !self.bed_lost {
-                    out.fact(Fact::CycleEnded, whole);
+                    let state = self.beds.get_mut(self.current);
+                    let passed = state.map(|state| std::mem::take(&mut state.last.passed));
+                    out.fact(Fact::CycleEnded(passed.unwrap_or_default()), whole);
                 }
             }
             _ => self.unknown(unit, &[], out),

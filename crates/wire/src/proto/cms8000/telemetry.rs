@@ -11,8 +11,8 @@ use super::schema::{
 };
 use crate::Sink;
 use model::{
-    AlarmLimit, Channel, Fact, Field, Sample, Samples, Switch, Text, Validity, Value, Vital, Waveform,
-    WaveformPayload,
+    AlarmLimit, Channel, Fact, Field, Sample, SampleCounts, Samples, Switch, Text, Validity, Value, Vital,
+    Waveform, WaveformPayload,
 };
 use std::ops::Range;
 
@@ -33,8 +33,8 @@ type LimitWords = [Option<u16>; LIMIT_WORDS_MAX];
 pub(super) struct Last {
     /// Limits by sub-type, from 0x14.
     limits: [Option<LimitWords>; 4],
-    /// Time stamp and values of the cuff.
-    reading: Option<[u8; 13]>,
+    /// Samples of this cycle that nobody asked for.
+    pub(super) passed: SampleCounts,
 }
 
 /// The data of a telemetry unit, from `D+0`.
@@ -86,14 +86,14 @@ fn pair(body: Body<'_>, at: usize, first: Vital, second: Vital) -> Option<Sample
     })
 }
 
-fn waveform(body: Body<'_>, at: usize, bytes: u16, channel: Channel, out: &mut dyn Sink) {
+fn waveform(body: Body<'_>, at: usize, bytes: u16, channel: Channel, last: &mut Last, out: &mut dyn Sink) {
     let length = usize::from(bytes);
     let Some(samples) = body.0.get(at..at + length) else { return };
-    let payload = match out.wants_waveforms() {
-        true => WaveformPayload::U8(samples.into()),
-        false => WaveformPayload::Omitted,
-    };
-    let waveform = Waveform { channel, samples: bytes.into(), payload };
+    // A ward sends five such stretches a bed and second: told one by one only to whoever looks at them.
+    if !out.wants_waveforms() {
+        return last.passed.add(channel, bytes.into());
+    }
+    let waveform = Waveform { channel, samples: bytes.into(), payload: WaveformPayload::U8(samples.into()) };
     out.fact(Fact::Waveform(waveform), place(at, length));
 }
 
@@ -180,8 +180,8 @@ impl Group {
 
 /// Reports one unit of a known sub-type.
 ///
-/// Alarm limits are reported the first time and when one changed; the cuff's reading when its time stamp or
-/// a value changed, so that the number of samples counts measurements and not repetitions.
+/// Alarm limits are reported the first time and when one changed. The cuff's last reading is reported whenever the
+/// device sends it, like every other number; its time stamp tells repetitions apart.
 pub(super) fn read(sub: u8, unit: &[u8], last: &mut Last, out: &mut dyn Sink) {
     let body = Body(unit.get(HEADER_BYTES..).unwrap_or_default());
     match sub {
@@ -189,13 +189,7 @@ pub(super) fn read(sub: u8, unit: &[u8], last: &mut Last, out: &mut dyn Sink) {
             measured(pair(body, 0x384, Vital::HeartRate, Vital::RespirationRate), place(0x384, 4), out);
         }
         sub::PLETH => measured(pair(body, 0x104, Vital::Spo2, Vital::PulseRate), place(0x104, 4), out),
-        sub::NIBP => {
-            let reading = body.array(0x04);
-            if reading.is_some() && reading != last.reading {
-                last.reading = reading;
-                measured(pressures(body), place(0x04, 13), out);
-            }
-        }
+        sub::NIBP => measured(pressures(body), place(0x04, 13), out),
         _ => measured(temperatures(body), place(0x04, 12), out),
     }
     let group = Group::of(sub);
@@ -211,12 +205,12 @@ pub(super) fn read(sub: u8, unit: &[u8], last: &mut Last, out: &mut dyn Sink) {
     }
     match sub {
         sub::ECG => {
-            waveform(body, 0x004, 256, Channel::Ecg(1), out);
-            waveform(body, 0x104, 256, Channel::Ecg(2), out);
-            waveform(body, 0x204, 256, Channel::Ecg(3), out);
-            waveform(body, 0x304, 128, Channel::Respiration, out);
+            waveform(body, 0x004, 256, Channel::Ecg(1), last, out);
+            waveform(body, 0x104, 256, Channel::Ecg(2), last, out);
+            waveform(body, 0x204, 256, Channel::Ecg(3), last, out);
+            waveform(body, 0x304, 128, Channel::Respiration, last, out);
         }
-        sub::PLETH => waveform(body, 0x004, 256, Channel::Pleth, out),
+        sub::PLETH => waveform(body, 0x004, 256, Channel::Pleth, last, out),
         _ => {}
     }
 }

@@ -130,7 +130,7 @@ fn the_smallest_units_of_the_published_example_are_read() {
         c 0..4 Identified(Sender, BedsideMonitor)
         c 0..4 Identified(Receiver, CentralStation)
         c 0..4 cms8000.type=71 cms8000.length=2
-        c 0..4 CycleEnded
+        c 0..4 CycleEnded({})
         c 4..12 cms8000.type=69 cms8000.length=6 cms8000.bed=7
         c 10..11 Identified(Sender, Bed(7))
         c 12..32 cms8000.type=73 cms8000.length=18 cms8000.notice_code=1 cms8000.notice_text=SPO2 SENSOR OFF
@@ -214,13 +214,13 @@ fn pleth_limits_are_ordered_whatever_their_order_on_the_wire() {
 }
 
 #[test]
-fn a_cuff_reading_is_told_once_until_it_changes() {
+fn a_cuff_reading_is_told_whenever_it_is_sent() {
     let none = nibp("00 00 00 00 00 00 00", "00 00 00 00 00 00");
     let first = nibp("EA 07 0B 17 0A 0F 1E", "78 00 50 00 5D 00"); // 2026-11-23 10:15:30, 120/80 (93)
     let later = nibp("EA 07 0B 17 0A 2D 00", "78 00 50 00 5D 00");
     let bytes = joined(&[&none, &first, &first, &later]);
     let transcript = run(&PROTOCOL, &[(Client, &bytes)]);
-    assert_eq!(transcript.matches("Measured(").count(), 3);
+    assert_eq!(transcript.matches("Measured(").count(), 4);
     assert_eq!(transcript.matches("validity: Invalid").count(), 3, "{transcript}");
     assert_eq!(transcript.matches("LimitsSet(").count(), 1);
     assert!(transcript.contains("c 47..60 Measured([Sample { vital: NibpSystolic, value: 120.0, validity: Valid }, Sample { vital: NibpDiastolic, value: 80.0, validity: Valid }, Sample { vital: NibpMean, value: 93.0, validity: Valid }])"), "{transcript}");
@@ -281,7 +281,7 @@ fn unknown_types_and_sub_types_are_kept_raw_and_counted() {
         c 7..16 cms8000.type=70 cms8000.length=7 cms8000.sub_type=24 cms8000.unknown=2 \
         cms8000.raw=070005460000180099
         c 16..20 cms8000.type=71 cms8000.length=2
-        c 16..20 CycleEnded
+        c 16..20 CycleEnded({})
     ",
     );
 }
@@ -313,7 +313,7 @@ fn a_short_patient_block_is_read_as_far_as_it_goes_and_reading_goes_on() {
         c 0..103 patient \"T-000123\" more=true
         c 0..103 Malformed(Malformed { field: \"patient data\", offset: 103, reason: CutShort })
         c 103..206 patient \"T-000123\" more=true
-        c 206..210 CycleEnded
+        c 206..210 CycleEnded({})
     ",
     );
 }

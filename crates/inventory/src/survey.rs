@@ -197,7 +197,8 @@ fn described(inventory: &Inventory, routers: &Routers, id: AssetId, stations: &[
         };
         for identifier in traits.identifiers.keys() {
             match identifier {
-                Identifier::HostName(name) if !name.is_empty() => {
+                // What it is called on the network, and in messaging and imaging.
+                Identifier::HostName(name) | Identifier::ApplicationName(name) if !name.is_empty() => {
                     asset.names.insert(name.clone());
                 }
                 Identifier::Serial(text) => first(&mut asset.serial, text),

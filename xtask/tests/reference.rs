@@ -15,7 +15,10 @@ fn compare(page: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == text, "docs/book/src/{page} is stale; run UPDATE_EXPECTED=1 cargo test -p xtask --test reference");
+    assert!(
+        written == text,
+        "docs/book/src/{page} is stale; run UPDATE_EXPECTED=1 cargo test -p xtask --test reference"
+    );
 }
 
 fn texts(value: Option<&toml::Value>) -> Vec<&str> {
@@ -65,7 +68,9 @@ fn the_page_of_protocols_is_made_from_the_registry() {
                     let rest = row.split(&format!("{key}: \"")).nth(1)?;
                     rest.split('"').next().map(str::to_owned)
                 };
-                if let (Some(name), Some(title), Some(source)) = (value("name"), value("title"), value("source")) {
+                if let (Some(name), Some(title), Some(source)) =
+                    (value("name"), value("title"), value("source"))
+                {
                     rows.push(format!("| `{name}` | {title} | {source} |\n"));
                 }
             }

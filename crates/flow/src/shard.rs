@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::reader::{Progress, Reader};
 use crate::sink::{Context, FlowSink, Marks, Shared};
 use crate::stream::{Chunk, Segment};
-use crate::table::{Class, FLOWS_MAX, Flow, Key, SideState, Table};
+use crate::table::{Class, FLOWS_MAX, Flow, Key, LINK_EVERY_NS, SideState, Table};
 use crate::transport::{Tcp, tcp, udp};
 use model::{
     Coverage, Endpoint, Evidence, Fact, FlowEnd, FlowId, FlowStart, FlowTotals, Frame, LinkFact, Mac,
@@ -40,6 +40,8 @@ pub struct Shard {
     radios: BTreeSet<(Mac, u64)>,
     radio_order: VecDeque<(Mac, u64)>,
     coverage: Coverage,
+    /// When no flow was silent for too long.
+    swept: model::CaptureTime,
     /// The last frame seen, as evidence for what ends with the capture.
     last: Option<(model::CaptureTime, u64, Evidence)>,
 }
@@ -85,6 +87,7 @@ impl Shard {
             radios: BTreeSet::new(),
             radio_order: VecDeque::new(),
             coverage: Coverage::default(),
+            swept: model::CaptureTime::default(),
             last: None,
         }
     }
@@ -110,9 +113,19 @@ impl Shard {
                 self.link_fact(moment, decoded, ip, LinkFact::Malformed(fault), out);
             }
         }
-        // At most two per frame: a clock that jumps must not end all flows at once.
+        if frame.time.nanos_since(self.swept).unsigned_abs() >= LINK_EVERY_NS {
+            self.sweep(moment, out);
+        }
+    }
+
+    /// Ends what was silent for too long: at most two flows a frame, so that a clock that jumps does not end all at
+    /// once.
+    fn sweep(&mut self, moment: Moment, out: &mut Vec<Observation>) {
         for _ in 0..2 {
-            let Some(idle) = self.table.idle(frame.time) else { break };
+            let Some(idle) = self.table.idle(moment.time) else {
+                self.swept = moment.time;
+                break;
+            };
             self.end_flow(idle, FlowEnd::Idle, moment, out);
         }
     }
@@ -332,7 +345,7 @@ impl Shard {
                 self.open(moment, key, start, out)
             }
         };
-        self.table.touch(slot, Class::Short);
+        self.table.touch(slot, Class::Short, moment.time);
         let Some(flow) = self.table.flow(slot) else { return };
         flow.last = moment.time;
         let side = flow.side_of(source.ip, source.port);
@@ -413,7 +426,7 @@ impl Shard {
         close(flow, header, &mut context);
         let ending = flow.closed || flow.sides.iter().all(|side| side.stream.has_fin());
         let class = if flow.answered && !ending { Class::Open } else { Class::Short };
-        self.table.touch(slot, class);
+        self.table.touch(slot, class, moment.time);
     }
 
     /// The flow of `key`. One that was silent for too long ends now, whether or not another frame came since.

@@ -21,6 +21,9 @@ pub const IDLE_TIMEOUT_NS: i64 = 3_600_000_000_000;
 /// Silence after which everything else is over: datagram flows, attempts, closed connections.
 pub const SHORT_TIMEOUT_NS: i64 = 120_000_000_000;
 
+/// How exact the order of activity is, in capture time: far below the timeouts.
+pub const LINK_EVERY_NS: u64 = 1_000_000_000;
+
 /// Addresses of a flow in one order for both directions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Key {
@@ -88,6 +91,8 @@ pub(crate) struct Flow {
     pub(crate) refused: bool,
     pub(crate) closed: bool,
     class: Class,
+    /// When it became the newest of its class.
+    linked: CaptureTime,
     newer: u32,
     older: u32,
 }
@@ -107,6 +112,7 @@ impl Flow {
             refused: false,
             closed: false,
             class: Class::Short,
+            linked: time,
             newer: NONE,
             older: NONE,
         }
@@ -191,16 +197,19 @@ impl Table {
         Some(flow)
     }
 
-    /// The flow was active: it becomes the newest of its class.
+    /// The flow was active: it becomes the newest of its class. Within [`LINK_EVERY_NS`] of the last time it is left
+    /// where it is, since moving it touches its neighbours, which on a big ward are not in the cache.
     #[inline]
-    pub(crate) fn touch(&mut self, slot: u32, class: Class) {
+    pub(crate) fn touch(&mut self, slot: u32, class: Class, now: CaptureTime) {
         let Some(flow) = self.flow(slot) else { return };
-        if flow.class == class && flow.newer == NONE {
+        let lately = now.nanos_since(flow.linked).unsigned_abs() < LINK_EVERY_NS;
+        if flow.class == class && (lately || flow.newer == NONE) {
             return;
         }
         self.unlink(slot);
         if let Some(flow) = self.flow(slot) {
             flow.class = class;
+            flow.linked = now;
         }
         self.link(slot);
     }
@@ -316,8 +325,8 @@ mod tests {
     fn the_stalest_attempt_goes_before_any_connection() {
         let mut table = Table::new();
         let slots: Vec<u32> = (0..4).map(|port| table.insert(flow(port, i64::from(port)))).collect();
-        table.touch(slots[0], Class::Open);
-        table.touch(slots[1], Class::Short);
+        table.touch(slots[0], Class::Open, CaptureTime::default());
+        table.touch(slots[1], Class::Short, CaptureTime::from_nanos(2_000_000_000));
         assert_eq!(table.stalest(), Some(slots[2]));
         for slot in [slots[2], slots[3], slots[1]] {
             assert_eq!(table.stalest(), Some(slot));
@@ -332,7 +341,7 @@ mod tests {
     fn silence_is_measured_by_class() {
         let mut table = Table::new();
         let open = table.insert(flow(1, 0));
-        table.touch(open, Class::Open);
+        table.touch(open, Class::Open, CaptureTime::default());
         let short = table.insert(flow(2, 0));
         assert_eq!(table.idle(CaptureTime::from_nanos(SHORT_TIMEOUT_NS)), None);
         assert_eq!(table.idle(CaptureTime::from_nanos(SHORT_TIMEOUT_NS + 1)), Some(short));

@@ -46,5 +46,5 @@ pub mod limits {
     pub use crate::stream::{
         LATE_BYTES_MAX, LATE_SEGMENTS_MAX, PATIENCE_SEGMENTS, STRANGERS_MAX, WINDOW_BYTES_MAX,
     };
-    pub use crate::table::{FLOWS_MAX, IDLE_TIMEOUT_NS, SHORT_TIMEOUT_NS};
+    pub use crate::table::{FLOWS_MAX, IDLE_TIMEOUT_NS, LINK_EVERY_NS, SHORT_TIMEOUT_NS};
 }

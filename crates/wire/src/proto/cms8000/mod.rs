@@ -197,7 +197,9 @@ fn unit_of(input: &[u8]) -> Result<Result<&[u8], usize>, Malformed> {
         let reason = Reason::OutsideRange { value: length as u64, min, max };
         return Err(Malformed { field: "L", offset: 0, reason });
     }
-    if let Some(mark) = input.get(2).filter(|mark| **mark != MARK) {
+    // Before the mark is seen, the length is not worth waiting for.
+    let Some(mark) = input.get(2) else { return Ok(Err(HEADER_BYTES)) };
+    if *mark != MARK {
         let reason = Reason::NotDefined((*mark).into());
         return Err(Malformed { field: "third byte", offset: 2, reason });
     }

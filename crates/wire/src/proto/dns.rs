@@ -103,7 +103,7 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     }
     match message.get(..bytes) {
         Some(whole) => judge(whole, on_port),
-        None if !plausible(message) => Verdict::NotForUs,
+        None if !plausible(message, bytes) => Verdict::NotForUs,
         None => Verdict::Unsure,
     }
 }
@@ -116,17 +116,18 @@ pub(super) fn judge(message: &[u8], on_port: bool) -> Verdict {
         let whole = read.message(&mut |_, _| {}).is_ok() && read.at == message.len();
         (whole && head.counts.first() == Some(&1) && read.class_in).then_some(())
     };
-    let ours = if on_port { plausible(message) } else { plausible(message) && strict().is_some() };
+    let ours = plausible(message, message.len()) && (on_port || strict().is_some());
     if ours { Verdict::Certain } else { Verdict::NotForUs }
 }
 
-/// Header and start of the first name, as far as they are there, are what senders send.
-fn plausible(message: &[u8]) -> bool {
+/// Header and start of the first name of a message of `bytes` bytes, as far as they are there, are what senders
+/// send.
+fn plausible(message: &[u8], bytes: usize) -> bool {
     let Ok(head) = Head::read(&mut Cursor::new(message)) else { return message.len() < HEADER_BYTES };
     let [questions, answers, authorities, additionals] = head.counts;
     let some = u32::from(questions) + u32::from(answers) + u32::from(authorities) + u32::from(additionals);
     let label = message.get(HEADER_BYTES).is_none_or(|length| *length <= 63);
-    let fits = some as usize * 5 <= message.len();
+    let fits = some as usize * 5 <= bytes;
     head.opcode() <= 6 && head.flags & 0x40 == 0 && questions <= 32 && some > 0 && fits && label
 }
 

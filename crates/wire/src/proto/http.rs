@@ -530,7 +530,9 @@ fn find_status(input: &[u8]) -> Found {
     match probe_response(input.get(at..).unwrap_or_default()) {
         Verdict::NotForUs => Found::After(at + 1),
         _ if at > 0 => Found::After(at),
-        Verdict::Certain => Found::Here,
+        // Inside a body more than the code must fit: what ends it, too.
+        Verdict::Certain if input.len() > b"HTTP/1.x nnn".len() => Found::Here,
+        Verdict::Certain => Found::Unsure,
         Verdict::Unsure => Found::Unsure,
     }
 }

@@ -61,7 +61,52 @@ fn faults_of(schema: &jsonschema::Validator, document: &Value) -> Vec<String> {
 
 #[test]
 fn the_json_report_is_the_expected_one() {
-    golden("sample.json", &json(&sample::report()));
+    golden("sample.json", &indented(&json(&sample::report())));
+}
+
+/// The same JSON for people to look at: two blanks a level, like `jq`. Nothing but white space is added.
+fn indented(json: &str) -> String {
+    let (mut out, mut depth, mut in_text, mut escaped) = (String::new(), 0, false, false);
+    let mut characters = json.trim_end().chars().peekable();
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.push_str(&"  ".repeat(depth));
+    };
+    while let Some(character) = characters.next() {
+        if in_text {
+            out.push(character);
+            in_text = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+            continue;
+        }
+        match character {
+            '{' | '[' => {
+                out.push(character);
+                if characters.peek().is_some_and(|next| !matches!(next, '}' | ']')) {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                if !out.ends_with(['{', '[']) {
+                    depth -= 1;
+                    line(&mut out, depth);
+                }
+                out.push(character);
+            }
+            ',' => {
+                out.push(character);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            other => {
+                in_text = other == '"';
+                out.push(other);
+            }
+        }
+    }
+    out.push('\n');
+    out
 }
 
 #[test]

@@ -12,9 +12,10 @@ use std::net::IpAddr;
 use crate::reader::Reader;
 use crate::stream::Stream;
 
-/// Flows per shard. Our limit, 524,288 in all with [`crate::SHARDS`] shards; counted in
+/// Flows per shard. Our limit, 262,144 in all with [`crate::SHARDS`] shards: with a parser for each, a million open
+/// connections then stay well under 512 MB (`cargo xtask bench` measures it). Counted in
 /// `coverage.flows_evicted`.
-pub const FLOWS_MAX: usize = 32_768;
+pub const FLOWS_MAX: usize = 16_384;
 /// Silence after which an open connection is over, in capture time. A bedside monitor sends every second; an
 /// administrator's terminal may rest.
 pub const IDLE_TIMEOUT_NS: i64 = 3_600_000_000_000;

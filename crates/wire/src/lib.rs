@@ -7,7 +7,7 @@
 //!
 //! # Writing a parser
 //! 1. A file `proto/x.rs` with a module header (wire format, limits, source), a `PROTOCOL` row, a schema, a
-//!    `probe`, a parser, and tests that go through [`testing::check`].
+//!    `probe`, a parser, and tests that go through `testing::check`.
 //! 2. A line in `proto/mod.rs`.
 //!
 //! Nothing else changes: probing, reassembly, redaction, rules and the manual work from the row.

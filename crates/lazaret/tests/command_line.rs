@@ -184,6 +184,24 @@ fn the_same_ward_gives_the_same_bytes_whatever_the_workers() {
 }
 
 #[test]
+fn the_same_frames_give_the_same_report_in_any_format() {
+    let folder = Folder::new("formats");
+    let pcap = ward(&folder, "ward.pcap", "leak");
+    let pcapng = ward(&folder, "ward.pcapng", "leak");
+    let packed = folder.text("ward.pcap.zst");
+    std::fs::write(&packed, zstd::encode_all(&*std::fs::read(&pcap).unwrap(), 3).unwrap()).unwrap();
+    let without_files = |path: &str| {
+        let mut report = report(&["scan", "--format", "json", path]);
+        report["captures"] = Value::Null;
+        report
+    };
+    let expected = without_files(&pcap);
+    assert!(expected["findings"].as_array().unwrap().len() > 3);
+    assert_eq!(without_files(&pcapng), expected);
+    assert_eq!(without_files(&packed), expected);
+}
+
+#[test]
 fn output_appears_whole_and_leaves_no_litter() {
     let folder = Folder::new("output");
     let path = ward(&folder, "ward.pcap", "benign");

@@ -208,16 +208,8 @@ impl Shard {
     ) -> Counted {
         let Some(arp) = &mut self.arp else { return Counted::Undecoded };
         let mac = decoded.source.unwrap_or_default();
-        let mut context = Context {
-            options: &self.options,
-            shared: &mut self.shared,
-            out,
-            time: moment.time,
-            order: moment.order,
-            evidence: moment.evidence,
-            origin: Origin::Link { mac, ip: None, vlans: decoded.vlans },
-            pair: 0,
-        };
+        let origin = Origin::Link { mac, ip: None, vlans: decoded.vlans };
+        let mut context = context(&self.options, &mut self.shared, out, moment, origin, 0);
         let marks = Marks::One(moment.evidence);
         let mut sink =
             FlowSink { context: &mut context, side: Side::Client, marks, base: 0, encrypted: false };
@@ -354,7 +346,8 @@ impl Shard {
         state.payload_bytes += payload.len() as u64;
         let first_answer = side == Side::Server && !flow.answered;
         flow.answered |= first_answer;
-        let mut context = context(&self.options, &mut self.shared, out, moment, self.id, slot, packet);
+        let origin = Origin::Flow(FlowId { shard: self.id, slot }, Side::Client);
+        let mut context = context(&self.options, &mut self.shared, out, moment, origin, packet.pair);
         if first_answer {
             context.fact(Side::Server, Fact::Answered);
         }
@@ -407,7 +400,8 @@ impl Shard {
         let Some(flow) = self.table.flow(slot) else { return };
         flow.last = moment.time;
         let side = flow.side_of(source.ip, source.port);
-        let mut context = context(&self.options, &mut self.shared, out, moment, self.id, slot, packet);
+        let origin = Origin::Flow(FlowId { shard: self.id, slot }, Side::Client);
+        let mut context = context(&self.options, &mut self.shared, out, moment, origin, packet.pair);
         track(flow, side, header, &mut context);
         if header.syn() {
             flow.side(side).stream.syn(header.seq);
@@ -466,16 +460,9 @@ impl Shard {
 
     fn end_flow(&mut self, slot: u32, end: FlowEnd, moment: Moment, out: &mut Vec<Observation>) {
         let Some(mut flow) = self.table.remove(slot) else { return };
-        let mut context = Context {
-            options: &self.options,
-            shared: &mut self.shared,
-            out,
-            time: moment.time,
-            order: moment.order,
-            evidence: moment.evidence,
-            origin: Origin::Flow(FlowId { shard: self.id, slot }, Side::Client),
-            pair: pair_hash(flow.start.client.ip, flow.start.server.ip),
-        };
+        let origin = Origin::Flow(FlowId { shard: self.id, slot }, Side::Client);
+        let pair = pair_hash(flow.start.client.ip, flow.start.server.ip);
+        let mut context = context(&self.options, &mut self.shared, out, moment, origin, pair);
         finish_streams(&mut flow, &mut context);
         tell_closed(&mut flow, &mut context);
         if let Some(reader) = &mut flow.reader {
@@ -530,13 +517,11 @@ fn context<'a>(
     shared: &'a mut Shared,
     out: &'a mut Vec<Observation>,
     moment: Moment,
-    shard: u8,
-    slot: u32,
-    packet: &IpPacket<'_>,
+    origin: Origin,
+    pair: u64,
 ) -> Context<'a> {
     let Moment { time, order, evidence } = moment;
-    let origin = Origin::Flow(FlowId { shard, slot }, Side::Client);
-    Context { options, shared, out, time, order, evidence, origin, pair: packet.pair }
+    Context { options, shared, out, time, order, evidence, origin, pair }
 }
 
 fn tcp_start(around: Surroundings, source: Endpoint, destination: Endpoint, header: Tcp) -> FlowStart {

@@ -34,12 +34,11 @@ pub(crate) fn run(
 ) -> Result<ScanOutcome, Failure> {
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
     let judgement = Judgement::new(plan.site)?;
-    let watched: Vec<&'static str> = wire::proto::PROTOCOLS
-        .iter()
-        .filter(|protocol| judgement.watches(protocol.schema))
-        .map(|protocol| protocol.schema.protocol)
-        .collect();
-    let wants_message = Arc::new(move |schema: &'static Schema| watched.contains(&schema.protocol));
+    let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
+    let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
+    // Asked for every unit of telemetry: a schema is the same where its place is.
+    let wants_message =
+        Arc::new(move |schema: &'static Schema| watched.iter().any(|one| std::ptr::eq(*one, schema)));
     let default_credentials = judgement.inventory().vocabulary().default_credentials().into();
     let options = Arc::new(flow::Options { wants_message, default_credentials, ..plan.flow });
     let shards = (0..).take(SHARDS).map(|id| Shard::new(id, Arc::clone(&options))).collect();

@@ -3,24 +3,19 @@
 //! Each connection is opened, answered, and sends the head of a request; none is closed. The first carry what
 //! a leaking monitor sends, so that a finding made before the tables fill can be seen to stand.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use super::pcap::Pcap;
 use std::path::Path;
 
 /// Writes `connections` open connections to `file`, round by round: all handshakes first, then all requests.
 pub fn write(file: &Path, connections: u32) -> Result<(), String> {
     let make = || -> std::io::Result<()> {
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(file)?);
-        out.write_all(&0xA1B2_3C4D_u32.to_le_bytes())?;
-        out.write_all(&[2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0])?;
-        let mut nanos = 1_700_000_000_000_000_000_u64;
+        let mut out = Pcap::create(file, 10_000)?;
         for step in [Step::Ask, Step::Answer, Step::Request] {
             for number in 0..connections {
-                nanos += 10_000;
-                record(&mut out, nanos, &segment(number, step))?;
+                out.frame(&segment(number, step))?;
             }
         }
-        out.flush()
+        out.finish()
     };
     make().map_err(|why| format!("cannot write {}: {why}", file.display()))
 }
@@ -30,15 +25,6 @@ enum Step {
     Ask,
     Answer,
     Request,
-}
-
-fn record(out: &mut impl Write, nanos: u64, frame: &[u8]) -> std::io::Result<()> {
-    let length = (frame.len() as u32).to_le_bytes();
-    out.write_all(&((nanos / 1_000_000_000) as u32).to_le_bytes())?;
-    out.write_all(&((nanos % 1_000_000_000) as u32).to_le_bytes())?;
-    out.write_all(&length)?;
-    out.write_all(&length)?;
-    out.write_all(frame)
 }
 
 /// An Ethernet frame of connection `number`: 50 connections from each of many clients to one of 250 servers.

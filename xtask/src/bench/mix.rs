@@ -3,8 +3,8 @@
 //! Only Ethernet captures are taken. Each round shifts the IPv4 addresses and the times, so that flows are new
 //! ones; checksums are left alone, as none of the measured tools checks them.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use super::pcap::Pcap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Captures of the corpus that make up the mix, by folder.
@@ -41,25 +41,15 @@ pub fn write(corpus: &Path, file: &Path, bytes: u64) -> Result<(), String> {
         return Err("no Ethernet capture in the corpus".into());
     }
     let make = || -> std::io::Result<()> {
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(file)?);
-        out.write_all(&0xA1B2_3C4D_u32.to_le_bytes())?;
-        out.write_all(&[2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0])?;
-        let (mut written, mut round, mut nanos) = (24_u64, 0_u32, 1_700_000_000_000_000_000_u64);
-        while written < bytes {
+        let mut out = Pcap::create(file, 20_000)?;
+        let mut round = 0;
+        while out.written() < bytes {
             for frame in &frames {
-                nanos += 20_000;
-                let shifted = shift(frame, round);
-                let length = (shifted.len() as u32).to_le_bytes();
-                out.write_all(&((nanos / 1_000_000_000) as u32).to_le_bytes())?;
-                out.write_all(&((nanos % 1_000_000_000) as u32).to_le_bytes())?;
-                out.write_all(&length)?;
-                out.write_all(&length)?;
-                out.write_all(&shifted)?;
-                written += 16 + shifted.len() as u64;
+                out.frame(&shift(frame, round))?;
             }
             round += 1;
         }
-        out.flush()
+        out.finish()
     };
     make().map_err(|why| format!("cannot write {}: {why}", file.display()))
 }

@@ -8,6 +8,7 @@ mod cpu;
 mod flood;
 mod headers;
 mod mix;
+mod pcap;
 
 pub use cpu::run_program;
 

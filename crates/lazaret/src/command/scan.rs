@@ -9,6 +9,7 @@ use crate::exit::{Failure, Status, with_causes};
 use crate::output::write_to;
 use crate::progress::{Bar, Show, rate};
 use crate::secret::read_key;
+use detect::Depth;
 use export::{Tool, html, ndjson, report1, text};
 use flow::{Redaction, Waveforms};
 use ingest::Input;
@@ -64,7 +65,7 @@ pub(crate) struct Options {
     /// Threads that read flows; never changes the report [default: one per processor]
     #[arg(long, value_name = "N", value_parser = workers)]
     workers: Option<NonZero<usize>>,
-    /// Checks of vital signs; integrity checks are not in this version, and the report says so
+    /// Checks of whether the vital signs can be believed
     #[arg(long, value_enum, default_value_t = Integrity::On)]
     integrity: Integrity,
     /// Leave the captures' own SHA-256 out of the report
@@ -111,9 +112,9 @@ enum Format {
 enum Integrity {
     /// None
     Off,
-    /// Those that this version has: none yet
+    /// All but the search for near-exact replays
     On,
-    /// Those, and the near-exact search for replays: neither yet
+    /// All: near-exact replays, under noise and another gain, are found too
     Full,
 }
 
@@ -151,6 +152,8 @@ pub(crate) struct ScanPlan {
     pub(crate) flow: flow::Options,
     /// What the site says of itself.
     pub(crate) site: Site,
+    /// Whether vital signs are checked, and how deeply.
+    pub(crate) integrity: Option<Depth>,
     /// Threads that read flows.
     pub(crate) workers: NonZero<usize>,
 }
@@ -246,8 +249,14 @@ impl Options {
             None if self.show_identifiers => Redaction::Show,
             None => Redaction::Withhold,
         };
-        // Only the page draws waveforms.
-        let waveforms = if self.format == Format::Html { Waveforms::Carry } else { Waveforms::Omit };
+        let integrity = match self.integrity {
+            Integrity::Off => None,
+            Integrity::On => Some(Depth::Default),
+            Integrity::Full => Some(Depth::Full),
+        };
+        // Only the page draws waveforms, and only the checks of vital signs look at them.
+        let carried = self.format == Format::Html || integrity.is_some();
+        let waveforms = if carried { Waveforms::Carry } else { Waveforms::Omit };
         let keeper = evidence.map(|keeper| -> Arc<dyn flow::Keeper> { keeper });
         let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Ok(ScanPlan {
@@ -255,6 +264,7 @@ impl Options {
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
             flow: flow::Options { waveforms, redaction, keeper, ..flow::Options::default() },
             site: self.site()?,
+            integrity,
             workers: self.workers.unwrap_or_else(processors),
         })
     }
@@ -283,16 +293,28 @@ impl Options {
                 "The content of {left_out} carried files was not kept, because a limit of --evidence was reached."
             ));
         }
-        spots.push(match self.integrity {
-            Integrity::Off => {
-                "Whether the vital signs can be believed was not checked: --integrity off.".to_owned()
+        if let Some(sentence) = self.unchecked(report) {
+            spots.push(sentence);
+        }
+    }
+
+    /// What was not asked of the vital signs, or cannot be.
+    fn unchecked(&self, report: &Report) -> Option<String> {
+        let sentence = match self.integrity {
+            Integrity::Off => "Whether the vital signs can be believed was not checked: --integrity off.",
+            _ if report.vitals.is_empty() => return None,
+            Integrity::On => {
+                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
+                 held inside its normal range, all of another patient's data from some moment on, and a replay with \
+                 noise added (--integrity full finds that) look consistent. Compare them with the patient at the bedside."
             }
-            Integrity::On | Integrity::Full => {
-                "Whether the vital signs can be believed was not checked: integrity checks of vital \
-                              signs are not in this version. Compare them with the patient at the bedside."
-                    .to_owned()
+            Integrity::Full => {
+                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
+                 held inside its normal range and all of another patient's data from some moment on look consistent. \
+                 Compare them with the patient at the bedside."
             }
-        });
+        };
+        Some(sentence.to_owned())
     }
 
     fn write(&self, report: &Report) -> Result<(), Failure> {

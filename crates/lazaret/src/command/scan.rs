@@ -293,9 +293,8 @@ impl Options {
                 "The content of {left_out} carried files was not kept, because a limit of --evidence was reached."
             ));
         }
-        if let Some(sentence) = self.unchecked(report) {
-            spots.push(sentence);
-        }
+        let unchecked = self.unchecked(report);
+        report.blind_spots.extend(unchecked);
     }
 
     /// What was not asked of the vital signs, or cannot be.

@@ -95,6 +95,8 @@ pub(crate) struct Wave {
     rate_hz: f64,
     run: Run,
     moved: bool,
+    /// Blocks since it was last flat.
+    lively: u64,
     histogram: Option<Histogram>,
     tracker: Tracker,
     pub(crate) repeat: Option<Repeat>,
@@ -121,6 +123,7 @@ impl Wave {
             rate_hz,
             run: Run::default(),
             moved: false,
+            lively: 0,
             histogram: clips.then(Histogram::new),
             tracker: Tracker::new(measure(channel, rate_hz), sample),
             repeat: None,
@@ -137,6 +140,7 @@ impl Wave {
         if let Some(histogram) = &mut self.histogram {
             histogram.push(block);
         }
+        self.lively = if self.run.length as f64 >= self.rate_hz { 0 } else { self.lively + 1 };
         self.repeat = self.tracker.push(block, own, now, table);
         self.blocks += 1;
     }
@@ -154,7 +158,8 @@ impl Wave {
 
     /// Share of clipped samples, once enough was seen.
     pub(crate) fn clipped(&self) -> Option<f32> {
-        self.histogram.as_ref().and_then(Histogram::clipped)
+        let lively = self.lively >= CLIP_SECONDS as u64;
+        self.histogram.as_ref().and_then(Histogram::clipped).filter(|_| lively)
     }
 
     /// Samples in all.

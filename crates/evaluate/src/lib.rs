@@ -11,6 +11,7 @@ pub mod peers;
 pub mod pleth;
 pub mod respiration;
 pub mod resample;
+pub mod tamper;
 pub mod wfdb;
 
 use std::path::{Path, PathBuf};

@@ -60,8 +60,8 @@ impl Table {
 pub struct Recording {
     /// Its number in the set.
     pub number: u32,
-    /// Lead II, in parts of the converter's range.
-    pub ecg: Vec<f64>,
+    /// The leads II, V and aVR as far as they were recorded, in parts of the converter's range.
+    pub ecg: Vec<Vec<f64>>,
     /// Pleth, the same.
     pub pleth: Vec<f64>,
     /// Impedance, the same.
@@ -100,7 +100,7 @@ pub fn read(folder: &Path, number: u32) -> Result<Recording, Fault> {
     };
     Ok(Recording {
         number,
-        ecg: wave("II"),
+        ecg: ["II", "V", "AVR"].map(wave).into_iter().filter(|lead| !lead.is_empty()).collect(),
         pleth: wave("PLETH"),
         respiration: wave("RESP"),
         breaths: marks(0),
@@ -172,6 +172,7 @@ mod tests {
         let numbers = numbers(&folder);
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(numbers, [7]);
+        assert_eq!(recording.ecg, [[0.3, 0.2, 0.5]]);
         assert_eq!(recording.respiration, [0.1, 0.1, 0.3]);
         assert_eq!(recording.pleth, [0.2, 0.1, 0.4]);
         assert_eq!((recording.breaths, recording.breaths_again), (vec![5, 9], vec![6]));

@@ -6,6 +6,7 @@
 
 pub mod bidmc;
 pub mod ecg;
+pub mod folds;
 pub mod matching;
 pub mod peers;
 pub mod pleth;

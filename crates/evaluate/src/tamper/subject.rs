@@ -129,7 +129,8 @@ fn of_mitdb(marks: &Path) -> Result<Subject, Fault> {
 fn shown_rate(beats: &[f64], now: f64) -> Option<u8> {
     let until = beats.partition_point(|beat| *beat <= now);
     let last = beats.get(until.saturating_sub(13)..until)?;
-    let mut intervals: Vec<f64> = last.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mut intervals: Vec<f64> =
+        last.iter().skip(1).zip(last).map(|(later, earlier)| later - earlier).collect();
     if intervals.len() < 3 || now - last.last()? > 8.0 {
         return None;
     }
@@ -139,7 +140,8 @@ fn shown_rate(beats: &[f64], now: f64) -> Option<u8> {
         four.iter().sum::<f64>() / four.len() as f64
     } else {
         intervals.sort_by(f64::total_cmp);
-        let middle = if intervals.len() > 4 { &intervals[1..intervals.len() - 1] } else { &intervals[..] };
+        let trim = usize::from(intervals.len() > 4);
+        let middle = intervals.get(trim..intervals.len() - trim)?;
         middle.iter().sum::<f64>() / middle.len() as f64
     };
     Some((60.0 / mean).round().clamp(0.0, 254.0) as u8)

@@ -12,6 +12,8 @@ use vitals::Depth;
 /// Length of what is tampered with, in seconds, and when it begins.
 const PART_SECONDS: usize = 480;
 const ONSETS: [usize; 3] = [170, 210, 260];
+/// How long an attack is watched at least, in seconds.
+const AFTER_SECONDS: usize = 90;
 
 /// The attacks, with their names.
 pub fn attacks() -> Vec<(String, Attack)> {
@@ -166,17 +168,20 @@ fn row(name: &str, attack: Attack, subjects: &[Subject], untouched: &[Run]) -> S
     for (at, (subject, run_before)) in
         subjects.iter().zip(untouched).enumerate().filter(|(_, (s, _))| applies(attack, s))
     {
-        let other = (1..subjects.len()).map(|step| &subjects[(at + step * 7) % subjects.len()]);
-        let Some(other) =
-            other.into_iter().find(|other| other.person != subject.person && !other.ecg[1].is_empty())
-        else {
+        let others = (1..subjects.len()).filter_map(|step| subjects.get((at + step * 7) % subjects.len()));
+        let fits = |other: &&Subject| {
+            other.person != subject.person && other.ecg.iter().all(|lead| !lead.is_empty())
+        };
+        let Some(other) = others.into_iter().find(fits) else {
             continue;
         };
         for (number, onset) in
             ONSETS.into_iter().enumerate().filter(|(_, onset)| onset + 90 < subject.seconds())
         {
-            let tampered = attack.on(subject, onset, other, (at * 10 + number) as u64 + 1);
-            let both = [&tampered, other];
+            let seconds = (onset + attack.within().max(AFTER_SECONDS) + 10).min(subject.seconds());
+            let tampered = attack.on(subject, onset, other, (at * 10 + number) as u64 + 1).part(0, seconds);
+            let other = other.part(0, seconds);
+            let both = [&tampered, &other];
             let beds = if matches!(attack, Attack::OtherBed(_)) { &both[..] } else { &both[..1] };
             let run_now = run(beds, depth);
             let outcome = outcome(&run_before.seconds, &run_now.seconds, onset, attack.right());

@@ -394,16 +394,11 @@ fn find_protocol(side: Side, input: &[u8], start: &FlowStart, midstream: bool) -
     let probe =
         Probe { transport, side, client_port: client.port, server_port: server.port, input, midstream };
     let mut found = Found::Nothing;
-    for usual in [true, false] {
-        for protocol in wire::proto::PROTOCOLS {
-            if !protocol.transports.contains(&transport) || probe.on_port(protocol.ports) != usual {
-                continue;
-            }
-            match (protocol.probe)(&probe) {
-                Verdict::Certain => return Found::Protocol(protocol),
-                Verdict::Unsure => found = Found::Perhaps,
-                Verdict::NotForUs => {}
-            }
+    for protocol in wire::proto::candidates(transport, [client.port, server.port]) {
+        match (protocol.probe)(&probe) {
+            Verdict::Certain => return Found::Protocol(protocol),
+            Verdict::Unsure => found = Found::Perhaps,
+            Verdict::NotForUs => {}
         }
     }
     found

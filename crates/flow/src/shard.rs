@@ -542,8 +542,7 @@ fn tcp_start(around: Surroundings, source: Endpoint, destination: Endpoint, head
 /// How well known a port is: lower serves. Ports that a protocol of ours is usually found on come first,
 /// then the registered ranges in order (RFC 6335).
 fn known_port(port: u16) -> u32 {
-    let ours = wire::proto::PROTOCOLS.iter().any(|protocol| protocol.ports.contains(&port));
-    if ours { u32::from(port) } else { 0x1_0000 + u32::from(port) }
+    if wire::proto::is_usual_port(port) { u32::from(port) } else { 0x1_0000 + u32::from(port) }
 }
 
 fn is_group(ip: IpAddr) -> bool {

@@ -5,7 +5,7 @@
 //! evicted; what was already found out about it stands.
 
 use hashbrown::HashTable;
-use model::{CaptureTime, FastState, FlowStart, Mac, Side, Transport};
+use model::{CaptureTime, FastState, FlowStart, Mac, Side, Slab, Transport};
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
@@ -146,7 +146,9 @@ struct List {
 /// The flows of one shard.
 pub(crate) struct Table {
     index: HashTable<u32>,
-    flows: Vec<Option<Flow>>,
+    flows: Slab<Flow>,
+    /// Slots in use or free: the next new one.
+    slots: u32,
     free: Vec<u32>,
     open: List,
     short: List,
@@ -155,7 +157,14 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) const fn new() -> Self {
         let empty = List { newest: NONE, oldest: NONE };
-        Self { index: HashTable::new(), flows: Vec::new(), free: Vec::new(), open: empty, short: empty }
+        Self {
+            index: HashTable::new(),
+            flows: Slab::new(),
+            slots: 0,
+            free: Vec::new(),
+            open: empty,
+            short: empty,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -165,32 +174,30 @@ impl Table {
     #[inline]
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
         let flows = &self.flows;
-        self.index.find(key.hash, |slot| flow_at(flows, *slot).is_some_and(|flow| flow.key == *key)).copied()
+        self.index.find(key.hash, |slot| flows.at(*slot).is_some_and(|flow| flow.key == *key)).copied()
     }
 
     #[inline]
     pub(crate) fn flow(&mut self, slot: u32) -> Option<&mut Flow> {
-        self.flows.get_mut(slot as usize)?.as_mut()
+        self.flows.at_mut(slot)
     }
 
     pub(crate) fn insert(&mut self, flow: Flow) -> u32 {
         let hash = flow.key.hash;
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.flows.push(None);
-            u32::try_from(self.flows.len() - 1).unwrap_or(NONE)
+            self.slots += 1;
+            self.slots - 1
         });
-        if let Some(place) = self.flows.get_mut(slot as usize) {
-            *place = Some(flow);
-        }
+        self.flows.put(slot, flow);
         let flows = &self.flows;
-        self.index.insert_unique(hash, slot, |slot| flow_at(flows, *slot).map_or(0, |flow| flow.key.hash));
+        self.index.insert_unique(hash, slot, |slot| flows.at(*slot).map_or(0, |flow| flow.key.hash));
         self.link(slot);
         slot
     }
 
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Flow> {
         self.unlink(slot);
-        let flow = self.flows.get_mut(slot as usize)?.take()?;
+        let flow = self.flows.take(slot)?;
         if let Ok(entry) = self.index.find_entry(flow.key.hash, |other| *other == slot) {
             entry.remove();
         }
@@ -222,13 +229,13 @@ impl Table {
             let timeout = if flow.class == Class::Open { IDLE_TIMEOUT_NS } else { SHORT_TIMEOUT_NS };
             now.nanos_since(flow.last) > timeout
         };
-        if flow_at(&self.flows, slot).is_some_and(silent) { Err(slot) } else { Ok(Some(slot)) }
+        if self.flows.at(slot).is_some_and(silent) { Err(slot) } else { Ok(Some(slot)) }
     }
 
     /// A flow that was silent for too long at `now`.
     pub(crate) fn idle(&self, now: CaptureTime) -> Option<u32> {
         let over = |list: List, timeout| {
-            let flow = flow_at(&self.flows, list.oldest)?;
+            let flow = self.flows.at(list.oldest)?;
             (now.nanos_since(flow.last) > timeout).then_some(list.oldest)
         };
         over(self.short, SHORT_TIMEOUT_NS).or_else(|| over(self.open, IDLE_TIMEOUT_NS))
@@ -244,7 +251,7 @@ impl Table {
 
     /// The slots in use, ascending.
     pub(crate) fn slots(&self) -> Vec<u32> {
-        (0..).zip(&self.flows).filter(|(_, flow)| flow.is_some()).map(|(slot, _)| slot).collect()
+        self.flows.slots().collect()
     }
 
     const fn list(&mut self, class: Class) -> &mut List {
@@ -283,11 +290,6 @@ impl Table {
             None => self.list(class).oldest = newer,
         }
     }
-}
-
-#[inline]
-fn flow_at(flows: &[Option<Flow>], slot: u32) -> Option<&Flow> {
-    flows.get(slot as usize)?.as_ref()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! evicted; what was already found out about it stands.
 
 use hashbrown::HashTable;
-use model::{CaptureTime, FastState, FlowStart, Mac, Side, Slab, Transport};
+use model::{CaptureTime, Endpoint, FastState, FlowStart, Mac, Side, Slab, Transport};
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
@@ -25,12 +25,12 @@ pub const SHORT_TIMEOUT_NS: i64 = 120_000_000_000;
 /// How exact the order of activity is, in capture time: far below the timeouts.
 pub const LINK_EVERY_NS: u64 = 1_000_000_000;
 
-/// Addresses of a flow in one order for both directions.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What a frame's flow is found by. Both directions have the same hash.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
-    pub(crate) low: (IpAddr, u16),
-    pub(crate) high: (IpAddr, u16),
-    pub(crate) protocol: u8,
+    source: Endpoint,
+    destination: Endpoint,
+    protocol: u8,
     /// Who sends, where the address does not tell; see [`Key::of_station`].
     station: Option<Mac>,
     hash: u64,
@@ -38,13 +38,14 @@ pub(crate) struct Key {
 
 impl Key {
     /// `pair` is the hash of the two addresses.
-    pub(crate) fn new(a: (IpAddr, u16), b: (IpAddr, u16), protocol: u8, pair: u64) -> Self {
-        let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        let ports = u64::from(low.1) << 32 | u64::from(high.1) << 16 | u64::from(protocol);
+    #[inline]
+    pub(crate) fn new(source: Endpoint, destination: Endpoint, protocol: u8, pair: u64) -> Self {
+        let (low, high) = (source.port.min(destination.port), source.port.max(destination.port));
+        let ports = u64::from(low) << 32 | u64::from(high) << 16 | u64::from(protocol);
         let mut hasher = FastState.build_hasher();
         hasher.write_u64(pair);
         hasher.write_u64(ports);
-        Self { low, high, protocol, station: None, hash: hasher.finish() }
+        Self { source, destination, protocol, station: None, hash: hasher.finish() }
     }
 
     /// For senders without an address: all stations that ask for one send from 0.0.0.0 to broadcast, and only
@@ -81,8 +82,10 @@ pub(crate) struct SideState {
 
 /// One flow.
 pub(crate) struct Flow {
-    key: Key,
+    hash: u64,
     pub(crate) start: FlowStart,
+    protocol: u8,
+    station: Option<Mac>,
     pub(crate) sides: [SideState; 2],
     /// Only once there is payload.
     pub(crate) reader: Option<Box<Reader>>,
@@ -102,9 +105,12 @@ const NONE: u32 = u32::MAX;
 
 impl Flow {
     pub(crate) fn new(key: Key, start: FlowStart, time: CaptureTime) -> Self {
+        let Key { protocol, station, hash, .. } = key;
         Self {
-            key,
+            hash,
             start,
+            protocol,
+            station,
             sides: Default::default(),
             reader: None,
             first: time,
@@ -117,6 +123,15 @@ impl Flow {
             newer: NONE,
             older: NONE,
         }
+    }
+
+    #[inline]
+    fn is(&self, key: &Key) -> bool {
+        let ends = (self.start.client, self.start.server);
+        self.hash == key.hash
+            && self.protocol == key.protocol
+            && (ends == (key.source, key.destination) || ends == (key.destination, key.source))
+            && self.station == key.station
     }
 
     /// The side that sends from this endpoint.
@@ -174,7 +189,7 @@ impl Table {
     #[inline]
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
         let flows = &self.flows;
-        self.index.find(key.hash, |slot| flows.at(*slot).is_some_and(|flow| flow.key == *key)).copied()
+        self.index.find(key.hash, |slot| flows.at(*slot).is_some_and(|flow| flow.is(key))).copied()
     }
 
     #[inline]
@@ -183,26 +198,26 @@ impl Table {
     }
 
     pub(crate) fn insert(&mut self, flow: Flow) -> u32 {
-        let hash = flow.key.hash;
+        let hash = flow.hash;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots += 1;
             self.slots - 1
         });
         self.flows.put(slot, flow);
         let flows = &self.flows;
-        self.index.insert_unique(hash, slot, |slot| flows.at(*slot).map_or(0, |flow| flow.key.hash));
+        self.index.insert_unique(hash, slot, |slot| flows.at(*slot).map_or(0, |flow| flow.hash));
         self.link(slot);
         slot
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Flow> {
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let Some(hash) = self.flow(slot).map(|flow| flow.hash) else { return };
         self.unlink(slot);
-        let flow = self.flows.take(slot)?;
-        if let Ok(entry) = self.index.find_entry(flow.key.hash, |other| *other == slot) {
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
             entry.remove();
         }
+        self.flows.clear(slot);
         self.free.push(slot);
-        Some(flow)
     }
 
     /// The flow was active: it becomes the newest of its class. Within [`LINK_EVERY_NS`] of the last time it is left
@@ -295,7 +310,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Endpoint, VlanStack};
+    use model::VlanStack;
 
     fn flow(port: u16, time: i64) -> Flow {
         let client = Endpoint { ip: "192.0.2.1".parse().unwrap(), port };
@@ -309,7 +324,7 @@ mod tests {
             vlans: VlanStack::default(),
             midstream: false,
         };
-        let key = Key::new((server.ip, server.port), (client.ip, client.port), 6, 9);
+        let key = Key::new(server, client, 6, 9);
         Flow::new(key, start, CaptureTime::from_nanos(time))
     }
 
@@ -317,7 +332,8 @@ mod tests {
     fn both_directions_find_the_flow() {
         let mut table = Table::new();
         let slot = table.insert(flow(5000, 0));
-        let (a, b) = (("192.0.2.1".parse().unwrap(), 5000), ("192.0.2.2".parse().unwrap(), 80));
+        let end = |ip: &str, port| Endpoint { ip: ip.parse().unwrap(), port };
+        let (a, b) = (end("192.0.2.1", 5000), end("192.0.2.2", 80));
         assert_eq!(table.find(&Key::new(a, b, 6, 9)), Some(slot));
         assert_eq!(table.find(&Key::new(b, a, 6, 9)), Some(slot));
         assert_eq!(table.find(&Key::new(b, a, 17, 9)), None);
@@ -336,7 +352,7 @@ mod tests {
             table.remove(slot);
         }
         assert_eq!(table.stalest(), Some(slots[0]));
-        assert!(table.remove(slots[0]).is_some());
+        table.remove(slots[0]);
         assert_eq!((table.stalest(), table.len()), (None, 0));
     }
 

@@ -53,10 +53,13 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Takes the row out of `slot`.
-    pub fn take(&mut self, slot: u32) -> Option<T> {
+    /// Drops the row in `slot` where it stands.
+    pub fn clear(&mut self, slot: u32) {
         let slot = slot as usize;
-        self.chunks.get_mut(slot / CHUNK_ROWS)?.get_mut(slot % CHUNK_ROWS)?.take()
+        let chunk = self.chunks.get_mut(slot / CHUNK_ROWS);
+        if let Some(place) = chunk.and_then(|chunk| chunk.get_mut(slot % CHUNK_ROWS)) {
+            *place = None;
+        }
     }
 
     /// The slots that hold a row, ascending.
@@ -76,7 +79,9 @@ mod tests {
             slab.put(slot, slot);
         }
         assert_eq!(slab.slots().collect::<Vec<_>>(), [0, 255, 256, 1000]);
-        assert_eq!((slab.take(256), slab.at(256), slab.take(256)), (Some(256), None, None));
+        slab.clear(256);
+        slab.clear(u32::MAX);
+        assert_eq!((slab.at(255), slab.at(256)), (Some(&255), None));
         assert_eq!((slab.at(257), slab.at(1000), slab.at(u32::MAX)), (None, Some(&1000), None));
         slab.put(1000, 7);
         assert_eq!(slab.at_mut(1000), Some(&mut 7));

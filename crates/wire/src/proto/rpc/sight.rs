@@ -3,8 +3,9 @@
 use super::header::{AUTH_BYTES_MAX, RPC_VERSION};
 use super::program;
 use crate::{Probe, Verdict};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use model::Transport;
+use std::sync::LazyLock;
 
 /// Longest fragment that a probe believes, in bytes: 4 MiB, four times the largest READ of common servers.
 /// Our limit; the parser itself takes longer ones.
@@ -24,6 +25,7 @@ const FLAVOR_MAX: u32 = 7;
 const ACCEPT_STAT_MAX: u32 = 5;
 /// Offset of the version in a call over TCP: after the record mark, transaction id and message type.
 const VERSION_AT: usize = 12;
+static VERSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&const { RPC_VERSION.to_be_bytes() }));
 /// How far a probe looks for the start of a record where the capture begins inside a stream, in bytes.
 const SEARCH_BYTES_MAX: usize = 512;
 
@@ -63,7 +65,7 @@ fn search(probe: &Probe<'_>) -> Sight {
     // The version, 2, stands in the fourth word of a call's record: only where it is, a call may begin.
     let end = input.len().min(SEARCH_BYTES_MAX + VERSION_AT + 3);
     let versions = input.get(1 + VERSION_AT..end).unwrap_or_default();
-    for version in memmem::find_iter(versions, &RPC_VERSION.to_be_bytes()) {
+    for version in VERSION.find_iter(versions) {
         let seen = record(input.get(1 + version..).unwrap_or_default());
         if let Sight::Call(number) = seen
             && program::name(number).is_some()

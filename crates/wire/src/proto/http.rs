@@ -308,6 +308,16 @@ impl Http {
         self.lost = true;
     }
 
+    /// What follows on both sides is another protocol; bodies that are not over yet are not read further.
+    fn leave(&mut self, out: &mut dyn Sink) {
+        self.left_http = true;
+        for reading in std::mem::take(&mut self.sides) {
+            if let Reading::Body(body) = reading {
+                body.end(End::Cut, out);
+            }
+        }
+    }
+
     /// After a loss: passes over what is not a start line.
     fn search(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
         match if side == Side::Client { find_request(input) } else { find_status(input) } {
@@ -322,9 +332,13 @@ impl Http {
     }
 
     fn request(&mut self, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
+        // Its version alone reads like a fault: a request line that may become it is not judged before.
+        if PREFACE.starts_with(input) && input.len() < PREFACE.len() {
+            return Ok(Step::Need(PREFACE.len()));
+        }
         if input.starts_with(PREFACE) {
-            self.left_http = true;
             self.operated(0..PREFACE.len(), out);
+            self.leave(out);
             return Ok(Step::Ignore);
         }
         if self.may_leave && probe_request(input) == Verdict::NotForUs {
@@ -374,7 +388,7 @@ impl Http {
             // A server of HTTP/2 need not wait for the client's preface; its first frame is SETTINGS.
             let Some(frame) = input.first_chunk() else { return Ok(Step::Need(FRAME_HEADER_BYTES)) };
             if let [0, _, _, 4, 0, 0, 0, 0, 0] = frame {
-                self.left_http = true;
+                self.leave(out);
                 return Ok(Step::Ignore);
             }
         }
@@ -393,7 +407,7 @@ impl Http {
         }
         let verb = asked.as_ref().map_or(Verb::Other, |asked| asked.verb);
         if head.status == 101 || (verb == Verb::Connect && (200..300).contains(&head.status)) {
-            self.left_http = true;
+            self.leave(out);
             return Ok(Step::Ignore);
         }
         let reading = match framing(&head, Framing::UntilClose) {

@@ -251,12 +251,21 @@ impl Beds {
 
     pub(crate) fn cycle(&mut self, id: ContextId, passed: &SampleCounts, time: CaptureTime) {
         if let Some(row) = self.row(id, time) {
-            for (channel, samples) in passed.iter() {
-                if let Some(wave) = row.wave(channel) {
-                    wave.samples += u64::from(samples);
-                }
-            }
+            row.passed(passed);
             row.cycle(time);
+        }
+    }
+
+    /// Samples of a cycle that was not seen to end. They may be told long after they came: a bed that is
+    /// known keeps the time it was last heard.
+    pub(crate) fn passed(&mut self, id: ContextId, passed: &SampleCounts, time: CaptureTime) {
+        let known = self.contexts.get(id.0 as usize).and_then(|context| context.row);
+        let row = match known {
+            Some(at) => self.rows.get_mut(at as usize),
+            None => self.row(id, time),
+        };
+        if let Some(row) = row {
+            row.passed(passed);
         }
     }
 
@@ -375,6 +384,14 @@ impl Row {
             wave.strip.extend_from_slice(samples);
             let over = wave.strip.len().saturating_sub(WaveformSeen::STRIP_SAMPLES_MAX);
             wave.strip.drain(..over);
+        }
+    }
+
+    fn passed(&mut self, passed: &SampleCounts) {
+        for (channel, samples) in passed.iter() {
+            if let Some(wave) = self.wave(channel) {
+                wave.samples += u64::from(samples);
+            }
         }
     }
 

@@ -356,7 +356,9 @@ fn passed(bytes: &[u8]) -> String {
     let mut bench = Bench::new(&PROTOCOL).without_waveforms();
     bench.feed(Client, bytes);
     let told = bench.finish();
-    let about = |line: &&str| ["CycleEnded", "SamplesPassed", "Bed(", "patient ", "stop "].iter().any(|word| line.contains(word));
+    let about = |line: &&str| {
+        ["CycleEnded", "SamplesPassed", "Bed(", "patient ", "stop "].iter().any(|word| line.contains(word))
+    };
     told.lines().filter(about).map(|line| format!("{line}\n")).collect()
 }
 

@@ -124,8 +124,10 @@ fn probe_request(input: &[u8]) -> Verdict {
     if input.starts_with(PREFACE) {
         return Verdict::Certain;
     }
-    let line_end = memchr::memchr(b'\n', input);
-    let line = input.get(..line_end.unwrap_or(input.len())).unwrap_or(input);
+    // What comes later decides nothing, or a line in one piece would be judged otherwise than one in several.
+    let front = input.get(..PROBE_BYTES_MAX).unwrap_or(input);
+    let line_end = memchr::memchr(b'\n', front);
+    let line = front.get(..line_end.unwrap_or(front.len())).unwrap_or(front);
     let method = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     let fits = !method.is_empty()
         && method.len() <= METHOD_BYTES_MAX
@@ -341,8 +343,10 @@ impl Http {
             self.leave(out);
             return Ok(Step::Ignore);
         }
-        if self.may_leave && probe_request(input) == Verdict::NotForUs {
-            return Ok(Step::Ignore);
+        match if self.may_leave { probe_request(input) } else { Verdict::Certain } {
+            Verdict::Certain => {}
+            Verdict::Unsure => return Ok(Step::Need(input.len() + 1)),
+            Verdict::NotForUs => return Ok(Step::Ignore),
         }
         let Some(head) = head::request(input)? else { return Ok(Step::Need(input.len() + 1)) };
         let range = 0..head.bytes;
@@ -527,10 +531,11 @@ enum Found {
 
 /// Looks for a request line at the front of a line.
 fn find_request(input: &[u8]) -> Found {
-    match memchr::memchr(b'\n', input).map(|at| at + 1) {
-        Some(end) if probe_request(input.get(..end).unwrap_or_default()) == Verdict::Certain => Found::Here,
+    let front = input.get(..LOST_LINE_BYTES_MAX).unwrap_or(input);
+    match memchr::memchr(b'\n', front).map(|at| at + 1) {
+        Some(end) if probe_request(front.get(..end).unwrap_or_default()) == Verdict::Certain => Found::Here,
         Some(end) => Found::After(end),
-        None if input.len() >= LOST_LINE_BYTES_MAX => Found::After(input.len()),
+        None if front.len() == LOST_LINE_BYTES_MAX => Found::After(front.len()),
         None => Found::Unsure,
     }
 }

@@ -19,7 +19,7 @@ mod operation;
 
 use super::rpc::{self, MESSAGE, NFS, NFS_CALLBACK, PROCEDURE, Reading, VERSION, XID, Xdr, key_of};
 use crate::{ContentId, Protocol, Scope};
-use model::{Kind, Malformed, Mover, Text, Transport};
+use model::{Malformed, Mover, Text, Transport};
 use std::ops::Range;
 
 /// Longest file handle, in bytes: `NFS4_FHSIZE`; v3 has 64, v2 exactly 32.

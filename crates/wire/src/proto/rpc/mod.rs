@@ -43,7 +43,7 @@ use self::sight::{Sight, sight};
 use self::stream::Stream;
 use super::{mount, nfs, portmap};
 use crate::{ContentPart, Gap, Parser, Probe, Protocol, Sink, Start, Step, Verdict};
-use model::{Endpoint, Fact, Field, Kind, Malformed, Privacy, Reason, Schema, Side, Transport};
+use model::{Endpoint, Fact, Malformed, Reason, Schema, Side, Transport};
 use std::collections::VecDeque;
 use std::ops::Range;
 

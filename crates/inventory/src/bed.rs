@@ -295,10 +295,21 @@ impl Beds {
 
     pub(crate) fn cycle(&mut self, id: ContextId, passed: &SampleCounts, time: CaptureTime) {
         if let Some(row) = self.row(id, time) {
-            for (channel, samples) in passed.iter() {
-                row.count(channel, samples);
-            }
+            row.passed(passed);
             row.cycle(time);
+        }
+    }
+
+    /// Samples of a cycle that was not seen to end. They may be told long after they came: a bed that is
+    /// known keeps the time it was last heard.
+    pub(crate) fn passed(&mut self, id: ContextId, passed: &SampleCounts, time: CaptureTime) {
+        let known = self.heads.get(id.0 as usize).map(|head| head.row).filter(|row| *row != Head::NONE);
+        let row = match known {
+            Some(at) => self.rows.get_mut(at as usize),
+            None => self.row(id, time),
+        };
+        if let Some(row) = row {
+            row.passed(passed);
         }
     }
 
@@ -410,6 +421,12 @@ impl Row {
             strip.extend_from_slice(samples);
             let over = strip.len().saturating_sub(WaveformSeen::STRIP_SAMPLES_MAX);
             strip.drain(..over);
+        }
+    }
+
+    fn passed(&mut self, passed: &SampleCounts) {
+        for (channel, samples) in passed.iter() {
+            self.count(channel, samples);
         }
     }
 

@@ -9,9 +9,13 @@ use std::sync::LazyLock;
 /// ```text
 /// schema! { "arp": OPERATION = "operation" Number Device "What is asked or told."; }
 /// schema! { "x": RATE = "rate" Quantity("/min") Device "A number with a UCUM unit."; }
+/// schema! { "y" after [x::RATE]: NOTE = "note" Text Device "Fields of another protocol come first."; }
 /// ```
 macro_rules! schema {
-    ($protocol:literal: $($field:ident = $name:literal $kind:ident $(($unit:literal))? $privacy:ident $doc:literal;)*) => {
+    (
+        $protocol:literal $(after [$($head:path),*])?:
+        $($field:ident = $name:literal $kind:ident $(($unit:literal))? $privacy:ident $doc:literal;)*
+    ) => {
         $(
             pub(super) static $field: model::Field = model::Field {
                 name: $name,
@@ -22,7 +26,7 @@ macro_rules! schema {
         )*
 
         pub(super) static SCHEMA: model::Schema =
-            model::Schema { protocol: $protocol, fields: &[$(&$field),*] };
+            model::Schema { protocol: $protocol, fields: &[$($(&$head,)*)? $(&$field),*] };
     };
 }
 

@@ -61,6 +61,8 @@ struct Shared<'a> {
     in_flight: usize,
     free: Vec<Frames>,
     empty: Vec<Vec<Observation>>,
+    /// Workers that wait for something to do: waking nobody is a system call too.
+    waiting: usize,
     failed: bool,
 }
 
@@ -104,6 +106,7 @@ pub(super) fn together(run: Run, workers: usize, early: Early<'_>) -> Run {
             in_flight: 0,
             free: Vec::new(),
             empty: Vec::new(),
+            waiting: 0,
             failed: false,
         }),
         changed: Condvar::new(),
@@ -152,12 +155,16 @@ impl<'a> Pool<'a> {
             match shared.next_task(worker, self.workers) {
                 Task::Stop => break,
                 Task::Wait => {
+                    shared.waiting += 1;
                     shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
+                    shared.waiting -= 1;
                 }
                 task => {
                     drop(shared);
                     shared = self.perform(task);
-                    self.changed.notify_all();
+                    if shared.waiting > 0 {
+                        self.changed.notify_all();
+                    }
                 }
             }
         }

@@ -260,17 +260,26 @@ impl<'a> Shared<'a> {
             return Task::Stop;
         }
         let own = |index: usize| index % workers == worker;
-        if let Some(task) = self.judging().or_else(|| self.running(own)).or_else(|| self.running(|_| true)) {
+        let task = if worker == 0 {
+            let task = self.judging().or_else(|| self.running(own)).or_else(|| self.reading(workers));
+            task.or_else(|| self.running(|_| true))
+        } else {
+            let task = self.running(own).or_else(|| self.reading(workers)).or_else(|| self.running(|_| true));
+            task.or_else(|| self.judging())
+        };
+        if let Some(task) = task {
             return task;
         }
-        if !self.ended
-            && self.in_flight < workers * BATCHES_PER_WORKER_MAX
-            && let Some(captures) = self.captures.take()
-        {
-            self.in_flight += 1;
-            return Task::Read(captures, self.free.pop().unwrap_or_default());
-        }
         if self.ended && self.flights.is_empty() && self.judge.is_some() { Task::Stop } else { Task::Wait }
+    }
+
+    fn reading(&mut self, workers: usize) -> Option<Task<'a>> {
+        if self.ended || self.in_flight >= workers * BATCHES_PER_WORKER_MAX {
+            return None;
+        }
+        let captures = self.captures.take()?;
+        self.in_flight += 1;
+        Some(Task::Read(captures, self.free.pop().unwrap_or_default()))
     }
 
     fn judging(&mut self) -> Option<Task<'a>> {

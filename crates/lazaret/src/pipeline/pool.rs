@@ -229,20 +229,19 @@ impl<'a> Pool<'a> {
 
     fn judge(&self, mut judge: Box<Judge<'a>>, flight: Flight) -> MutexGuard<'_, Shared<'a>> {
         let Flight { frames, groups, read } = flight;
-        let mut seen: Vec<_> = groups
-            .into_iter()
-            .map(|progress| if let Progress::Done(out) = progress { out } else { Vec::new() })
-            .collect();
-        {
-            let mut seen: Vec<_> = seen.iter_mut().map(|seen| seen.drain(..).peekable()).collect();
-            let count = seen.len();
-            for (order, shard) in (frames.batch.first_order()..).zip(&frames.shards) {
-                let Some(of_group) = seen.get_mut(usize::from(*shard) % count) else { continue };
-                while let Some(observation) = of_group.next_if(|observation| observation.order == order) {
-                    judge.judgement.observe(&observation);
-                }
+        let seen = groups.into_iter();
+        let mut seen: Vec<_> =
+            seen.map(|progress| if let Progress::Done(out) = progress { out } else { Vec::new() }).collect();
+        let mut at = vec![0; seen.len()];
+        for (order, shard) in (frames.batch.first_order()..).zip(&frames.shards) {
+            let group = usize::from(*shard) % self.groups;
+            let (Some(seen), Some(at)) = (seen.get(group), at.get_mut(group)) else { continue };
+            while let Some(observation) = seen.get(*at).filter(|observation| observation.order == order) {
+                judge.judgement.observe(observation);
+                *at += 1;
             }
         }
+        seen.iter_mut().for_each(Vec::clear);
         judge.early.judged(&frames.batch, read, &judge.judgement);
         let mut shared = self.lock();
         shared.judge = Some(judge);

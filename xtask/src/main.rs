@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod soak;
+mod vitals_eval;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
     Bench(bench::Bench),
     /// One long trial at full length, by name.
     Soak(soak::Soak),
+    /// The vital-sign algorithms against recordings that people marked, and against the named peers.
+    VitalsEval(vitals_eval::VitalsEval),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Ci(ci) => ci.run(),
         Command::Bench(bench) => bench.run(),
         Command::Soak(soak) => soak.run(),
+        Command::VitalsEval(evaluation) => evaluation.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -38,10 +38,10 @@ impl Remembered {
         held.get(self.held / 2).copied().unwrap_or(0)
     }
 
-    /// Makes all of them a sixteenth smaller.
+    /// Makes all of them an eighth smaller.
     pub(crate) fn fade(&mut self) {
         for value in &mut self.values {
-            *value -= *value / 16;
+            *value -= *value / 8;
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod bench;
 mod ci;
+mod golden;
 mod soak;
 mod vitals_eval;
 
@@ -25,6 +26,8 @@ enum Command {
     Ci(ci::Ci),
     /// Speed and memory against the named peers, on files made in a folder outside the checkout.
     Bench(bench::Bench),
+    /// The golden captures and what is read of them, made anew from their recipes.
+    Golden(golden::Golden),
     /// One long trial at full length, by name.
     Soak(soak::Soak),
     /// The vital-sign algorithms against recordings that people marked, and against the named peers.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Ci(ci) => ci.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Golden(golden) => golden.run(),
         Command::Soak(soak) => soak.run(),
         Command::VitalsEval(evaluation) => evaluation.run(),
     };

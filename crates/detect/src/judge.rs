@@ -89,7 +89,7 @@ impl Judge {
             Fact::Measured(_) | Fact::Waveform(_) => Some(Disclosed::VitalSigns),
             Fact::Patient(_) => Some(Disclosed::PatientIdentity),
             Fact::Disclosed(kind) => Some(*kind),
-            Fact::CycleEnded(_) | Fact::Notice(_) | Fact::LimitsSet(_) => return,
+            Fact::CycleEnded(_) | Fact::SamplesPassed(_) | Fact::Notice(_) | Fact::LimitsSet(_) => return,
             _ => None,
         };
         if let Some(kind) = disclosed {

@@ -15,7 +15,7 @@ use crate::kind::{HEAD_BYTES, content_kind};
 use crate::options::Keeper;
 use model::{CarriedFile, Digest256, Evidence, FlowId, Mover, Side, Text};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wire::{ContentId, ContentPart};
 
 /// Files being carried at once, per shard. Our limit.
@@ -76,6 +76,8 @@ struct Carry {
 #[derive(Default)]
 pub(crate) struct Carrier {
     files: BTreeMap<Key, Box<Carry>>,
+    /// The files that each flow, by its slot, carried some of last.
+    carried: BTreeMap<u32, BTreeSet<Key>>,
     shard: u8,
     serial: u64,
     late_bytes: usize,
@@ -96,8 +98,7 @@ impl Carrier {
         over: &mut Vec<Over>,
     ) {
         if let ContentPart::End { complete } = part {
-            if let Some(carry) = self.files.remove(&key) {
-                self.late_bytes -= carry.late_bytes;
+            if let Some(carry) = self.remove(key) {
                 over.extend(carry.over(key.id.mover, complete, keeper));
             }
             return;
@@ -106,6 +107,7 @@ impl Carrier {
         self.serial += 1;
         let file = u64::from(self.shard) << 48 | self.serial;
         let serial = self.serial;
+        let before = self.files.get(&key).map(|carry| carry.last.flow.slot);
         let carry = self.files.entry(key).or_insert_with(|| Box::new(Carry::new(file, seen)));
         carry.touched = serial;
         match part {
@@ -133,22 +135,39 @@ impl Carrier {
             over.extend(carry.tell(key.id.mover, true, keeper));
             carry.told = true;
         }
+        let slot = carry.last.flow.slot;
+        if before != Some(slot) {
+            self.forget(before, key);
+            self.carried.entry(slot).or_default().insert(key);
+        }
+    }
+
+    /// `key` is not what the flow in `slot` carried last any more.
+    fn forget(&mut self, slot: Option<u32>, key: Key) {
+        if let Some(slot) = slot
+            && let Some(keys) = self.carried.get_mut(&slot)
+        {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.carried.remove(&slot);
+            }
+        }
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Box<Carry>> {
+        let carry = self.files.remove(&key)?;
+        self.forget(Some(carry.last.flow.slot), key);
+        self.late_bytes -= carry.late_bytes;
+        Some(carry)
     }
 
     /// `flow` is over: so are the files that it carried last.
     pub(crate) fn end_flow(&mut self, flow: FlowId, keeper: Option<&dyn Keeper>, over: &mut Vec<Over>) {
-        if self.files.is_empty() {
-            return;
-        }
-        let late_bytes = &mut self.late_bytes;
-        self.files.retain(|key, carry| {
-            let stays = carry.last.flow != flow;
-            if !stays {
-                *late_bytes -= carry.late_bytes;
+        for key in self.carried.remove(&flow.slot).unwrap_or_default() {
+            if let Some(mut carry) = self.remove(key) {
                 over.extend(carry.tell(key.id.mover, false, keeper));
             }
-            stays
-        });
+        }
     }
 
     /// At the limit, the file that was touched longest ago is ended.
@@ -158,9 +177,8 @@ impl Carrier {
         }
         let oldest = self.files.iter().min_by_key(|(_, carry)| carry.touched).map(|(key, _)| *key);
         if let Some(oldest) = oldest
-            && let Some(carry) = self.files.remove(&oldest)
+            && let Some(carry) = self.remove(oldest)
         {
-            self.late_bytes -= carry.late_bytes;
             over.extend(carry.over(oldest.id.mover, false, keeper));
         }
     }

@@ -35,16 +35,22 @@ pub(crate) struct Reader {
     feeds: [Feed; 2],
 }
 
+/// Bytes of one side that wait to be read; never empty where they are kept.
+#[derive(Default)]
+pub(crate) struct Pending {
+    pub(crate) bytes: Vec<u8>,
+    /// Which frame brought which part of `bytes`.
+    pub(crate) marks: Vec<(usize, Evidence)>,
+}
+
 /// What one side has sent and the parser has not read.
 #[derive(Default)]
 struct Feed {
-    pending: Vec<u8>,
-    /// Which frame brought which part of `pending`.
-    marks: Vec<(usize, Evidence)>,
-    /// The parser wants no call before there are this many bytes.
-    need: usize,
+    pending: Option<Box<Pending>>,
     /// Bytes still to pass over.
     skip: u64,
+    /// The parser wants no call before there are this many bytes.
+    need: u32,
     ignored: bool,
     probes: u8,
     /// No probe wanted what the side sent.
@@ -102,8 +108,7 @@ impl Reader {
         let feed = self.feed_of(side);
         let passed = feed.skip.min(bytes);
         feed.skip -= passed;
-        feed.pending = Vec::new();
-        feed.marks = Vec::new();
+        feed.pending = None;
         feed.need = 0;
         // What is probed from here on may start inside a unit.
         self.holed |= self.progress == Progress::Probing;
@@ -125,7 +130,7 @@ impl Reader {
     /// `side` closed its half of the stream in order.
     pub(crate) fn closed(&mut self, side: Side, context: &mut Context<'_>) {
         let feed = self.feed_of(side);
-        if feed.ignored || feed.skip > 0 || !feed.pending.is_empty() || self.progress != Progress::Reading {
+        if feed.ignored || feed.skip > 0 || feed.pending.is_some() || self.progress != Progress::Reading {
             return;
         }
         let Some(parser) = &mut self.parser else { return };
@@ -194,26 +199,35 @@ impl Reader {
         if feed.refused && !(again && feed.probes < PROBES_MAX) {
             return;
         }
-        if feed.refused {
-            (feed.refused, feed.pending, feed.marks) = (false, Vec::new(), Vec::new());
-        }
-        feed.keep(bytes, evidence);
+        feed.refused = false;
         feed.probes = feed.probes.saturating_add(1);
-        let pending = std::mem::take(&mut feed.pending);
-        let looked = catch_unwind(AssertUnwindSafe(|| find_protocol(side, &pending, start, midstream)));
-        self.feed_of(side).pending = pending;
-        match looked {
+        let mut pending = feed.pending.take();
+        if let Some(pending) = &mut pending {
+            pending.keep(bytes, evidence);
+        }
+        let input = pending.as_ref().map_or(bytes, |pending| &pending.bytes);
+        match catch_unwind(AssertUnwindSafe(|| find_protocol(side, input, start, midstream))) {
             Ok(Found::Protocol(protocol)) => {
                 self.begin(protocol, None, start, context);
                 // What the other side sent first, e.g. a banner that left doubts, comes first.
-                for side in [side.other(), side] {
-                    self.resume(side, start, context);
-                }
+                let bytes = if pending.is_some() { &[] } else { bytes };
+                self.feed_of(side).pending = pending;
+                self.resume(side.other(), &[], evidence, start, context);
+                self.resume(side, bytes, evidence, start, context);
             }
-            Ok(Found::Perhaps) if stream && self.feed_of(side).pending.len() < PROBE_BYTES_MAX => {}
+            Ok(Found::Perhaps) if stream && input.len() < PROBE_BYTES_MAX => {
+                let kept = pending.unwrap_or_else(|| {
+                    let mut pending = context.shared.take_spare();
+                    pending.keep(bytes, evidence);
+                    pending
+                });
+                self.feed_of(side).pending = Some(kept);
+            }
             Ok(_) => {
-                let feed = self.feed_of(side);
-                (feed.refused, feed.pending, feed.marks) = (true, Vec::new(), Vec::new());
+                self.feed_of(side).refused = true;
+                if let Some(pending) = pending {
+                    context.shared.give_spare(pending);
+                }
                 let hopeless = |feed: &Feed| feed.refused && !(again && feed.probes < PROBES_MAX);
                 if self.feeds.iter().all(hopeless) {
                     self.give_up(side, Unparsed::Unknown, context);
@@ -238,10 +252,17 @@ impl Reader {
         context.fact(Side::Client, Fact::Speaks(protocol.name));
     }
 
-    /// Reads what was kept while the protocol was being looked for.
-    fn resume(&mut self, side: Side, start: &FlowStart, context: &mut Context<'_>) {
-        if self.progress == Progress::Reading && !self.feed_of(side).pending.is_empty() {
-            self.feed(side, &[], context.evidence, start, context);
+    /// Reads what was kept while the protocol was being looked for, or the `bytes` that told it.
+    fn resume(
+        &mut self,
+        side: Side,
+        bytes: &[u8],
+        evidence: Evidence,
+        start: &FlowStart,
+        context: &mut Context<'_>,
+    ) {
+        if self.progress == Progress::Reading {
+            self.feed(side, bytes, evidence, start, context);
         }
     }
 
@@ -260,33 +281,26 @@ impl Reader {
         let passed = usize::try_from(feed.skip).unwrap_or(usize::MAX).min(bytes.len());
         feed.skip -= passed as u64;
         let Some(bytes) = bytes.get(passed..) else { return };
-        if feed.pending.is_empty() {
-            if bytes.is_empty() {
-                return;
-            }
+        let Some(mut pending) = feed.pending.take() else {
             let read = self.steps(side, bytes, Marks::One(evidence), start, context);
             if let Some(rest) = bytes.get(read..).filter(|rest| !rest.is_empty()) {
-                let feed = self.feed_of(side);
-                feed.pending = context.shared.take_spare();
-                feed.keep(rest, evidence);
+                let mut pending = context.shared.take_spare();
+                pending.keep(rest, evidence);
+                self.feed_of(side).pending = Some(pending);
             }
             return;
-        }
-        feed.keep(bytes, evidence);
-        if feed.pending.len() < feed.need {
+        };
+        pending.keep(bytes, evidence);
+        if pending.bytes.len() < feed.need as usize {
+            feed.pending = Some(pending);
             return;
         }
-        let (mut pending, mut marks) = (std::mem::take(&mut feed.pending), std::mem::take(&mut feed.marks));
-        let read = self.steps(side, &pending, Marks::Many(&marks), start, context);
-        if read < pending.len() {
-            pending.drain(..read);
-            forget_marks(&mut marks, read);
-            let feed = self.feed_of(side);
-            (feed.pending, feed.marks) = (pending, marks);
+        let read = self.steps(side, &pending.bytes, Marks::Many(&pending.marks), start, context);
+        if read < pending.bytes.len() {
+            pending.forget(read);
+            self.feed_of(side).pending = Some(pending);
         } else {
             context.shared.give_spare(pending);
-            marks.clear();
-            self.feed_of(side).marks = marks;
         }
     }
 
@@ -322,7 +336,8 @@ impl Reader {
                     return input.len();
                 }
                 Ok(Step::Need(bytes)) => {
-                    self.feed_of(side).need = bytes.max(rest.len() + 1);
+                    // Not above the largest unit that is kept.
+                    self.feed_of(side).need = bytes.max(rest.len() + 1) as u32;
                     return at;
                 }
                 Ok(Step::Ignore) => {
@@ -351,34 +366,29 @@ impl Reader {
 
 impl Feed {
     const fn new() -> Self {
-        Self {
-            pending: Vec::new(),
-            marks: Vec::new(),
-            need: 0,
-            skip: 0,
-            ignored: false,
-            probes: 0,
-            refused: false,
-        }
+        Self { pending: None, skip: 0, need: 0, ignored: false, probes: 0, refused: false }
     }
+}
 
+impl Pending {
     fn keep(&mut self, bytes: &[u8], evidence: Evidence) {
         if bytes.is_empty() {
             return;
         }
         if self.marks.last().is_none_or(|(_, last)| *last != evidence) {
-            self.marks.push((self.pending.len(), evidence));
+            self.marks.push((self.bytes.len(), evidence));
         }
-        self.pending.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
     }
-}
 
-/// Drops the marks of the first `bytes` bytes and moves the others to the front.
-fn forget_marks(marks: &mut Vec<(usize, Evidence)>, bytes: usize) {
-    let kept_from = marks.partition_point(|(start, _)| *start <= bytes).saturating_sub(1);
-    marks.drain(..kept_from);
-    for (start, _) in marks {
-        *start = start.saturating_sub(bytes);
+    /// Drops the first `bytes` bytes.
+    fn forget(&mut self, bytes: usize) {
+        self.bytes.drain(..bytes);
+        let kept_from = self.marks.partition_point(|(start, _)| *start <= bytes).saturating_sub(1);
+        self.marks.drain(..kept_from);
+        for (start, _) in &mut self.marks {
+            *start = start.saturating_sub(bytes);
+        }
     }
 }
 
@@ -394,16 +404,11 @@ fn find_protocol(side: Side, input: &[u8], start: &FlowStart, midstream: bool) -
     let probe =
         Probe { transport, side, client_port: client.port, server_port: server.port, input, midstream };
     let mut found = Found::Nothing;
-    for usual in [true, false] {
-        for protocol in wire::proto::PROTOCOLS {
-            if !protocol.transports.contains(&transport) || probe.on_port(protocol.ports) != usual {
-                continue;
-            }
-            match (protocol.probe)(&probe) {
-                Verdict::Certain => return Found::Protocol(protocol),
-                Verdict::Unsure => found = Found::Perhaps,
-                Verdict::NotForUs => {}
-            }
+    for protocol in wire::proto::candidates(transport, [client.port, server.port]) {
+        match (protocol.probe)(&probe) {
+            Verdict::Certain => return Found::Protocol(protocol),
+            Verdict::Unsure => found = Found::Perhaps,
+            Verdict::NotForUs => {}
         }
     }
     found

@@ -309,12 +309,7 @@ impl Shard {
     ) {
         let source = Endpoint { ip: packet.source, port: source_port };
         let destination = Endpoint { ip: packet.destination, port: destination_port };
-        let mut key = Key::new(
-            (source.ip, source.port),
-            (destination.ip, destination.port),
-            packet.protocol,
-            packet.pair,
-        );
+        let mut key = Key::new(source, destination, packet.protocol, packet.pair);
         if source.ip.is_unspecified() {
             key = key.of_station(around.source);
         }
@@ -381,7 +376,7 @@ impl Shard {
     ) {
         let source = Endpoint { ip: packet.source, port: header.source_port };
         let destination = Endpoint { ip: packet.destination, port: header.destination_port };
-        let key = Key::new((source.ip, source.port), (destination.ip, destination.port), TCP, packet.pair);
+        let key = Key::new(source, destination, TCP, packet.pair);
         let mut found = self.alive(&key, moment, out);
         if let Some(slot) = found
             && header.opens()
@@ -459,12 +454,12 @@ impl Shard {
     }
 
     fn end_flow(&mut self, slot: u32, end: FlowEnd, moment: Moment, out: &mut Vec<Observation>) {
-        let Some(mut flow) = self.table.remove(slot) else { return };
+        let Some(flow) = self.table.flow(slot) else { return };
         let origin = Origin::Flow(FlowId { shard: self.id, slot }, Side::Client);
         let pair = pair_hash(flow.start.client.ip, flow.start.server.ip);
         let mut context = context(&self.options, &mut self.shared, out, moment, origin, pair);
-        finish_streams(&mut flow, &mut context);
-        tell_closed(&mut flow, &mut context);
+        finish_streams(flow, &mut context);
+        tell_closed(flow, &mut context);
         if let Some(reader) = &mut flow.reader {
             reader.end(&mut context);
         }
@@ -476,31 +471,31 @@ impl Shard {
             end,
         };
         context.fact(Side::Client, Fact::FlowEnded(Box::new(totals)));
-        self.count(&flow, end);
+        count(&mut self.coverage, flow, end);
+        self.table.remove(slot);
     }
+}
 
-    fn count(&mut self, flow: &Flow, end: FlowEnd) {
-        let coverage = &mut self.coverage;
-        let [client, server] = &flow.sides;
-        coverage.gap_bytes += client.gap_bytes + server.gap_bytes;
-        if !flow.counts_as_flow() {
-            return;
+fn count(coverage: &mut Coverage, flow: &Flow, end: FlowEnd) {
+    let [client, server] = &flow.sides;
+    coverage.gap_bytes += client.gap_bytes + server.gap_bytes;
+    if !flow.counts_as_flow() {
+        return;
+    }
+    coverage.flows_evicted += u64::from(end == FlowEnd::Evicted);
+    let unseen = |seen: &SideState, other: &SideState| seen.acknowledged && other.frames == 0;
+    coverage.flows_one_sided += u64::from(unseen(client, server) || unseen(server, client));
+    match flow.reader.as_ref().map(|reader| (reader.progress(), reader.encrypted())) {
+        None => coverage.flows_empty += 1,
+        Some((Progress::Reading, encrypted)) => {
+            coverage.flows_parsed += 1;
+            coverage.flows_encrypted += u64::from(encrypted);
         }
-        coverage.flows_evicted += u64::from(end == FlowEnd::Evicted);
-        let unseen = |seen: &SideState, other: &SideState| seen.acknowledged && other.frames == 0;
-        coverage.flows_one_sided += u64::from(unseen(client, server) || unseen(server, client));
-        match flow.reader.as_ref().map(|reader| (reader.progress(), reader.encrypted())) {
-            None => coverage.flows_empty += 1,
-            Some((Progress::Reading, encrypted)) => {
-                coverage.flows_parsed += 1;
-                coverage.flows_encrypted += u64::from(encrypted);
-            }
-            Some((Progress::Probing, _)) => coverage.flows_empty += 1,
-            Some((Progress::GivenUp(why), _)) => {
-                coverage.flows_unparsed += 1;
-                coverage.parser_panics += u64::from(why == model::Unparsed::Failed);
-                *coverage.unparsed_reasons.entry(why.as_str()).or_default() += 1;
-            }
+        Some((Progress::Probing, _)) => coverage.flows_empty += 1,
+        Some((Progress::GivenUp(why), _)) => {
+            coverage.flows_unparsed += 1;
+            coverage.parser_panics += u64::from(why == model::Unparsed::Failed);
+            *coverage.unparsed_reasons.entry(why.as_str()).or_default() += 1;
         }
     }
 }
@@ -542,8 +537,7 @@ fn tcp_start(around: Surroundings, source: Endpoint, destination: Endpoint, head
 /// How well known a port is: lower serves. Ports that a protocol of ours is usually found on come first,
 /// then the registered ranges in order (RFC 6335).
 fn known_port(port: u16) -> u32 {
-    let ours = wire::proto::PROTOCOLS.iter().any(|protocol| protocol.ports.contains(&port));
-    if ours { u32::from(port) } else { 0x1_0000 + u32::from(port) }
+    if wire::proto::is_usual_port(port) { u32::from(port) } else { 0x1_0000 + u32::from(port) }
 }
 
 fn is_group(ip: IpAddr) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::carry::{Carrier, Key, Over, Seen};
 use crate::options::{Options, Redaction};
+use crate::reader::Pending;
 use model::{
     Account, CaptureTime, Credentials, Disclosed, Evidence, Fact, Field, FlowId, LinkFact, Message,
     Observation, Observed, Origin, PatientToken, Privacy, Schema, Side, Text, Transport, Value,
@@ -25,8 +26,8 @@ pub(crate) struct Shared {
     expectation_order: VecDeque<(Transport, IpAddr, u16)>,
     /// Files that ended during the current step.
     over: Vec<Over>,
-    /// An empty buffer for the next side that has to keep something: most units end with their second segment.
-    spare: Vec<u8>,
+    /// Empty, for the next side that has to keep something: most units end with their second segment.
+    spare: Option<Box<Pending>>,
 }
 
 /// Largest buffer that is kept for use again, in bytes. Our limit; a larger one is given back.
@@ -41,20 +42,22 @@ impl Shared {
             expectations: BTreeMap::new(),
             expectation_order: VecDeque::new(),
             over: Vec::new(),
-            spare: Vec::new(),
+            spare: None,
         }
     }
 
-    /// An empty buffer, perhaps with room.
-    pub(crate) fn take_spare(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.spare)
+    /// Nothing pending, perhaps with room.
+    pub(crate) fn take_spare(&mut self) -> Box<Pending> {
+        self.spare.take().unwrap_or_default()
     }
 
-    /// A buffer that is no longer needed.
-    pub(crate) fn give_spare(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= SPARE_BYTES_MAX && buffer.capacity() > self.spare.capacity() {
-            buffer.clear();
-            self.spare = buffer;
+    /// What is no longer needed.
+    pub(crate) fn give_spare(&mut self, mut pending: Box<Pending>) {
+        let most = self.spare.as_ref().map_or(0, |spare| spare.bytes.capacity());
+        if pending.bytes.capacity() <= SPARE_BYTES_MAX && pending.bytes.capacity() > most {
+            pending.bytes.clear();
+            pending.marks.clear();
+            self.spare = Some(pending);
         }
     }
 

@@ -5,7 +5,7 @@
 //! evicted; what was already found out about it stands.
 
 use hashbrown::HashTable;
-use model::{CaptureTime, FastState, FlowStart, Mac, Side, Transport};
+use model::{CaptureTime, Endpoint, FastState, FlowStart, Mac, Side, Slab, Transport};
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
@@ -25,12 +25,12 @@ pub const SHORT_TIMEOUT_NS: i64 = 120_000_000_000;
 /// How exact the order of activity is, in capture time: far below the timeouts.
 pub const LINK_EVERY_NS: u64 = 1_000_000_000;
 
-/// Addresses of a flow in one order for both directions.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What a frame's flow is found by. Both directions have the same hash.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
-    pub(crate) low: (IpAddr, u16),
-    pub(crate) high: (IpAddr, u16),
-    pub(crate) protocol: u8,
+    source: Endpoint,
+    destination: Endpoint,
+    protocol: u8,
     /// Who sends, where the address does not tell; see [`Key::of_station`].
     station: Option<Mac>,
     hash: u64,
@@ -38,13 +38,14 @@ pub(crate) struct Key {
 
 impl Key {
     /// `pair` is the hash of the two addresses.
-    pub(crate) fn new(a: (IpAddr, u16), b: (IpAddr, u16), protocol: u8, pair: u64) -> Self {
-        let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        let ports = u64::from(low.1) << 32 | u64::from(high.1) << 16 | u64::from(protocol);
+    #[inline]
+    pub(crate) fn new(source: Endpoint, destination: Endpoint, protocol: u8, pair: u64) -> Self {
+        let (low, high) = (source.port.min(destination.port), source.port.max(destination.port));
+        let ports = u64::from(low) << 32 | u64::from(high) << 16 | u64::from(protocol);
         let mut hasher = FastState.build_hasher();
         hasher.write_u64(pair);
         hasher.write_u64(ports);
-        Self { low, high, protocol, station: None, hash: hasher.finish() }
+        Self { source, destination, protocol, station: None, hash: hasher.finish() }
     }
 
     /// For senders without an address: all stations that ask for one send from 0.0.0.0 to broadcast, and only
@@ -81,8 +82,10 @@ pub(crate) struct SideState {
 
 /// One flow.
 pub(crate) struct Flow {
-    key: Key,
+    hash: u64,
     pub(crate) start: FlowStart,
+    protocol: u8,
+    station: Option<Mac>,
     pub(crate) sides: [SideState; 2],
     /// Only once there is payload.
     pub(crate) reader: Option<Box<Reader>>,
@@ -102,9 +105,12 @@ const NONE: u32 = u32::MAX;
 
 impl Flow {
     pub(crate) fn new(key: Key, start: FlowStart, time: CaptureTime) -> Self {
+        let Key { protocol, station, hash, .. } = key;
         Self {
-            key,
+            hash,
             start,
+            protocol,
+            station,
             sides: Default::default(),
             reader: None,
             first: time,
@@ -117,6 +123,15 @@ impl Flow {
             newer: NONE,
             older: NONE,
         }
+    }
+
+    #[inline]
+    fn is(&self, key: &Key) -> bool {
+        let ends = (self.start.client, self.start.server);
+        self.hash == key.hash
+            && self.protocol == key.protocol
+            && (ends == (key.source, key.destination) || ends == (key.destination, key.source))
+            && self.station == key.station
     }
 
     /// The side that sends from this endpoint.
@@ -146,7 +161,9 @@ struct List {
 /// The flows of one shard.
 pub(crate) struct Table {
     index: HashTable<u32>,
-    flows: Vec<Option<Flow>>,
+    flows: Slab<Flow>,
+    /// Slots in use or free: the next new one.
+    slots: u32,
     free: Vec<u32>,
     open: List,
     short: List,
@@ -155,7 +172,14 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) const fn new() -> Self {
         let empty = List { newest: NONE, oldest: NONE };
-        Self { index: HashTable::new(), flows: Vec::new(), free: Vec::new(), open: empty, short: empty }
+        Self {
+            index: HashTable::new(),
+            flows: Slab::new(),
+            slots: 0,
+            free: Vec::new(),
+            open: empty,
+            short: empty,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -165,37 +189,35 @@ impl Table {
     #[inline]
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
         let flows = &self.flows;
-        self.index.find(key.hash, |slot| flow_at(flows, *slot).is_some_and(|flow| flow.key == *key)).copied()
+        self.index.find(key.hash, |slot| flows.at(*slot).is_some_and(|flow| flow.is(key))).copied()
     }
 
     #[inline]
     pub(crate) fn flow(&mut self, slot: u32) -> Option<&mut Flow> {
-        self.flows.get_mut(slot as usize)?.as_mut()
+        self.flows.at_mut(slot)
     }
 
     pub(crate) fn insert(&mut self, flow: Flow) -> u32 {
-        let hash = flow.key.hash;
+        let hash = flow.hash;
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.flows.push(None);
-            u32::try_from(self.flows.len() - 1).unwrap_or(NONE)
+            self.slots += 1;
+            self.slots - 1
         });
-        if let Some(place) = self.flows.get_mut(slot as usize) {
-            *place = Some(flow);
-        }
+        self.flows.put(slot, flow);
         let flows = &self.flows;
-        self.index.insert_unique(hash, slot, |slot| flow_at(flows, *slot).map_or(0, |flow| flow.key.hash));
+        self.index.insert_unique(hash, slot, |slot| flows.at(*slot).map_or(0, |flow| flow.hash));
         self.link(slot);
         slot
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Flow> {
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let Some(hash) = self.flow(slot).map(|flow| flow.hash) else { return };
         self.unlink(slot);
-        let flow = self.flows.get_mut(slot as usize)?.take()?;
-        if let Ok(entry) = self.index.find_entry(flow.key.hash, |other| *other == slot) {
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
             entry.remove();
         }
+        self.flows.clear(slot);
         self.free.push(slot);
-        Some(flow)
     }
 
     /// The flow was active: it becomes the newest of its class. Within [`LINK_EVERY_NS`] of the last time it is left
@@ -222,13 +244,13 @@ impl Table {
             let timeout = if flow.class == Class::Open { IDLE_TIMEOUT_NS } else { SHORT_TIMEOUT_NS };
             now.nanos_since(flow.last) > timeout
         };
-        if flow_at(&self.flows, slot).is_some_and(silent) { Err(slot) } else { Ok(Some(slot)) }
+        if self.flows.at(slot).is_some_and(silent) { Err(slot) } else { Ok(Some(slot)) }
     }
 
     /// A flow that was silent for too long at `now`.
     pub(crate) fn idle(&self, now: CaptureTime) -> Option<u32> {
         let over = |list: List, timeout| {
-            let flow = flow_at(&self.flows, list.oldest)?;
+            let flow = self.flows.at(list.oldest)?;
             (now.nanos_since(flow.last) > timeout).then_some(list.oldest)
         };
         over(self.short, SHORT_TIMEOUT_NS).or_else(|| over(self.open, IDLE_TIMEOUT_NS))
@@ -244,7 +266,7 @@ impl Table {
 
     /// The slots in use, ascending.
     pub(crate) fn slots(&self) -> Vec<u32> {
-        (0..).zip(&self.flows).filter(|(_, flow)| flow.is_some()).map(|(slot, _)| slot).collect()
+        self.flows.slots().collect()
     }
 
     const fn list(&mut self, class: Class) -> &mut List {
@@ -285,15 +307,10 @@ impl Table {
     }
 }
 
-#[inline]
-fn flow_at(flows: &[Option<Flow>], slot: u32) -> Option<&Flow> {
-    flows.get(slot as usize)?.as_ref()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Endpoint, VlanStack};
+    use model::VlanStack;
 
     fn flow(port: u16, time: i64) -> Flow {
         let client = Endpoint { ip: "192.0.2.1".parse().unwrap(), port };
@@ -307,7 +324,7 @@ mod tests {
             vlans: VlanStack::default(),
             midstream: false,
         };
-        let key = Key::new((server.ip, server.port), (client.ip, client.port), 6, 9);
+        let key = Key::new(server, client, 6, 9);
         Flow::new(key, start, CaptureTime::from_nanos(time))
     }
 
@@ -315,7 +332,8 @@ mod tests {
     fn both_directions_find_the_flow() {
         let mut table = Table::new();
         let slot = table.insert(flow(5000, 0));
-        let (a, b) = (("192.0.2.1".parse().unwrap(), 5000), ("192.0.2.2".parse().unwrap(), 80));
+        let end = |ip: &str, port| Endpoint { ip: ip.parse().unwrap(), port };
+        let (a, b) = (end("192.0.2.1", 5000), end("192.0.2.2", 80));
         assert_eq!(table.find(&Key::new(a, b, 6, 9)), Some(slot));
         assert_eq!(table.find(&Key::new(b, a, 6, 9)), Some(slot));
         assert_eq!(table.find(&Key::new(b, a, 17, 9)), None);
@@ -334,7 +352,7 @@ mod tests {
             table.remove(slot);
         }
         assert_eq!(table.stalest(), Some(slots[0]));
-        assert!(table.remove(slots[0]).is_some());
+        table.remove(slots[0]);
         assert_eq!((table.stalest(), table.len()), (None, 0));
     }
 

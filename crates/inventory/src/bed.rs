@@ -40,40 +40,73 @@ struct Context {
     patient: Option<PatientToken>,
     /// Patients of other beds of this connection.
     others: BTreeMap<u16, PatientToken>,
-    /// The patient was named after the last value.
-    fresh: bool,
-    row: Option<u32>,
 }
 
+/// What every value of a context asks for, apart from the rest so that a big ward's stay in the cache.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    /// Its row, or [`Head::NONE`].
+    row: u32,
+    /// The patient was named after the last value.
+    fresh: bool,
+}
+
+impl Head {
+    const NONE: u32 = u32::MAX;
+    const NEW: Self = Self { row: Self::NONE, fresh: false };
+}
+
+/// A bed: what changes with every cycle. Small, for the same reason as [`Head`].
 #[derive(Clone, Debug)]
 struct Row {
+    first: CaptureTime,
+    last: CaptureTime,
+    cycles: u64,
+    last_cycle: CaptureTime,
+    /// Of the times between cycles, the first of so many is kept.
+    every: u64,
+    /// Samples by channel.
+    samples: [u64; CHANNELS.len()],
+    /// Samples by channel, at the end of the last cycle.
+    at_last_cycle: [u64; CHANNELS.len()],
+    /// Channels that had a cycle end after their first samples, one bit each.
+    begun: u8,
+    /// By place of the parameter; without samples until it comes up.
+    numerics: [NumericRange; VITALS],
+    rest: Box<Rest>,
+}
+
+/// The rest of a bed: what changes seldom.
+#[derive(Clone, Debug)]
+struct Rest {
     station: StationId,
     bed: Option<u16>,
     patient: Option<PatientToken>,
     /// Two connections feed it: it can no longer be renamed.
     shared: bool,
-    first: CaptureTime,
-    last: CaptureTime,
-    cycles: u64,
-    last_cycle: Option<CaptureTime>,
     cycle_times: Vec<u64>,
-    every: u64,
-    times_seen: u64,
-    numerics: [Option<NumericRange>; VITALS],
     invalid: [u64; VITALS],
     limits: BTreeMap<Vital, Vec<LimitInForce>>,
     notices: BTreeMap<Notice, Seen>,
-    waves: Vec<Wave>,
+    /// Samples by channel at the end of its first cycle, and which cycle of the bed that was.
+    at_first_cycle: [(u64, u64); CHANNELS.len()],
+    /// The latest samples by channel.
+    strips: [Vec<u8>; CHANNELS.len()],
 }
 
-#[derive(Clone, Debug)]
-struct Wave {
-    channel: Channel,
-    samples: u64,
-    at_first_cycle: Option<u64>,
-    at_last_cycle: u64,
-    cycles: u64,
-    strip: Vec<u8>,
+/// Channels with a place of their own; lead numbers beyond 3 share the third's.
+const CHANNELS: [Channel; 5] =
+    [Channel::Ecg(1), Channel::Ecg(2), Channel::Ecg(3), Channel::Pleth, Channel::Respiration];
+
+const fn place_of_channel(channel: Channel) -> usize {
+    match channel {
+        Channel::Ecg(1) => 0,
+        Channel::Ecg(2) => 1,
+        Channel::Ecg(_) => 2,
+        Channel::Pleth => 3,
+        // And channels that the model may gain.
+        _ => 4,
+    }
 }
 
 /// All beds.
@@ -83,6 +116,8 @@ pub(crate) struct Beds {
     index: BTreeMap<(StationId, Option<u16>, Option<PatientToken>), u32>,
     per_station: BTreeMap<StationId, usize>,
     contexts: Vec<Context>,
+    /// By context.
+    heads: Vec<Head>,
     free: Vec<u32>,
     pub(crate) dropped: u64,
 }
@@ -95,15 +130,16 @@ fn apart(patient: Option<&PatientToken>) -> Option<PatientToken> {
 impl Beds {
     /// A context for one side of a flow, made when its first fact about a bed comes.
     pub(crate) fn open(&mut self, station: StationId) -> ContextId {
-        let context =
-            Context { station, bed: None, patient: None, others: BTreeMap::new(), fresh: false, row: None };
+        let context = Context { station, bed: None, patient: None, others: BTreeMap::new() };
         if let Some(at) = self.free.pop()
             && let Some(place) = self.contexts.get_mut(at as usize)
+            && let Some(head) = self.heads.get_mut(at as usize)
         {
-            *place = context;
+            (*place, *head) = (context, Head::NEW);
             return ContextId(at);
         }
         self.contexts.push(context);
+        self.heads.push(Head::NEW);
         ContextId(u32::try_from(self.contexts.len() - 1).unwrap_or(u32::MAX))
     }
 
@@ -116,12 +152,12 @@ impl Beds {
 
     /// The side names its bed.
     pub(crate) fn bed(&mut self, id: ContextId, bed: u16) {
-        let Some(context) = self.contexts.get_mut(id.0 as usize) else { return };
+        let Some((context, head)) = self.context(id) else { return };
         if context.bed == Some(bed) {
             return;
         }
         if let Some(old) = context.bed.replace(bed) {
-            if !context.fresh
+            if !head.fresh
                 && let Some(patient) = context.patient.take()
             {
                 context.others.insert(old, patient);
@@ -132,78 +168,85 @@ impl Beds {
             if context.others.len() > BEDS_PER_STATION_MAX {
                 context.others.pop_first();
             }
-            context.row = None;
+            head.row = Head::NONE;
         } else {
             self.rename(id);
         }
     }
 
+    fn context(&mut self, id: ContextId) -> Option<(&mut Context, &mut Head)> {
+        self.contexts.get_mut(id.0 as usize).zip(self.heads.get_mut(id.0 as usize))
+    }
+
     /// The side names its patient.
     pub(crate) fn patient(&mut self, id: ContextId, patient: &PatientToken) {
-        let Some(context) = self.contexts.get_mut(id.0 as usize) else { return };
+        let Some((context, head)) = self.context(id) else { return };
         if context.patient.as_ref() == Some(patient) {
             return;
         }
         let before = apart(context.patient.as_ref());
         context.patient = Some(patient.clone());
-        context.fresh = true;
+        head.fresh = true;
         if before.is_none() {
             self.rename(id);
         } else {
-            context.row = None;
+            head.row = Head::NONE;
         }
     }
 
     /// The row of a context that now knows more: renamed where nobody else feeds it and the name is free.
     fn rename(&mut self, id: ContextId) {
-        let Some(context) = self.contexts.get_mut(id.0 as usize) else { return };
+        let contexts = self.contexts.get(id.0 as usize).zip(self.heads.get_mut(id.0 as usize));
+        let Some((context, head)) = contexts else { return };
         let key = (context.station, context.bed, apart(context.patient.as_ref()));
-        let Some(at) = context.row else { return };
-        let Some(row) = self.rows.get_mut(at as usize) else { return };
+        let Some(row) = self.rows.get_mut(head.row as usize).map(|row| &mut row.rest) else { return };
         let old = (row.station, row.bed, apart(row.patient.as_ref()));
         if old == key {
             row.patient.clone_from(&context.patient);
         } else if row.shared || self.index.contains_key(&key) {
-            context.row = None;
+            head.row = Head::NONE;
         } else {
             row.bed = context.bed;
             row.patient.clone_from(&context.patient);
             self.index.remove(&old);
-            self.index.insert(key, at);
+            self.index.insert(key, head.row);
         }
     }
 
+    #[inline]
     fn row(&mut self, id: ContextId, time: CaptureTime) -> Option<&mut Row> {
-        let context = self.contexts.get_mut(id.0 as usize)?;
-        context.fresh = false;
-        let at = if let Some(at) = context.row {
-            at
-        } else {
-            let key = (context.station, context.bed, apart(context.patient.as_ref()));
-            if let Some(at) = self.index.get(&key).copied() {
-                if let Some(row) = self.rows.get_mut(at as usize) {
-                    row.shared = true;
-                }
-                context.row = Some(at);
-                at
-            } else {
-                let of_station = self.per_station.entry(context.station).or_default();
-                if self.rows.len() >= BEDS_MAX || *of_station >= BEDS_PER_STATION_MAX {
-                    self.dropped += 1;
-                    return None;
-                }
-                *of_station += 1;
-                let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-                self.rows.push(Row::new(context.station, context.bed, context.patient.clone(), time));
-                self.index.insert(key, at);
-                context.row = Some(at);
-                at
-            }
-        };
+        let head = self.heads.get_mut(id.0 as usize)?;
+        head.fresh = false;
+        let at = if head.row == Head::NONE { self.enter(id, time)? } else { head.row };
         let row = self.rows.get_mut(at as usize)?;
         row.first = row.first.min(time);
         row.last = row.last.max(time);
         Some(row)
+    }
+
+    /// The row of a context that has none yet.
+    fn enter(&mut self, id: ContextId, time: CaptureTime) -> Option<u32> {
+        let context = self.contexts.get(id.0 as usize)?;
+        let head = self.heads.get_mut(id.0 as usize)?;
+        let key = (context.station, context.bed, apart(context.patient.as_ref()));
+        if let Some(at) = self.index.get(&key).copied() {
+            if let Some(row) = self.rows.get_mut(at as usize) {
+                row.rest.shared = true;
+            }
+            head.row = at;
+            return Some(at);
+        }
+        let of_station = self.per_station.entry(context.station).or_default();
+        if self.rows.len() >= BEDS_MAX || *of_station >= BEDS_PER_STATION_MAX {
+            self.dropped += 1;
+            return None;
+        }
+        *of_station += 1;
+        let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        self.rows.push(Row::new(context.station, context.bed, context.patient.clone(), time));
+        self.index.insert(key, at);
+        head.row = at;
+        Some(at)
     }
 
     pub(crate) fn measured(&mut self, id: ContextId, samples: &[Sample], time: CaptureTime) {
@@ -222,7 +265,7 @@ impl Beds {
     ) {
         let Some(row) = self.row(id, time) else { return };
         for limit in limits {
-            let changes = row.limits.entry(limit.vital).or_default();
+            let changes = row.rest.limits.entry(limit.vital).or_default();
             if changes.last().is_some_and(|last| last.limit == *limit) {
                 continue;
             }
@@ -241,28 +284,38 @@ impl Beds {
 
     pub(crate) fn notice(&mut self, id: ContextId, notice: &Notice, time: CaptureTime, evidence: Evidence) {
         let Some(row) = self.row(id, time) else { return };
-        if let Some(seen) = row.notices.get_mut(notice) {
+        let notices = &mut row.rest.notices;
+        if let Some(seen) = notices.get_mut(notice) {
             seen.count += 1;
             seen.last = seen.last.max(time);
-        } else if row.notices.len() < NOTICES_MAX {
-            row.notices.insert(notice.clone(), Seen { count: 1, first: time, last: time, evidence });
+        } else if notices.len() < NOTICES_MAX {
+            notices.insert(notice.clone(), Seen { count: 1, first: time, last: time, evidence });
         }
     }
 
     pub(crate) fn cycle(&mut self, id: ContextId, passed: &SampleCounts, time: CaptureTime) {
         if let Some(row) = self.row(id, time) {
-            for (channel, samples) in passed.iter() {
-                if let Some(wave) = row.wave(channel) {
-                    wave.samples += u64::from(samples);
-                }
-            }
+            row.passed(passed);
             row.cycle(time);
+        }
+    }
+
+    /// Samples of a cycle that was not seen to end. They may be told long after they came: a bed that is
+    /// known keeps the time it was last heard.
+    pub(crate) fn passed(&mut self, id: ContextId, passed: &SampleCounts, time: CaptureTime) {
+        let known = self.heads.get(id.0 as usize).map(|head| head.row).filter(|row| *row != Head::NONE);
+        let row = match known {
+            Some(at) => self.rows.get_mut(at as usize),
+            None => self.row(id, time),
+        };
+        if let Some(row) = row {
+            row.passed(passed);
         }
     }
 
     /// Every bed, with the station that reported it.
     pub(crate) fn all(&self) -> impl Iterator<Item = (StationId, BedVitals)> {
-        self.rows.iter().map(|row| (row.station, row.vitals()))
+        self.rows.iter().map(|row| (row.rest.station, row.vitals()))
     }
 
     /// Stations that report beds.
@@ -311,22 +364,27 @@ const PLACES: [Vital; VITALS] = [
 impl Row {
     fn new(station: StationId, bed: Option<u16>, patient: Option<PatientToken>, time: CaptureTime) -> Self {
         Self {
-            station,
-            bed,
-            patient,
-            shared: false,
             first: time,
             last: time,
             cycles: 0,
-            last_cycle: None,
-            cycle_times: Vec::new(),
+            last_cycle: time,
             every: 1,
-            times_seen: 0,
-            numerics: [None; VITALS],
-            invalid: [0; VITALS],
-            limits: BTreeMap::new(),
-            notices: BTreeMap::new(),
-            waves: Vec::new(),
+            samples: [0; CHANNELS.len()],
+            at_last_cycle: [0; CHANNELS.len()],
+            begun: 0,
+            numerics: [NumericRange { last: 0.0, min: 0.0, max: 0.0, samples: 0 }; VITALS],
+            rest: Box::new(Rest {
+                station,
+                bed,
+                patient,
+                shared: false,
+                cycle_times: Vec::new(),
+                invalid: [0; VITALS],
+                limits: BTreeMap::new(),
+                notices: BTreeMap::new(),
+                at_first_cycle: [(0, 0); CHANNELS.len()],
+                strips: Default::default(),
+            }),
         }
     }
 
@@ -334,101 +392,107 @@ impl Row {
         let place = place_of(sample.vital);
         let value = sample.value;
         if sample.validity != Validity::Valid || !value.is_finite() {
-            if let Some(invalid) = self.invalid.get_mut(place) {
+            if let Some(invalid) = self.rest.invalid.get_mut(place) {
                 *invalid += 1;
             }
             return;
         }
-        if let Some(range) = self.numerics.get_mut(place) {
-            match range {
-                Some(range) => {
-                    range.last = value;
-                    range.min = range.min.min(value);
-                    range.max = range.max.max(value);
-                    range.samples += 1;
-                }
-                None => *range = Some(NumericRange { last: value, min: value, max: value, samples: 1 }),
-            }
+        let Some(range) = self.numerics.get_mut(place) else { return };
+        if range.samples == 0 {
+            (range.min, range.max) = (value, value);
+        }
+        range.last = value;
+        range.min = range.min.min(value);
+        range.max = range.max.max(value);
+        range.samples += 1;
+    }
+
+    fn count(&mut self, channel: Channel, samples: u32) {
+        if let Some(count) = self.samples.get_mut(place_of_channel(channel)) {
+            *count += u64::from(samples);
         }
     }
 
-    fn wave(&mut self, channel: Channel) -> Option<&mut Wave> {
-        let at = self.waves.iter().position(|wave| wave.channel == channel);
-        let at = at.unwrap_or_else(|| {
-            self.waves.push(Wave {
-                channel,
-                samples: 0,
-                at_first_cycle: None,
-                at_last_cycle: 0,
-                cycles: 0,
-                strip: Vec::new(),
-            });
-            self.waves.len() - 1
-        });
-        self.waves.get_mut(at)
+    fn waveform(&mut self, waveform: &Waveform) {
+        self.count(waveform.channel, waveform.samples);
+        if let WaveformPayload::U8(samples) = &waveform.payload
+            && let Some(strip) = self.rest.strips.get_mut(place_of_channel(waveform.channel))
+        {
+            strip.extend_from_slice(samples);
+            let over = strip.len().saturating_sub(WaveformSeen::STRIP_SAMPLES_MAX);
+            strip.drain(..over);
+        }
     }
 
-    fn waveform(&mut self, waveform: &Waveform) {
-        let Some(wave) = self.wave(waveform.channel) else { return };
-        wave.samples += u64::from(waveform.samples);
-        if let WaveformPayload::U8(samples) = &waveform.payload {
-            wave.strip.extend_from_slice(samples);
-            let over = wave.strip.len().saturating_sub(WaveformSeen::STRIP_SAMPLES_MAX);
-            wave.strip.drain(..over);
+    fn passed(&mut self, passed: &SampleCounts) {
+        for (channel, samples) in passed.iter() {
+            self.count(channel, samples);
         }
     }
 
     fn cycle(&mut self, time: CaptureTime) {
         self.cycles += 1;
-        if let Some(before) = self.last_cycle.replace(time) {
-            if self.times_seen.is_multiple_of(self.every) {
-                if self.cycle_times.len() >= CYCLE_TIMES_MAX {
-                    let mut keep = false;
-                    self.cycle_times.retain(|_| {
-                        keep = !keep;
-                        keep
-                    });
-                    self.every *= 2;
-                }
-                let nanos = u64::try_from(time.nanos_since(before)).unwrap_or(0);
-                self.cycle_times.push(nanos);
-            }
-            self.times_seen += 1;
+        let before = std::mem::replace(&mut self.last_cycle, time);
+        if self.cycles > 1 && (self.cycles - 2).is_multiple_of(self.every) {
+            let nanos = u64::try_from(time.nanos_since(before)).unwrap_or(0);
+            self.cycle_time(nanos);
         }
-        for wave in &mut self.waves {
-            wave.at_last_cycle = wave.samples;
-            if wave.at_first_cycle.is_none() {
-                wave.at_first_cycle = Some(wave.samples);
-            } else {
-                wave.cycles += 1;
+        self.at_last_cycle = self.samples;
+        for (place, samples) in self.samples.iter().enumerate() {
+            if *samples > 0 && self.begun & 1 << place == 0 {
+                self.begun |= 1 << place;
+                if let Some(first) = self.rest.at_first_cycle.get_mut(place) {
+                    *first = (*samples, self.cycles);
+                }
             }
         }
     }
 
+    /// A cycle took this long.
+    fn cycle_time(&mut self, nanos: u64) {
+        let times = &mut self.rest.cycle_times;
+        if times.len() >= CYCLE_TIMES_MAX {
+            let mut keep = false;
+            times.retain(|_| {
+                keep = !keep;
+                keep
+            });
+            self.every *= 2;
+        }
+        times.push(nanos);
+    }
+
     fn vitals(&self) -> BedVitals {
-        let cycle_ns = (self.cycles >= 3).then(|| median(&self.cycle_times)).flatten();
-        let seen = |wave: &Wave| {
-            let samples = wave.at_first_cycle.map_or(0, |first| wave.at_last_cycle - first);
-            let per_cycle = (wave.cycles > 0).then(|| samples as f64 / wave.cycles as f64);
+        let Rest { bed, patient, cycle_times, invalid, limits, notices, at_first_cycle, strips, .. } =
+            &*self.rest;
+        let cycle_ns = (self.cycles >= 3).then(|| median(cycle_times)).flatten();
+        let seen = |place: usize, channel: Channel| {
+            let all = self.samples.get(place).copied().filter(|all| *all > 0)?;
+            let begun = self.begun & 1 << place != 0;
+            let (first, since) = at_first_cycle.get(place).copied().filter(|_| begun).unwrap_or_default();
+            let samples = self.at_last_cycle.get(place).filter(|_| begun).map_or(0, |last| last - first);
+            let cycles = if begun { self.cycles - since } else { 0 };
+            let per_cycle = (cycles > 0).then(|| samples as f64 / cycles as f64);
             let rate_hz = per_cycle.zip(cycle_ns).map(|(samples, nanos)| samples * 1e9 / nanos as f64);
             let rate_hz = rate_hz.filter(|rate| rate.is_finite());
-            (wave.channel, WaveformSeen { samples: wave.samples, rate_hz, strip: wave.strip.clone() })
+            let strip = strips.get(place).cloned().unwrap_or_default();
+            Some((channel, WaveformSeen { samples: all, rate_hz, strip }))
         };
-        let numerics = PLACES.iter().zip(&self.numerics);
-        let invalid = PLACES.iter().zip(&self.invalid).filter(|(_, count)| **count > 0);
+        let numerics = PLACES.iter().zip(&self.numerics).filter(|(_, range)| range.samples > 0);
+        let invalid = PLACES.iter().zip(invalid).filter(|(_, count)| **count > 0);
         BedVitals {
             asset: model::AssetId(0),
-            bed: self.bed,
-            patient: self.patient.clone(),
+            bed: *bed,
+            patient: patient.clone(),
             first: self.first,
             last: self.last,
             cycles: self.cycles,
             cycle_ns,
-            numerics: numerics.filter_map(|(vital, range)| Some((*vital, (*range)?))).collect(),
+            numerics: numerics.map(|(vital, range)| (*vital, *range)).collect(),
             invalid: invalid.map(|(vital, count)| (*vital, *count)).collect(),
-            limits: self.limits.clone(),
-            notices: self.notices.clone(),
-            waveforms: self.waves.iter().map(seen).collect(),
+            limits: limits.clone(),
+            notices: notices.clone(),
+            waveforms: (0..).zip(CHANNELS).filter_map(|(place, channel)| seen(place, channel)).collect(),
         }
     }
 }

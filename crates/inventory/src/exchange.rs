@@ -75,12 +75,19 @@ pub struct Exchange {
 type Key = (StationId, StationId, u16, Transport, Option<&'static str>);
 
 /// All exchanges.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Exchanges {
     rows: Vec<Exchange>,
     #[expect(clippy::disallowed_types, reason = "looked up only; its order never shows")]
     index: std::collections::HashMap<Key, u32, FastState>,
     pub(crate) dropped: u64,
+}
+
+impl Default for Exchanges {
+    fn default() -> Self {
+        // Room that is never touched costs nothing; growing into it row by row would copy every row again and again.
+        Self { rows: Vec::with_capacity(2 * EXCHANGES_MAX), index: Default::default(), dropped: 0 }
+    }
 }
 
 impl Exchanges {

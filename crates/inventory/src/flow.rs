@@ -3,7 +3,7 @@
 use crate::bed::ContextId;
 use crate::exchange::ExchangeId;
 use crate::station::StationId;
-use model::{FlowId, Side, Transport};
+use model::{FlowId, Side, Slab, Transport};
 use std::net::IpAddr;
 
 /// Most slots of one shard. Our limit, above what the flow table can hold; facts of flows beyond it are lost,
@@ -81,7 +81,7 @@ impl LiveFlow {
 /// Live flows by shard and slot.
 #[derive(Debug, Default)]
 pub(crate) struct Flows {
-    shards: Vec<Vec<Option<LiveFlow>>>,
+    shards: Vec<Slab<LiveFlow>>,
     pub(crate) dropped: u64,
 }
 
@@ -93,24 +93,21 @@ impl Flows {
             return;
         }
         if self.shards.len() <= shard {
-            self.shards.resize_with(shard + 1, Vec::new);
+            self.shards.resize_with(shard + 1, Slab::new);
         }
-        let Some(slots) = self.shards.get_mut(shard) else { return };
-        let slot = id.slot as usize;
-        if slots.len() <= slot {
-            slots.resize(slot + 1, None);
-        }
-        if let Some(place) = slots.get_mut(slot) {
-            *place = Some(flow);
+        if let Some(slots) = self.shards.get_mut(shard) {
+            slots.put(id.slot, flow);
         }
     }
 
+    #[inline]
     pub(crate) fn at(&self, id: FlowId) -> Option<&LiveFlow> {
-        self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref()
+        self.shards.get(usize::from(id.shard))?.at(id.slot)
     }
 
+    #[inline]
     pub(crate) fn at_mut(&mut self, id: FlowId) -> Option<&mut LiveFlow> {
-        self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut()
+        self.shards.get_mut(usize::from(id.shard))?.at_mut(id.slot)
     }
 }
 

@@ -141,6 +141,10 @@ impl Inventory {
                 let context = self.context(id, side);
                 self.beds.notice(context, notice, at.time, at.evidence);
             }
+            Fact::SamplesPassed(passed) => {
+                let context = self.context(id, side);
+                self.beds.passed(context, passed, at.time);
+            }
             Fact::Patient(patient) => {
                 let context = self.context(id, side);
                 self.beds.patient(context, patient);

@@ -49,7 +49,7 @@ fn is_special(path: &Path) -> bool {
 /// Writes to the file where one is named, else to standard output.
 pub(crate) fn write_to(
     path: Option<&Path>,
-    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), Failure> {
     match path {
         Some(path) if path.is_dir() => {
@@ -64,7 +64,7 @@ pub(crate) fn write_to(
         }
         Some(path) => write_file(path, |to| content(to)),
         None => {
-            let mut to = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+            let mut to = BufWriter::with_capacity(BUFFER_BYTES, io::stdout());
             let written = content(&mut to).and_then(|()| to.flush());
             written.map_err(|cause| Failure::Write { what: "to standard output".to_owned(), cause })
         }

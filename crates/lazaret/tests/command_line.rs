@@ -421,3 +421,29 @@ fn real_reports_keep_to_the_published_schema() {
         assert_eq!(faults, [""; 0], "{scenario}");
     }
 }
+
+#[test]
+fn lines_tell_findings_while_the_scan_goes_on() {
+    let folder = Folder::new("lines");
+    let path = folder.text("ward.pcap");
+    let made =
+        ["simulate", "ward", "--monitors", "8", "--minutes", "2", "--scenario", "leak", "--output", &path];
+    assert_eq!(status(&lazaret(&made)), 0);
+    let lines = |workers: &str| {
+        let output = lazaret(&["scan", "--format", "ndjson", "--workers", workers, &path]);
+        assert_eq!(status(&output), 0, "{}", said(&output));
+        printed(&output)
+    };
+    let alone = lines("1");
+    let parsed: Vec<Value> = alone.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let place = |kind: &str| parsed.iter().position(|line| line["type"] == kind).unwrap();
+    let of_state = |state: &str| {
+        let lines = parsed.iter().filter(|line| line["type"] == "finding" && line["state"] == state);
+        lines.map(|line| line["id"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    let (open, last) = (of_state("open"), of_state("final"));
+    assert!(place("finding") < place("capture"), "nothing was told before the end");
+    assert!(open.iter().filter(|id| last.contains(id)).count() >= last.len() / 2, "{open:?} {last:?}");
+    assert_eq!(parsed.last().unwrap()["type"], "coverage");
+    assert_eq!(alone, lines("3"));
+}

@@ -69,6 +69,8 @@ pub enum Fact {
     Notice(Box<Notice>),
     /// The origin ended one cycle of its telemetry, in which so many samples went by that nobody asked for.
     CycleEnded(SampleCounts),
+    /// So many samples of the origin went by that nobody asked for, in a cycle that was not seen to end.
+    SamplesPassed(SampleCounts),
 
     // ---- Misbehaving ------------------------------------------------------------------------------
     /// The origin broke its own protocol.

@@ -256,6 +256,12 @@ impl SampleCounts {
         *count = count.saturating_add(samples);
     }
 
+    /// Whether no channel had samples.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|samples| *samples == 0)
+    }
+
     /// The channels that had samples, with how many.
     pub fn iter(&self) -> impl Iterator<Item = (Channel, u32)> {
         Self::CHANNELS.into_iter().zip(self.0).filter(|(_, samples)| *samples > 0)

@@ -106,7 +106,7 @@ pub trait Parser: Send {
         let _ = (side, out);
     }
 
-    /// The flow is over; what is still open may be told.
+    /// The flow is over; what is still open may be told. The side of `out` is the client.
     fn end(&mut self, out: &mut dyn Sink) {
         let _ = out;
     }

@@ -176,6 +176,13 @@ impl Bench {
         self
     }
 
+    /// Nobody asks for the samples of waveforms.
+    #[must_use]
+    pub const fn without_waveforms(mut self) -> Self {
+        self.record.without_waveforms = true;
+        self
+    }
+
     /// One side sends; over UDP `bytes` is one datagram.
     ///
     /// # Panics
@@ -268,6 +275,7 @@ impl Bench {
     pub fn finish(mut self) -> String {
         // There is no input any more; where the last step began depends on how the stream was cut.
         self.record.base = 0;
+        self.record.side = Side::Client;
         self.parser.end(&mut self.record);
         self.record.lines
     }
@@ -315,6 +323,7 @@ impl Sink for Nowhere {
 
 struct Record {
     lines: String,
+    without_waveforms: bool,
     side: Side,
     base: u64,
     remembered: BTreeMap<u64, Text>,
@@ -322,7 +331,13 @@ struct Record {
 
 impl Default for Record {
     fn default() -> Self {
-        Self { lines: String::new(), side: Side::Client, base: 0, remembered: BTreeMap::new() }
+        Self {
+            lines: String::new(),
+            without_waveforms: false,
+            side: Side::Client,
+            base: 0,
+            remembered: BTreeMap::new(),
+        }
     }
 }
 
@@ -348,7 +363,7 @@ impl Sink for Record {
     }
 
     fn wants_waveforms(&self) -> bool {
-        true
+        !self.without_waveforms
     }
 
     fn message(&mut self, schema: &'static Schema, fields: &[(&'static Field, Value)], range: Range<usize>) {

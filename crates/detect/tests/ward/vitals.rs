@@ -45,6 +45,29 @@ fn a_minute_of_telemetry_is_one_row_of_sixty_cycles() {
 }
 
 #[test]
+fn samples_of_a_cycle_that_was_not_seen_to_end_count_and_tell_no_time() {
+    let mut ward = Ward::new();
+    let flow = stream(&mut ward);
+    bed(&mut ward, flow, 7);
+    for _ in 0..12 {
+        heart(&mut ward, flow, 80.0);
+    }
+    ward.wait(600);
+    ward.frame();
+    let mut passed = model::SampleCounts::default();
+    passed.add(Channel::Ecg(1), 100);
+    passed.add(Channel::Pleth, 256);
+    ward.fact(flow, Side::Client, Fact::SamplesPassed(passed));
+    let report = ward.report();
+    let row = &report.vitals[0];
+    assert_eq!((row.cycles, row.cycle_ns), (12, Some(1_000_000_000)));
+    assert_eq!(row.last.nanos_since(row.first), 11_000_000_000, "it was not heard again");
+    let wave = &row.waveforms[&Channel::Ecg(1)];
+    assert_eq!((wave.samples, wave.rate_hz), (12 * 256 + 100, Some(256.0)));
+    assert_eq!(row.waveforms[&Channel::Pleth].samples, 256, "seen in no cycle that ended");
+}
+
+#[test]
 fn the_sample_rate_comes_from_the_measured_cycle() {
     let mut ward = Ward::new();
     let flow = stream(&mut ward);

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Extension headers followed in one packet. Our limit; RFC 8200 allows any number.
 const EXTENSIONS_MAX: usize = 12;
+pub(super) const TCP: u8 = 6;
+pub(super) const UDP: u8 = 17;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;

@@ -1,6 +1,7 @@
 //! Tunnels that mirror ports and sites use: GRE (RFC 2784, 2890), ERSPAN I-III (Cisco; Foschiano's draft),
 //! VXLAN (RFC 7348), Geneve (RFC 8926), IP in IP (RFC 2003, 4213).
 
+use super::ip::UDP;
 use super::{IpPacket, Next, Payload, Walk};
 use model::{Malformed, Reason};
 
@@ -8,7 +9,6 @@ const IPV4_IN_IP: u8 = 4;
 const IPV6_IN_IP: u8 = 41;
 const GRE: u8 = 47;
 const MPLS_IN_IP: u8 = 137;
-const UDP: u8 = 17;
 const VXLAN_PORT: u16 = 4789;
 /// Linux' default before IANA assigned 4789.
 const VXLAN_LINUX_PORT: u16 = 8472;
@@ -33,6 +33,12 @@ pub(super) fn enter<'a>(walk: &mut Walk<'a>, packet: &IpPacket<'a>) -> Option<Ne
 const fn forget_links(walk: &mut Walk<'_>) {
     walk.source = None;
     walk.destination = None;
+}
+
+/// Whether a datagram goes to a port that tunnels use.
+pub(super) fn is_port(datagram: &[u8]) -> bool {
+    let port = datagram.first_chunk::<4>().map(|[_, _, port0, port1]| u16::from_be_bytes([*port0, *port1]));
+    matches!(port, Some(VXLAN_PORT | VXLAN_LINUX_PORT | GENEVE_PORT))
 }
 
 fn udp<'a>(walk: &mut Walk<'a>, datagram: &'a [u8]) -> Option<Next<'a>> {

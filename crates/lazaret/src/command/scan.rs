@@ -7,13 +7,14 @@
 use crate::evidence::Evidence;
 use crate::exit::{Failure, Status, with_causes};
 use crate::output::write_to;
+use crate::pipeline::Told;
 use crate::progress::{Bar, Show, rate};
 use crate::secret::read_key;
 use export::{Tool, html, ndjson, report1, text};
 use flow::{Redaction, Waveforms};
 use ingest::Input;
 use inventory::Site;
-use model::{Report, Severity};
+use model::{Finding, Report, Severity};
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -198,19 +199,66 @@ impl Options {
     /// Scans with whatever makes an outcome of a plan.
     fn run_with(
         &self,
-        scan: impl FnOnce(ScanPlan, &mut (dyn FnMut(Reading) + Send)) -> Result<ScanOutcome, Failure>,
+        scan: impl FnOnce(ScanPlan, Told<'_>) -> Result<ScanOutcome, Failure>,
     ) -> Result<Status, Failure> {
         self.check()?;
         let evidence = self.evidence.as_deref().map(Evidence::start).transpose()?.map(Arc::new);
         let plan = self.plan(evidence.clone())?;
+        if self.format != Format::Ndjson {
+            let (report, status) = self.report(plan, evidence, None, scan)?;
+            self.write(&report)?;
+            return Ok(status);
+        }
+        // Lines are written while the scan runs, so whatever goes wrong with it comes out of the writing.
+        let mut outcome = Ok(Status::Done);
+        let written = write_to(self.output.as_deref(), |to| {
+            let tool = Tool::lazaret(env!("CARGO_PKG_VERSION"));
+            let mut lines = ndjson::Lines::start(to, tool, self.reason())?;
+            let mut failed = None;
+            let mut tell = |finding: &Finding| {
+                if failed.is_none() {
+                    failed = lines.open(finding).err();
+                }
+            };
+            let scanned = self.report(plan, evidence, Some(&mut tell), scan);
+            if let Some(failed) = failed {
+                return Err(failed);
+            }
+            match scanned {
+                Ok((report, status)) => {
+                    outcome = Ok(status);
+                    lines.finish(&report).map(drop)
+                }
+                Err(failure) => {
+                    outcome = Err(failure);
+                    // Without its last line the output says that it is not whole; a file is not left behind.
+                    Err(io::Error::other("the scan failed"))
+                }
+            }
+        });
+        let status = outcome?;
+        written.map(|()| status)
+    }
+
+    /// Scans, and says on standard error what belongs there.
+    fn report(
+        &self,
+        plan: ScanPlan,
+        evidence: Option<Arc<Evidence>>,
+        finding: Option<&mut (dyn FnMut(&Finding) + Send)>,
+        scan: impl FnOnce(ScanPlan, Told<'_>) -> Result<ScanOutcome, Failure>,
+    ) -> Result<(Report, Status), Failure> {
         let mut bar = Bar::start(if self.quiet { Show::Never } else { Show::OnTerminal });
         let mut frames = 0;
-        let outcome = scan(plan, &mut |reading| {
+        let mut reading = |reading: Reading| {
             frames = reading.frames;
             bar.at(reading.bytes.read, reading.bytes.total, |elapsed| {
                 format!("{} frames, {}", reading.frames, rate(reading.frames, elapsed))
             });
-        });
+        };
+        // The closure shortens the lifetime of what it points to.
+        let finding = finding.map(|tell| -> &mut (dyn FnMut(&Finding) + Send) { tell });
+        let outcome = scan(plan, Told { reading: &mut reading, finding });
         let elapsed = bar.elapsed();
         bar.end();
         let ScanOutcome { mut report, rejected, skipped } = outcome?;
@@ -226,8 +274,13 @@ impl Options {
         }
         let left_out = evidence.map_or(Ok(0), |evidence| evidence.end())?;
         self.complete(&mut report, &rejected, left_out);
-        self.write(&report)?;
-        Ok(self.status(&report, &rejected))
+        let status = self.status(&report, &rejected);
+        Ok((report, status))
+    }
+
+    /// Why patients' identifiers are shown, where they are.
+    fn reason(&self) -> Option<&str> {
+        self.reason.as_deref().map(str::trim).filter(|_| self.show_identifiers)
     }
 
     /// What clap cannot check.
@@ -268,9 +321,7 @@ impl Options {
 
     /// Adds to the report what only the command line knows.
     fn complete(&self, report: &mut Report, rejected: &[Unreadable], left_out: u64) {
-        if self.show_identifiers {
-            report.identifiers_shown_because = self.reason.as_ref().map(|reason| reason.trim().to_owned());
-        }
+        report.identifiers_shown_because = self.reason().map(str::to_owned);
         let spots = &mut report.blind_spots;
         for input in rejected {
             spots.push(format!(
@@ -297,7 +348,7 @@ impl Options {
 
     fn write(&self, report: &Report) -> Result<(), Failure> {
         let tool = Tool::lazaret(env!("CARGO_PKG_VERSION"));
-        let render = |to: &mut dyn Write| -> io::Result<()> {
+        let render = |to: &mut (dyn Write + Send)| -> io::Result<()> {
             match self.format {
                 Format::Text if self.output.is_some() => text::write(report, text::Layout::default(), to),
                 Format::Text => text::write(report, crate::terminal::layout(), to),

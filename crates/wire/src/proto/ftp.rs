@@ -82,12 +82,12 @@ const OWN_VERBS: &[&str] =
 
 fn probe(probe: &Probe<'_>) -> Verdict {
     let on_port = probe.on_port(PROTOCOL.ports);
-    let lines: Vec<&[u8]> = probe.input.split_inclusive(|byte| *byte == b'\n').collect();
-    let whole = || lines.iter().filter_map(|line| line.strip_suffix(b"\n")).map(<[u8]>::trim_ascii_end);
     let legible = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0x80..);
     if !probe.input.iter().all(legible) {
         return Verdict::NotForUs;
     }
+    let lines = || probe.input.split_inclusive(|byte| *byte == b'\n');
+    let whole = || lines().filter_map(|line| line.strip_suffix(b"\n")).map(<[u8]>::trim_ascii_end);
     let Some(first) = whole().next() else {
         return if probe.input.len() < PROBE_BYTES_MAX { Verdict::Unsure } else { Verdict::NotForUs };
     };

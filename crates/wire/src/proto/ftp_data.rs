@@ -161,7 +161,7 @@ mod tests {
         for (word, complete) in [("complete", true), ("broken", false), ("", false)] {
             let mut bench = bench().remembering(TOKEN.outcome_key(), word);
             bench.feed(Side::Server, b"all");
-            assert!(bench.finish().ends_with(&format!("s content Fetched end complete={complete}\n")));
+            assert!(bench.finish().ends_with(&format!("c content Fetched end complete={complete}\n")));
         }
         let mut failed = bench().remembering(TOKEN.outcome_key(), BROKEN);
         failed.feed(Side::Server, b"all");
@@ -198,7 +198,7 @@ mod tests {
         bench.feed(Side::Server, b"cd");
         let want = "s 0..1 ftp-data.pushed=false\ns content Fetched bytes 0..2\n\
                     s content Fetched missing 10 at 2\ns content Fetched bytes 12..14\n\
-                    s content Fetched end complete=false\n";
+                    c content Fetched end complete=false\n";
         assert_eq!(bench.finish(), want);
     }
 

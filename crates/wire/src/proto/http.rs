@@ -124,8 +124,10 @@ fn probe_request(input: &[u8]) -> Verdict {
     if input.starts_with(PREFACE) {
         return Verdict::Certain;
     }
-    let line_end = memchr::memchr(b'\n', input);
-    let line = input.get(..line_end.unwrap_or(input.len())).unwrap_or(input);
+    // What comes later decides nothing, or a line in one piece would be judged otherwise than one in several.
+    let front = input.get(..PROBE_BYTES_MAX).unwrap_or(input);
+    let line_end = memchr::memchr(b'\n', front);
+    let line = front.get(..line_end.unwrap_or(front.len())).unwrap_or(front);
     let method = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     let fits = !method.is_empty()
         && method.len() <= METHOD_BYTES_MAX
@@ -308,6 +310,16 @@ impl Http {
         self.lost = true;
     }
 
+    /// What follows on both sides is another protocol; bodies that are not over yet are not read further.
+    fn leave(&mut self, out: &mut dyn Sink) {
+        self.left_http = true;
+        for reading in std::mem::take(&mut self.sides) {
+            if let Reading::Body(body) = reading {
+                body.end(End::Cut, out);
+            }
+        }
+    }
+
     /// After a loss: passes over what is not a start line.
     fn search(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
         match if side == Side::Client { find_request(input) } else { find_status(input) } {
@@ -322,13 +334,19 @@ impl Http {
     }
 
     fn request(&mut self, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
+        // Its version alone reads like a fault: a request line that may become it is not judged before.
+        if PREFACE.starts_with(input) && input.len() < PREFACE.len() {
+            return Ok(Step::Need(PREFACE.len()));
+        }
         if input.starts_with(PREFACE) {
-            self.left_http = true;
             self.operated(0..PREFACE.len(), out);
+            self.leave(out);
             return Ok(Step::Ignore);
         }
-        if self.may_leave && probe_request(input) == Verdict::NotForUs {
-            return Ok(Step::Ignore);
+        match if self.may_leave { probe_request(input) } else { Verdict::Certain } {
+            Verdict::Certain => {}
+            Verdict::Unsure => return Ok(Step::Need(input.len() + 1)),
+            Verdict::NotForUs => return Ok(Step::Ignore),
         }
         let Some(head) = head::request(input)? else { return Ok(Step::Need(input.len() + 1)) };
         let range = 0..head.bytes;
@@ -374,7 +392,7 @@ impl Http {
             // A server of HTTP/2 need not wait for the client's preface; its first frame is SETTINGS.
             let Some(frame) = input.first_chunk() else { return Ok(Step::Need(FRAME_HEADER_BYTES)) };
             if let [0, _, _, 4, 0, 0, 0, 0, 0] = frame {
-                self.left_http = true;
+                self.leave(out);
                 return Ok(Step::Ignore);
             }
         }
@@ -393,7 +411,7 @@ impl Http {
         }
         let verb = asked.as_ref().map_or(Verb::Other, |asked| asked.verb);
         if head.status == 101 || (verb == Verb::Connect && (200..300).contains(&head.status)) {
-            self.left_http = true;
+            self.leave(out);
             return Ok(Step::Ignore);
         }
         let reading = match framing(&head, Framing::UntilClose) {
@@ -513,10 +531,11 @@ enum Found {
 
 /// Looks for a request line at the front of a line.
 fn find_request(input: &[u8]) -> Found {
-    match memchr::memchr(b'\n', input).map(|at| at + 1) {
-        Some(end) if probe_request(input.get(..end).unwrap_or_default()) == Verdict::Certain => Found::Here,
+    let front = input.get(..LOST_LINE_BYTES_MAX).unwrap_or(input);
+    match memchr::memchr(b'\n', front).map(|at| at + 1) {
+        Some(end) if probe_request(front.get(..end).unwrap_or_default()) == Verdict::Certain => Found::Here,
         Some(end) => Found::After(end),
-        None if input.len() >= LOST_LINE_BYTES_MAX => Found::After(input.len()),
+        None if front.len() == LOST_LINE_BYTES_MAX => Found::After(front.len()),
         None => Found::Unsure,
     }
 }

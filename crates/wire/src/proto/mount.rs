@@ -19,9 +19,9 @@
 //! # Source
 //! RFC 1094 appendix A (v1), RFC 1813 appendix I (v3).
 
-use super::rpc::{self, MESSAGE, MOUNT, PROCEDURE, Reading, VERSION, XID, Xdr, field, key_of};
+use super::rpc::{self, MESSAGE, MOUNT, PROCEDURE, Reading, VERSION, XID, Xdr, key_of};
 use crate::Protocol;
-use model::{Field, Kind, Malformed, Schema, StorageStep, Text, Transport};
+use model::{Malformed, StorageStep, Text, Transport};
 use std::ops::Range;
 
 /// `MNTPATHLEN`.
@@ -51,31 +51,15 @@ pub static PROTOCOL: Protocol = Protocol {
     start: rpc::start,
 };
 
-pub(crate) static SCHEMA: Schema = Schema {
-    protocol: "mount",
-    fields: &[
-        &XID,
-        &MESSAGE,
-        &VERSION,
-        &PROCEDURE,
-        &PROCEDURE_NAME,
-        &PATH,
-        &STATUS,
-        &HANDLE,
-        &AUTH_FLAVOR,
-        &HOST,
-        &GROUP,
-    ],
-};
-
-static PROCEDURE_NAME: Field = field("procedure_name", Kind::Text, "Procedure, e.g. `MNT`.");
-static PATH: Field = field("path", Kind::Text, "Directory asked for or listed.");
-static STATUS: Field = field("status", Kind::Number, "0 granted; else the error number.");
-static HANDLE: Field = field("handle", Kind::Bytes, "File handle of the directory.");
-static AUTH_FLAVOR: Field = field("auth_flavor", Kind::Number, "Credential kind that the export takes.");
-static HOST: Field =
-    field("host", Kind::Text, "Client that has the directory mounted, by the server's list.");
-static GROUP: Field = field("group", Kind::Text, "Host or group that may mount the directory.");
+schema! { "mount" after [XID, MESSAGE, VERSION, PROCEDURE]:
+    PROCEDURE_NAME = "procedure_name" Text Device "Procedure, e.g. `MNT`.";
+    PATH = "path" Text Device "Directory asked for or listed.";
+    STATUS = "status" Number Device "0 granted; else the error number.";
+    HANDLE = "handle" Bytes Device "File handle of the directory.";
+    AUTH_FLAVOR = "auth_flavor" Number Device "Credential kind that the export takes.";
+    HOST = "host" Text Device "Client that has the directory mounted, by the server's list.";
+    GROUP = "group" Text Device "Host or group that may mount the directory.";
+}
 
 /// What a call asked.
 #[derive(Clone, Debug)]

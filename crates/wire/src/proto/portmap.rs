@@ -19,9 +19,9 @@
 //! # Source
 //! RFC 1833 §2 (rpcbind), §3 (port mapper), §2.2.1 and RFC 5665 §5.2.3 (universal addresses).
 
-use super::rpc::{self, MESSAGE, MOUNT, NFS, PORTMAP, PROCEDURE, Reading, VERSION, XID, Xdr, field};
+use super::rpc::{self, MESSAGE, MOUNT, NFS, PORTMAP, PROCEDURE, Reading, VERSION, XID, Xdr};
 use crate::{Expectation, Protocol};
-use model::{Field, Kind, Malformed, Schema, StorageStep, Transport};
+use model::{Malformed, StorageStep, Transport};
 
 /// Longest network id, address or owner, in bytes. Our limit, above every valid one.
 const TEXT_BYTES_MAX: u32 = 1024;
@@ -58,36 +58,18 @@ pub static PROTOCOL: Protocol = Protocol {
     start: rpc::start,
 };
 
-pub(crate) static SCHEMA: Schema = Schema {
-    protocol: "portmap",
-    fields: &[
-        &XID,
-        &MESSAGE,
-        &VERSION,
-        &PROCEDURE,
-        &PROCEDURE_NAME,
-        &PROG,
-        &PROG_VERSION,
-        &PROT,
-        &PORT,
-        &NETID,
-        &ADDRESS,
-        &OWNER,
-        &PROG_PROCEDURE,
-        &DONE,
-    ],
-};
-
-static PROCEDURE_NAME: Field = field("procedure_name", Kind::Text, "Procedure, e.g. `GETPORT`.");
-static PROG: Field = field("prog", Kind::Number, "Program asked for or listed.");
-static PROG_VERSION: Field = field("prog_version", Kind::Number, "Its version.");
-static PROT: Field = field("prot", Kind::Number, "IP protocol that carries it: 6 TCP, 17 UDP.");
-static PORT: Field = field("port", Kind::Number, "Port it listens on; 0 for none.");
-static NETID: Field = field("netid", Kind::Text, "Transport that carries it, e.g. `udp`.");
-static ADDRESS: Field = field("address", Kind::Text, "Universal address; empty for none.");
-static OWNER: Field = field("owner", Kind::Text, "Who registered it.");
-static PROG_PROCEDURE: Field = field("prog_procedure", Kind::Number, "Procedure of an indirect call.");
-static DONE: Field = field("done", Kind::Flag, "Whether SET or UNSET succeeded.");
+schema! { "portmap" after [XID, MESSAGE, VERSION, PROCEDURE]:
+    PROCEDURE_NAME = "procedure_name" Text Device "Procedure, e.g. `GETPORT`.";
+    PROG = "prog" Number Device "Program asked for or listed.";
+    PROG_VERSION = "prog_version" Number Device "Its version.";
+    PROT = "prot" Number Device "IP protocol that carries it: 6 TCP, 17 UDP.";
+    PORT = "port" Number Device "Port it listens on; 0 for none.";
+    NETID = "netid" Text Device "Transport that carries it, e.g. `udp`.";
+    ADDRESS = "address" Text Device "Universal address; empty for none.";
+    OWNER = "owner" Text Device "Who registered it.";
+    PROG_PROCEDURE = "prog_procedure" Number Device "Procedure of an indirect call.";
+    DONE = "done" Flag Device "Whether SET or UNSET succeeded.";
+}
 
 /// What a call asked.
 #[derive(Clone, Copy, Debug)]

@@ -220,6 +220,9 @@ impl Rest {
     }
 }
 
+/// What reading a unit or a message of it came to.
+type Stepped = Result<Step, Malformed>;
+
 impl Smb {
     fn stand(&mut self, side: Side) -> &mut Stand {
         let [client, server] = &mut self.sides;
@@ -227,7 +230,7 @@ impl Smb {
     }
 
     /// The header of the session service.
-    fn unit(&mut self, side: Side, input: &[u8]) -> Result<Step, Malformed> {
+    fn unit(&mut self, side: Side, input: &[u8]) -> Stepped {
         let Some([kind, high, middle, low]) = input.first_chunk::<SESSION_BYTES>() else {
             return Ok(Step::Need(SESSION_BYTES));
         };
@@ -244,7 +247,7 @@ impl Smb {
     }
 
     /// A message at the front of what is left of the unit.
-    fn message(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
+    fn message(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Stepped {
         if self.stand(side).unit_left < MARK_BYTES {
             return Err(Malformed { field: "protocol id", offset: 0, reason: Reason::CutShort });
         }

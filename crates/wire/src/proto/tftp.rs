@@ -532,7 +532,7 @@ mod tests {
             "c 0..4 Offers(FileTransfer)",
             "s content Pushed bytes 0..3",
             "s content Pushed length 3",
-            "s content Pushed end complete=true",
+            "c content Pushed end complete=true",
         ];
         assert_eq!(lines, want, "{transcript}");
     }

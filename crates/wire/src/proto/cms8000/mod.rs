@@ -27,6 +27,8 @@
 //! - A multiplexing gateway may carry several monitors on one connection. The bed of a bed unit, or of a
 //!   patient unit where it is not 0, holds for what follows; it is told whenever it changes. What is
 //!   remembered to see changes is kept for each bed.
+//! - Where nobody asks for waveforms their samples are counted, and told at the end of each cycle; of a cycle
+//!   whose end is not seen, when another bed or patient is named or the flow ends.
 //! - After missing bytes, and where the capture starts mid-stream, the next unit is one of a known type that
 //!   is followed by another header, or whose content is strong and which ends where the input ends; what
 //!   stands before it is passed over. On a connection with several beds nothing is then reported of any bed
@@ -170,7 +172,10 @@ impl Parser for Cms8000 {
         match unit_of(input) {
             // Only what has spoken can break the protocol, or the side that the flow was recognised by.
             Err(_) if !speaker.speaks && (others_speak || side == Side::Server) => Step::Ignore,
-            Err(fault) => fault.into(),
+            Err(fault) => {
+                speaker.tell_passed(|fact| out.fact(fact, 0..0));
+                fault.into()
+            }
             Ok(Err(bytes)) => Step::Need(bytes),
             Ok(Ok(unit)) => {
                 speaker.speaks = true;
@@ -186,6 +191,12 @@ impl Parser for Cms8000 {
         speaker.seeking = true;
         speaker.bed_lost = speaker.beds.len() > 1;
         Gap::Resume
+    }
+
+    fn end(&mut self, out: &mut dyn Sink) {
+        let [client, server] = &mut self.sides;
+        client.tell_passed(|fact| out.fact(fact, 0..0));
+        server.tell_passed(|fact| out.fact_of_other(fact, 0..0));
     }
 }
 
@@ -221,6 +232,7 @@ impl Speaker {
         }
         match kind {
             kind::PATIENT => {
+                self.tell_passed(|fact| out.fact(fact, 0..0));
                 let bed = data.get(patient::BED_AT).copied().filter(|bed| *bed != 0);
                 if let Some(bed) = bed {
                     self.at_bed(bed, patient::BED_AT, out);
@@ -300,6 +312,9 @@ impl Speaker {
         if before == Some(bed) && !lost {
             return;
         }
+        if before.is_some() {
+            self.tell_passed(|fact| out.fact(fact, 0..0));
+        }
         if let Some(known) = self.beds.iter().position(|state| state.bed == Some(bed)) {
             self.current = known;
         } else if let Some(nameless) = self.beds.iter().position(|state| state.bed.is_none()) {
@@ -316,6 +331,15 @@ impl Speaker {
         }
         let at = HEADER_BYTES + at;
         out.fact(Fact::Identified(About::Sender, Identifier::Bed(bed.into())), at..at + 1);
+    }
+
+    /// Samples that nobody asked for, of a cycle that does not end before others' units come or nothing does.
+    fn tell_passed(&mut self, tell: impl FnOnce(Fact)) {
+        let Some(state) = self.beds.get_mut(self.current) else { return };
+        let passed = std::mem::take(&mut state.last.passed);
+        if !passed.is_empty() {
+            tell(Fact::SamplesPassed(passed));
+        }
     }
 
     /// Tells of a unit that is shorter than its layout, once per kind of unit.

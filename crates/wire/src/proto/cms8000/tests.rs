@@ -351,6 +351,63 @@ fn two_monitors_on_one_connection_are_told_apart_by_their_beds() {
     assert_eq!(transcript.matches("CycleEnded").count(), 4);
 }
 
+/// What is told of samples that nobody asked for, when `bytes` are all that the monitor sends.
+fn passed(bytes: &[u8]) -> String {
+    let mut bench = Bench::new(&PROTOCOL).without_waveforms();
+    bench.feed(Client, bytes);
+    let told = bench.finish();
+    let about = |line: &&str| {
+        ["CycleEnded", "SamplesPassed", "Bed(", "patient ", "stop "].iter().any(|word| line.contains(word))
+    };
+    told.lines().filter(about).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn samples_of_a_cycle_that_never_ends_are_told_when_the_flow_does() {
+    assert_eq!(
+        passed(&joined(&[&pleth(), &hex(CYCLE_END), &pleth(), &pleth()])),
+        "c 280..284 CycleEnded({Pleth: 256})\nc 0..0 SamplesPassed({Pleth: 512})\n"
+    );
+    assert_eq!(
+        passed(&joined(&[&pleth(), &hex(CYCLE_END)])),
+        "c 280..284 CycleEnded({Pleth: 256})\n",
+        "what a cycle's end told is not told again"
+    );
+}
+
+#[test]
+fn samples_of_a_cycle_that_never_ends_are_told_before_another_bed_or_patient_is_named() {
+    let bed_8 = hex("06 00 05 45  00 00 08 FF");
+    let told = passed(&joined(&[&hex(BED_7), &pleth(), &bed_8, &ecg(RATES), &patient(), &pleth()]));
+    let lines: Vec<_> = told.lines().map(|line| line.splitn(3, ' ').last().unwrap()).collect();
+    assert_eq!(
+        lines,
+        [
+            "Identified(Sender, Bed(7))",
+            "SamplesPassed({Pleth: 256})",
+            "Identified(Sender, Bed(8))",
+            "SamplesPassed({Ecg(1): 256, Ecg(2): 256, Ecg(3): 256, Respiration: 128})",
+            "Identified(Sender, Bed(7))",
+            "patient \"T-000123\" more=true",
+            "SamplesPassed({Pleth: 256})",
+        ]
+    );
+}
+
+#[test]
+fn samples_of_a_cycle_that_never_ends_are_told_before_a_fault_gives_the_flow_up() {
+    let told = passed(&joined(&[&pleth(), &hex("02 00 06 47")]));
+    assert!(told.contains("SamplesPassed({Pleth: 256})\nc stop third byte"), "{told}");
+}
+
+#[test]
+fn samples_of_a_monitor_that_was_called_are_told_of_its_side() {
+    let mut bench = Bench::new(&PROTOCOL).without_waveforms();
+    bench.feed(Server, &pleth());
+    let told = bench.finish();
+    assert!(told.contains("of other: SamplesPassed({Pleth: 256})"), "{told}");
+}
+
 #[test]
 fn more_beds_than_are_remembered_stay_bounded() {
     let beds: Vec<u8> = (0..=255).flat_map(|bed| [0x06, 0x00, 0x05, 0x45, 0x00, 0x00, bed, 0xFF]).collect();

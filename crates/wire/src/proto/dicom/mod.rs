@@ -37,10 +37,12 @@ use associate::{CONTEXTS_MAX, ITEMS_AT};
 use command::Command;
 use dataset::Syntax;
 use memchr::memchr_iter;
+use memchr::memmem::Finder;
 use model::{
     About, Disclosed, Fact, Field, Identifier, Malformed, Reason, Side, Text, Transport, Value, stable_hash,
 };
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// Row of the registry.
 pub static PROTOCOL: Protocol = Protocol {
@@ -106,6 +108,10 @@ const PDU_HEADER_BYTES: usize = 6;
 const PDV_HEADER_BYTES: usize = 6;
 /// Context and flags, which the PDV's length counts.
 const PDV_COUNTED_BYTES: u32 = 2;
+/// A P-DATA unit up to and with the flags of its first PDV, in bytes.
+const UNIT_BYTES_MIN: usize = 12;
+/// First element of a command set: (0000,0000), four bytes long.
+static GROUP_LENGTH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&[0, 0, 0, 0, 4, 0, 0, 0]));
 /// Length of the short units.
 const SHORT_BYTES: u32 = 4;
 const ASSOCIATE_RQ: u8 = 1;
@@ -129,11 +135,28 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     if verdict != Verdict::NotForUs || !probe.midstream {
         return verdict;
     }
-    match data_unit(input, |rest| rest.get(12..20).is_some_and(|set| set == [0, 0, 0, 0, 4, 0, 0, 0])) {
-        Some(_) => Verdict::Certain,
-        None if input.len() < PROBE_BYTES_MAX => Verdict::Unsure,
-        None => Verdict::NotForUs,
+    if commands(input) {
+        Verdict::Certain
+    } else if input.len() < PROBE_BYTES_MAX {
+        Verdict::Unsure
+    } else {
+        Verdict::NotForUs
     }
+}
+
+/// Whether a P-DATA unit in `input` begins a command set: its first element is the group length, (0000,0000) of
+/// four bytes (PS3.7 §6.3.1). Bytes that are rarer than the unit's type, so they are looked for first.
+fn commands(input: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(found) = input.get(from..).and_then(|rest| GROUP_LENGTH.find(rest)) {
+        let at = (from + found).checked_sub(UNIT_BYTES_MIN);
+        if at.and_then(|at| input.get(at..)).is_some_and(is_data_unit) {
+            return true;
+        }
+        // An element may begin inside what was found.
+        from += found + 1;
+    }
+    false
 }
 
 fn beginning(input: &[u8], side: Side) -> Verdict {
@@ -163,21 +186,19 @@ fn beginning(input: &[u8], side: Side) -> Verdict {
     Verdict::NotForUs
 }
 
-/// Offset of a P-DATA unit with exactly one PDV that `accept` takes.
-fn data_unit(input: &[u8], accept: impl Fn(&[u8]) -> bool) -> Option<usize> {
-    memchr_iter(P_DATA, input).find(|at| {
-        let rest = input.get(*at..).unwrap_or_default();
-        let Some([_, 0, a, b, c, d, e, f, g, h, context, flags]) = rest.first_chunk::<12>() else {
-            return false;
-        };
-        let pdu = u32::from_be_bytes([*a, *b, *c, *d]);
-        let pdv = u32::from_be_bytes([*e, *f, *g, *h]);
-        pdv >= PDV_COUNTED_BYTES
-            && pdv.checked_add(4) == Some(pdu)
-            && context % 2 == 1
-            && *flags <= 3
-            && accept(rest)
-    })
+/// Offset of a P-DATA unit with exactly one PDV.
+fn data_unit(input: &[u8]) -> Option<usize> {
+    memchr_iter(P_DATA, input).find(|at| input.get(*at..).is_some_and(is_data_unit))
+}
+
+/// Whether a P-DATA unit with exactly one PDV begins `input`.
+fn is_data_unit(input: &[u8]) -> bool {
+    let Some([P_DATA, 0, a, b, c, d, e, f, g, h, context, flags]) = input.first_chunk::<UNIT_BYTES_MIN>() else {
+        return false;
+    };
+    let pdu = u32::from_be_bytes([*a, *b, *c, *d]);
+    let pdv = u32::from_be_bytes([*e, *f, *g, *h]);
+    pdv >= PDV_COUNTED_BYTES && pdv.checked_add(4) == Some(pdu) && context % 2 == 1 && *flags <= 3
 }
 
 /// One connection.
@@ -238,7 +259,7 @@ impl Parser for Dicom {
             match beginning(input, side) {
                 Verdict::Certain => speaker.lost = false,
                 Verdict::Unsure => return Step::Need(TITLES_END),
-                Verdict::NotForUs => match data_unit(input, |_| true) {
+                Verdict::NotForUs => match data_unit(input) {
                     Some(0) => speaker.lost = false,
                     Some(at) => return Step::Done(at),
                     None if input.len() >= 12 => return Step::Done(input.len() - 11),

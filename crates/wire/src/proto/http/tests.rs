@@ -319,3 +319,39 @@ fn requests_and_responses_are_recognised_and_look_alikes_refused() {
     };
     assert_eq!((PROTOCOL.probe)(&middle), Verdict::NotForUs);
 }
+
+#[test]
+fn a_preface_behind_an_answered_request_ends_the_reading_however_it_is_cut() {
+    let dialogue: [(Side, &[u8]); 4] = [
+        (C, b"GET /a HTTP/1.1\r\n\r\n"),
+        (S, b"HTTP/1.1 200 OK\r\n\r\nabc"),
+        (C, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        (S, b"\x00\x00\x00\x04"),
+    ];
+    let transcript = run(&PROTOCOL, &dialogue);
+    assert!(
+        transcript.ends_with("s content Fetched bytes 0..3\nc content Fetched end complete=false\n"),
+        "{transcript}"
+    );
+    sturdy(&PROTOCOL, &dialogue);
+}
+
+#[test]
+fn what_follows_a_refused_tunnel_is_judged_by_its_whole_line() {
+    let dialogue: [(Side, &[u8]); 3] = [
+        (C, b"CONNECT a:1 HTTP/1.1\r\n\r\n"),
+        (S, b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"),
+        (C, b"PRI * HTTP/2.7\r\n\r\n"),
+    ];
+    let transcript = run(&PROTOCOL, &dialogue);
+    assert!(!transcript.contains("stop"), "it is no request, and need not be one: {transcript}");
+    sturdy(&PROTOCOL, &dialogue);
+}
+
+#[test]
+fn the_probe_says_the_same_of_a_long_line_with_and_without_its_end() {
+    let line = [&b"PROPFIND "[..], &[b'a'; 600], b" HTTP/1.1\r\n"].concat();
+    assert_eq!(probe(&PROTOCOL, C, &line), probe(&PROTOCOL, C, &line[..600]));
+    let path = [&b"GET /"[..], &[b'a'; 600], b" HTTP/1.1\r\n"].concat();
+    assert_eq!(probe(&PROTOCOL, C, &path), Verdict::Certain);
+}

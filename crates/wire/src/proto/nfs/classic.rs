@@ -529,7 +529,7 @@ mod tests {
         let got = run(&PROTOCOL, &[(Client, &write.record()), (Server, &answer.record())]);
         assert!(got.contains("c content Pushed bytes 0..9"), "{got}");
         assert!(got.contains("of other: Storage(Storage { step: Write, outcome: Granted"), "{got}");
-        assert!(got.ends_with("content Pushed length 9\ns content Pushed end complete=false\n"), "{got}");
+        assert!(got.ends_with("content Pushed length 9\nc content Pushed end complete=false\n"), "{got}");
     }
 
     #[test]

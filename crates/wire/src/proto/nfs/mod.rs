@@ -17,9 +17,9 @@ mod classic;
 mod compound;
 mod operation;
 
-use super::rpc::{self, MESSAGE, NFS, NFS_CALLBACK, PROCEDURE, Reading, VERSION, XID, Xdr, field, key_of};
+use super::rpc::{self, MESSAGE, NFS, NFS_CALLBACK, PROCEDURE, Reading, VERSION, XID, Xdr, key_of};
 use crate::{ContentId, Protocol, Scope};
-use model::{Field, Kind, Malformed, Mover, Schema, Text, Transport};
+use model::{Malformed, Mover, Text, Transport};
 use std::ops::Range;
 
 /// Longest file handle, in bytes: `NFS4_FHSIZE`; v3 has 64, v2 exactly 32.
@@ -43,39 +43,19 @@ pub static PROTOCOL: Protocol = Protocol {
     start: rpc::start,
 };
 
-pub(crate) static SCHEMA: Schema = Schema {
-    protocol: "nfs",
-    fields: &[
-        &XID,
-        &MESSAGE,
-        &VERSION,
-        &PROCEDURE,
-        &PROCEDURE_NAME,
-        &MINOR_VERSION,
-        &OPERATION,
-        &STATUS,
-        &HANDLE,
-        &NAME,
-        &OFFSET,
-        &COUNT,
-        &SIZE,
-        &EOF,
-        &FILE_TYPE,
-    ],
-};
-
-static PROCEDURE_NAME: Field = field("procedure_name", Kind::Text, "Procedure, e.g. `LOOKUP`.");
-static MINOR_VERSION: Field = field("minor_version", Kind::Number, "Minor version of a v4 compound.");
-static OPERATION: Field = field("operation", Kind::Text, "Operation of a v4 compound; repeats.");
-static STATUS: Field = field("status", Kind::Number, "0 done; else the error number.");
-static HANDLE: Field = field("handle", Kind::Bytes, "File handle asked about or answered.");
-static NAME: Field = field("name", Kind::Text, "Name within a directory, or text of a link.");
-static OFFSET: Field = field("offset", Kind::Quantity("By"), "Offset in the file, in bytes.");
-static COUNT: Field = field("count", Kind::Quantity("By"), "Bytes to read or write, or read or written.");
-static SIZE: Field = field("size", Kind::Quantity("By"), "Size of the file by its attributes, in bytes.");
-static EOF: Field = field("eof", Kind::Flag, "The read reached the end of the file, the list its end.");
-static FILE_TYPE: Field =
-    field("file_type", Kind::Number, "Kind of the file by its attributes: 1 file, 2 directory.");
+schema! { "nfs" after [XID, MESSAGE, VERSION, PROCEDURE]:
+    PROCEDURE_NAME = "procedure_name" Text Device "Procedure, e.g. `LOOKUP`.";
+    MINOR_VERSION = "minor_version" Number Device "Minor version of a v4 compound.";
+    OPERATION = "operation" Text Device "Operation of a v4 compound; repeats.";
+    STATUS = "status" Number Device "0 done; else the error number.";
+    HANDLE = "handle" Bytes Device "File handle asked about or answered.";
+    NAME = "name" Text Device "Name within a directory, or text of a link.";
+    OFFSET = "offset" Quantity("By") Device "Offset in the file, in bytes.";
+    COUNT = "count" Quantity("By") Device "Bytes to read or write, or read or written.";
+    SIZE = "size" Quantity("By") Device "Size of the file by its attributes, in bytes.";
+    EOF = "eof" Flag Device "The read reached the end of the file, the list its end.";
+    FILE_TYPE = "file_type" Number Device "Kind of the file by its attributes: 1 file, 2 directory.";
+}
 
 /// What a call asked.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ use self::sight::{Sight, sight};
 use self::stream::Stream;
 use super::{mount, nfs, portmap};
 use crate::{ContentPart, Gap, Parser, Probe, Protocol, Sink, Start, Step, Verdict};
-use model::{Endpoint, Fact, Field, Kind, Malformed, Privacy, Reason, Schema, Side, Transport};
+use model::{Endpoint, Fact, Malformed, Reason, Schema, Side, Transport};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -69,44 +69,20 @@ pub static PROTOCOL: Protocol = Protocol {
     start: |start| Box::new(Engine::new(start)),
 };
 
-static SCHEMA: Schema = Schema {
-    protocol: "rpc",
-    fields: &[
-        &XID,
-        &MESSAGE,
-        &PROGRAM,
-        &PROGRAM_NAME,
-        &VERSION,
-        &PROCEDURE,
-        &FLAVOR,
-        &MACHINE_NAME,
-        &UID,
-        &GID,
-        &ACCEPT_STAT,
-        &REJECT_STAT,
-    ],
-};
-
-/// A declared field about the device or the network.
-pub(crate) const fn field(name: &'static str, kind: Kind, doc: &'static str) -> Field {
-    Field { name, kind, privacy: Privacy::Device, doc }
+schema! { "rpc":
+    XID = "xid" Number Device "Transaction number; the reply repeats the call's.";
+    MESSAGE = "message" Text Device "`call` or `reply`.";
+    PROGRAM = "program" Number Device "Number of the program.";
+    PROGRAM_NAME = "program_name" Text Device "Name of the program, where we know it.";
+    VERSION = "version" Number Device "Version of the program.";
+    PROCEDURE = "procedure" Number Device "Number of the procedure.";
+    FLAVOR = "cred_flavor" Number Device "Kind of the credential: 0 none, 1 system, 6 GSS.";
+    MACHINE_NAME = "machine_name" Text Device "Name that the caller gives itself.";
+    UID = "uid" Number Device "User that the caller says it is.";
+    GID = "gid" Number Device "Group that the caller says it is.";
+    ACCEPT_STAT = "accept_stat" Number Device "0 success; else why the procedure did not run.";
+    REJECT_STAT = "reject_stat" Number Device "Why the call was denied: 0 version, 1 credential.";
 }
-
-pub(crate) static XID: Field =
-    field("xid", Kind::Number, "Transaction number; the reply repeats the call's.");
-pub(crate) static MESSAGE: Field = field("message", Kind::Text, "`call` or `reply`.");
-pub(crate) static VERSION: Field = field("version", Kind::Number, "Version of the program.");
-pub(crate) static PROCEDURE: Field = field("procedure", Kind::Number, "Number of the procedure.");
-static PROGRAM: Field = field("program", Kind::Number, "Number of the program.");
-static PROGRAM_NAME: Field = field("program_name", Kind::Text, "Name of the program, where we know it.");
-static FLAVOR: Field = field("cred_flavor", Kind::Number, "Kind of the credential: 0 none, 1 system, 6 GSS.");
-static MACHINE_NAME: Field = field("machine_name", Kind::Text, "Name that the caller gives itself.");
-static UID: Field = field("uid", Kind::Number, "User that the caller says it is.");
-static GID: Field = field("gid", Kind::Number, "Group that the caller says it is.");
-static ACCEPT_STAT: Field =
-    field("accept_stat", Kind::Number, "0 success; else why the procedure did not run.");
-static REJECT_STAT: Field =
-    field("reject_stat", Kind::Number, "Why the call was denied: 0 version, 1 credential.");
 
 fn probe(probe: &Probe<'_>) -> Verdict {
     match sight(probe) {

@@ -3,7 +3,9 @@
 use super::header::{AUTH_BYTES_MAX, RPC_VERSION};
 use super::program;
 use crate::{Probe, Verdict};
+use memchr::memmem::Finder;
 use model::Transport;
+use std::sync::LazyLock;
 
 /// Longest fragment that a probe believes, in bytes: 4 MiB, four times the largest READ of common servers.
 /// Our limit; the parser itself takes longer ones.
@@ -21,6 +23,9 @@ const PROCEDURE_MAX: u32 = 255;
 const FLAVOR_MAX: u32 = 7;
 /// Highest `accept_stat`.
 const ACCEPT_STAT_MAX: u32 = 5;
+/// Offset of the version in a call over TCP: after the record mark, transaction id and message type.
+const VERSION_AT: usize = 12;
+static VERSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&const { RPC_VERSION.to_be_bytes() }));
 /// How far a probe looks for the start of a record where the capture begins inside a stream, in bytes.
 const SEARCH_BYTES_MAX: usize = 512;
 
@@ -56,15 +61,19 @@ pub(crate) fn sight(probe: &Probe<'_>) -> Sight {
 
 /// Looks for a call of a well-known program further on, where the capture begins inside a record.
 fn search(probe: &Probe<'_>) -> Sight {
-    for at in 1..probe.input.len().min(SEARCH_BYTES_MAX) {
-        let seen = record(probe.input.get(at..).unwrap_or_default());
+    let input = probe.input;
+    // The version, 2, stands in the fourth word of a call's record: only where it is, a call may begin.
+    let end = input.len().min(SEARCH_BYTES_MAX + VERSION_AT + 3);
+    let versions = input.get(1 + VERSION_AT..end).unwrap_or_default();
+    for version in VERSION.find_iter(versions) {
+        let seen = record(input.get(1 + version..).unwrap_or_default());
         if let Sight::Call(number) = seen
             && program::name(number).is_some()
         {
             return seen;
         }
     }
-    let may_come = probe.input.len() < SEARCH_BYTES_MAX && probe.on_port(&[111, 2049]);
+    let may_come = input.len() < SEARCH_BYTES_MAX && probe.on_port(&[111, 2049]);
     if may_come { Sight::Open } else { Sight::Nothing }
 }
 

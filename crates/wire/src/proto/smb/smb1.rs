@@ -8,7 +8,8 @@
 //! Source: [MS-CIFS] §2.2.3 (header), §2.2.4.55 (tree connect); §2.2.3.4 (further commands).
 
 use super::{
-    Ask, BODY_BYTES_MAX, COMMAND, RESPONSE, SCHEMA, SHARE, STATUS, Smb, is_pipes, outcome, storage, utf16,
+    Ask, BODY_BYTES_MAX, COMMAND, RESPONSE, SCHEMA, SHARE, STATUS, Smb, Stepped, is_pipes, outcome, storage,
+    utf16,
 };
 use crate::{Cursor, Sink, Step};
 use model::{Malformed, Side, StorageOutcome, StorageStep, Text, Value};
@@ -24,12 +25,7 @@ const CHAIN_MAX: usize = 4;
 
 impl Smb {
     /// A message of version 1, which is the whole unit.
-    pub(super) fn message1(
-        &mut self,
-        side: Side,
-        input: &[u8],
-        out: &mut dyn Sink,
-    ) -> Result<Step, Malformed> {
+    pub(super) fn message1(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Stepped {
         let unit_left = self.stand(side).unit_left;
         let Some(command) = input.get(4).copied() else { return Ok(Step::Need(5)) };
         match command {

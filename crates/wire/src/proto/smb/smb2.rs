@@ -10,8 +10,8 @@
 
 use super::{
     Ask, BODY_BYTES_MAX, COMMAND, DIALECT, FILE, OPEN_FILES_MAX, OpenFile, RESPONSE, Rest, SCHEMA, SHARE,
-    STATUS, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, Share, ShareKind, Smb, is_pipes, ntlm, outcome,
-    storage, utf16,
+    STATUS, STATUS_MORE_PROCESSING_REQUIRED, STATUS_PENDING, Share, ShareKind, Smb, Stepped, is_pipes, ntlm,
+    outcome, storage, utf16,
 };
 use crate::{ContentId, ContentPart, Cursor, Login, Scope, Sink, Step};
 use model::{
@@ -81,12 +81,7 @@ impl Header {
 
 impl Smb {
     /// A message of version 2 or 3 at the front of the unit.
-    pub(super) fn message2(
-        &mut self,
-        side: Side,
-        input: &[u8],
-        out: &mut dyn Sink,
-    ) -> Result<Step, Malformed> {
+    pub(super) fn message2(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Stepped {
         let unit_left = self.stand(side).unit_left;
         if unit_left < HEADER_BYTES {
             return Err(Cursor::new(input).malformed("header", Reason::CutShort));

@@ -1,0 +1,94 @@
+//! From captures to a report: who does what on which thread.
+//!
+//! With one worker everything happens on the calling thread, frame by frame. With more, the same work is cut
+//! into tasks that any worker takes; see [`pool`]. Either way observations are judged in the merged order of
+//! frames, so the report does not depend on the number of workers.
+
+mod early;
+mod pool;
+
+use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};
+use crate::exit::Failure;
+use detect::Judgement;
+use early::Early;
+use flow::{SHARDS, Shard};
+use ingest::{Batch, Captures};
+use model::{Coverage, Finding, Observation, Report, Schema};
+use std::sync::Arc;
+
+/// Who is told what while a scan runs; told on whichever thread is judging.
+pub(crate) struct Told<'a> {
+    /// How far it is.
+    pub(crate) reading: &'a mut (dyn FnMut(Reading) + Send),
+    /// A finding that was made or became graver, where somebody wants to know at once.
+    pub(crate) finding: Option<&'a mut (dyn FnMut(&Finding) + Send)>,
+}
+
+/// Reads everything the plan names and judges it.
+///
+/// # Errors
+/// [`Failure::Capture`] where the inputs make no sense together, [`Failure::Data`] where the compiled-in data
+/// does not load.
+pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure> {
+    let captures = Captures::open(&plan.inputs, &plan.reading)?;
+    let judgement = Judgement::new(plan.site)?;
+    let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
+    let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
+    // Asked for every unit of telemetry: a schema is the same where its place is.
+    let wants_message =
+        Arc::new(move |schema: &'static Schema| watched.iter().any(|one| std::ptr::eq(*one, schema)));
+    let default_credentials = judgement.inventory().vocabulary().default_credentials().into();
+    let options = Arc::new(flow::Options { wants_message, default_credentials, ..plan.flow });
+    let shards = (0..).take(SHARDS).map(|id| Shard::new(id, Arc::clone(&options))).collect();
+    let run = Run { captures, judgement, shards };
+    let early = Early::new(told);
+    let run = if plan.workers.get() <= 1 {
+        alone(run, early)
+    } else {
+        pool::together(run, plan.workers.get(), early)
+    };
+    let rejected = run.captures.rejected().iter().map(Unreadable::from).collect();
+    let skipped = run.captures.skipped().to_vec();
+    Ok(ScanOutcome { report: conclude(run), rejected, skipped })
+}
+
+/// What a run works on.
+struct Run {
+    captures: Captures,
+    judgement: Judgement,
+    shards: Vec<Shard>,
+}
+
+fn alone(mut run: Run, mut early: Early<'_>) -> Run {
+    let (mut batch, mut out) = (Batch::new(), Vec::new());
+    while run.captures.fill(&mut batch) {
+        for (order, frame) in (batch.first_order()..).zip(batch.frames()) {
+            let decoded = flow::decode(&frame);
+            if let Some(shard) = run.shards.get_mut(decoded.shard()) {
+                shard.push(order, &frame, &decoded, &mut out);
+            }
+        }
+        judge_all(&mut out, &mut run.judgement);
+        early.judged(&batch, run.captures.progress(), &run.judgement);
+    }
+    run
+}
+
+/// Judges observations where they lie, and makes room for the next.
+fn judge_all(observations: &mut Vec<Observation>, judgement: &mut Judgement) {
+    for observation in &*observations {
+        judgement.observe(observation);
+    }
+    observations.clear();
+}
+
+fn conclude(mut run: Run) -> Report {
+    let mut out = Vec::new();
+    let mut coverage = Coverage::default();
+    for shard in &mut run.shards {
+        shard.finish(&mut out);
+        judge_all(&mut out, &mut run.judgement);
+        coverage.add(&shard.coverage());
+    }
+    run.judgement.finish(run.captures.summaries(), coverage)
+}

@@ -17,7 +17,9 @@ impl VitalsEval {
     pub fn run(&self) -> Result<(), String> {
         println!("machine: {}", bench::machine());
         let mut command = Command::new("cargo");
-        command.args(["run", "--release", "--locked", "--quiet", "-p", "evaluate", "--"]).args(&self.arguments);
+        command
+            .args(["run", "--release", "--locked", "--quiet", "-p", "evaluate", "--"])
+            .args(&self.arguments);
         let status = command.status().map_err(|why| format!("cannot run cargo: {why}"))?;
         if status.success() { Ok(()) } else { Err(format!("evaluate: {status}")) }
     }

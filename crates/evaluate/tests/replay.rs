@@ -19,7 +19,8 @@ fn inputs(target: &str) -> Vec<Vec<u8>> {
 #[test]
 fn seeds_of_the_readers_read_and_so_does_every_prefix_of_them() {
     let prefixes = |target: &str| -> Vec<Vec<u8>> {
-        let cut = |bytes: Vec<u8>| (0..=bytes.len()).map(move |end| bytes[..end].to_vec()).collect::<Vec<_>>();
+        let cut =
+            |bytes: Vec<u8>| (0..=bytes.len()).map(move |end| bytes[..end].to_vec()).collect::<Vec<_>>();
         inputs(target).into_iter().flat_map(cut).collect()
     };
     for bytes in prefixes("wfdb_header") {

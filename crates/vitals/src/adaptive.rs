@@ -38,10 +38,10 @@ impl Remembered {
         held.get(self.held / 2).copied().unwrap_or(0)
     }
 
-    /// Makes all of them an eighth smaller.
+    /// Makes all of them a sixteenth smaller.
     pub(crate) fn fade(&mut self) {
         for value in &mut self.values {
-            *value -= *value / 8;
+            *value -= *value / 16;
         }
     }
 }

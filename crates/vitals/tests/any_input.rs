@@ -34,7 +34,11 @@ fn rate_hz() -> impl Strategy<Value = f64> {
 
 /// The rate that the detectors work at.
 fn usable(rate_hz: f64) -> f64 {
-    if rate_hz.is_finite() { rate_hz.clamp(vitals::RATE_HZ_MIN, vitals::RATE_HZ_MAX) } else { vitals::RATE_HZ_MIN }
+    if rate_hz.is_finite() {
+        rate_hz.clamp(vitals::RATE_HZ_MIN, vitals::RATE_HZ_MAX)
+    } else {
+        vitals::RATE_HZ_MIN
+    }
 }
 
 proptest! {

@@ -39,7 +39,9 @@ fn ecg(times: &[f64], seconds: f64, rate_hz: f64, t_wave: f64) -> Vec<f64> {
             let near = times.iter().filter(|time| (now - **time).abs() < 0.7);
             near.map(|beat| {
                 let from = now - beat;
-                bump(from + 0.16, 0.02, 0.12) + bump(from + 0.025, 0.008, -0.12) + bump(from, 0.011, 1.0)
+                bump(from + 0.16, 0.02, 0.12)
+                    + bump(from + 0.025, 0.008, -0.12)
+                    + bump(from, 0.011, 1.0)
                     + bump(from - 0.028, 0.009, -0.25)
                     + bump(from - 0.28, 0.045, t_wave)
             })

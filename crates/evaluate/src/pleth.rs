@@ -47,10 +47,14 @@ impl Reference {
         self.agreed.iter().filter(|&&agreed| agreed).count() as f64 * 10.0 / 3_600.0
     }
 
-    /// Score of `pulses`, moved by the lag that pairs the most of them.
+    /// Score of `pulses`, moved by the lag that pairs the most of them, and of those lags the one that fits best.
     pub fn score(&self, pulses: &[u64]) -> Score {
         let lags = (0..=LAG_MAX).step_by(5).map(|lag| self.matched(pulses, lag));
-        let best = lags.max_by_key(|matched| matched.pairs.len());
+        let nearness = |matched: &Matched| {
+            let apart: u64 = matched.pairs.iter().map(|(beat, pulse)| beat.abs_diff(*pulse)).sum();
+            (matched.pairs.len(), std::cmp::Reverse(apart))
+        };
+        let best = lags.max_by_key(nearness);
         Score::of(&best.unwrap_or_default(), RATE_HZ)
     }
 

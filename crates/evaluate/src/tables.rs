@@ -61,7 +61,7 @@ const ROW_TITLES: &str = "| detector | Se % | PPV % | DER % | F1 % | Se at 50 ms
                           |---|---:|---:|---:|---:|---:|---:|---|---:|";
 
 /// Beats of the ECG on MIT-BIH, as recorded and as a monitor sends them.
-pub fn qrs(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(), Fault> {
+pub(crate) fn qrs(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(), Fault> {
     let full = ecg::records(corpus)?;
     let sent: Vec<Marked> = full.iter().map(Marked::as_sent).collect();
     let sets =
@@ -181,7 +181,7 @@ fn recordings(corpus: &Path) -> Result<Vec<bidmc::Recording>, Fault> {
 }
 
 /// Pulses of the pleth on BIDMC.
-pub fn pleth(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(), Fault> {
+pub(crate) fn pleth(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(), Fault> {
     let recordings = recordings(corpus)?;
     let references: Vec<Reference> = recordings.iter().map(Reference::of).collect();
     let name = |recording: &bidmc::Recording| format!("{:02}", recording.number);
@@ -268,7 +268,7 @@ fn pleth_folds(recordings: &[bidmc::Recording], references: &[Reference]) {
 }
 
 /// Respiration rate on BIDMC.
-pub fn respiration(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(), Fault> {
+pub(crate) fn respiration(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(), Fault> {
     let recordings = recordings(corpus)?;
     let name = |recording: &bidmc::Recording| format!("{:02}", recording.number);
     let coded = evaluate::pleth::ten_bits;

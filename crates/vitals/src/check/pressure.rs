@@ -59,14 +59,16 @@ impl Pressures {
             return;
         }
         let before = self.now.replace(reading);
-        let pace = self.since.replace(at).map(|since| at.time.nanos_since(since.time));
+        // The first reading seen may be of any age.
+        let pace = self.since.map(|since| at.time.nanos_since(since.time));
+        self.since = before.is_some().then_some(at);
         let Reading { systolic, mean, diastolic } = reading;
         self.against = if reading.form().is_none() {
             Some(Why::PressureOrder { systolic, mean, diastolic })
         } else if reading.odd() && self.odd_before {
             Some(Why::PressureForm { systolic, mean, diastolic, form: reading.form().unwrap_or_default() })
         } else {
-            let soon = pace.filter(|pace| *pace < PACE_NANOS_MIN && before.is_some());
+            let soon = pace.filter(|pace| *pace < PACE_NANOS_MIN);
             soon.map(|pace| Why::PressurePace { seconds: pace as f32 / 1e9 })
         };
         self.odd_before = reading.odd();
@@ -125,7 +127,9 @@ mod tests {
 
     #[test]
     fn a_new_reading_without_time_to_measure_fails_and_a_repeated_one_does_not() {
-        assert_eq!(told(&[(0, [120.0, 80.0, 93.0]), (4, [121.0, 80.0, 93.0])]), Some(Verdict::Fail));
+        let hasty = [(0, [118.0, 80.0, 93.0]), (60, [120.0, 80.0, 93.0]), (64, [121.0, 80.0, 93.0])];
+        assert_eq!(told(&hasty), Some(Verdict::Fail));
+        assert_eq!(told(&[(0, [120.0, 80.0, 93.0]), (4, [121.0, 80.0, 93.0])]), Some(Verdict::Pass));
         let calm = [(0, [120.0, 80.0, 93.0]), (4, [120.0, 80.0, 93.0]), (150, [121.0, 80.0, 93.0])];
         assert_eq!(told(&calm), Some(Verdict::Pass));
     }

@@ -32,6 +32,10 @@ const STOP_SECONDS_MAX: f32 = 10.0;
 const LEAD_SECONDS: f32 = 20.0;
 /// Seconds of clipping in the beginning that a wave is compared with.
 const WHOLE_SECONDS: f32 = 30.0;
+/// Blocks back from which steepness before a step is told, over how many, and over how many it is told now.
+const LEVELS_BACK: usize = 20;
+const LEVELS_BEFORE: usize = 10;
+const LEVELS_NOW: usize = 6;
 /// Share of clipped samples up to which a wave counts as whole.
 const WHOLE_SHARE_MAX: f32 = 0.004;
 /// A source that ends no cycle for so long has none, in nanoseconds.
@@ -86,6 +90,8 @@ pub(crate) struct Bed {
     whole: [(f32, bool); CHANNELS],
     lead: usize,
     poor_seconds: f32,
+    /// Steepness of the ECG leads before a step in height.
+    levels_before: Option<[Option<f32>; 3]>,
     ecg: Option<(Ecg, u64)>,
     pleth: Option<(Pleth, u64)>,
     breathing: Option<Breathing>,
@@ -122,6 +128,7 @@ impl Bed {
             whole: [(0.0, false); CHANNELS],
             lead: 1,
             poor_seconds: 0.0,
+            levels_before: None,
             ecg: None,
             pleth: None,
             breathing: None,
@@ -498,9 +505,8 @@ impl Bed {
     }
 
     fn near_answer(&mut self, answers: &mut Answers, at: At) {
-        let (Some(near), Some((ecg, _))) = (&mut self.near, &self.ecg) else { return };
-        let trusted = ecg.quality().1;
-        if let Some(found) = near.search(trusted) {
+        let Some(near) = &mut self.near else { return };
+        if let Some(found) = near.search() {
             let channel = CHANNELS_IN_ORDER.get(self.lead).copied().unwrap_or(Channel::Ecg(1));
             let lag_seconds = found.lag_seconds;
             let why = Why::NearReplay { channel, correlation: found.correlation, lag_seconds };
@@ -554,9 +560,12 @@ impl Bed {
             rate,
             quality: if flat { 0.0 } else { quality },
             enough: enough && !flat,
+            sure: false,
         };
-        let ecg =
-            self.ecg.as_ref().map(|(ecg, _)| heard(channel, ecg.rate(), ecg.quality(), flat(self.lead)));
+        let ecg = self.ecg.as_ref().map(|(ecg, _)| Heard {
+            sure: ecg.sure(),
+            ..heard(channel, ecg.rate(), ecg.quality(), flat(self.lead))
+        });
         let pleth = self
             .pleth
             .as_ref()
@@ -564,6 +573,7 @@ impl Bed {
         let both = ecg.is_some() && pleth.is_some();
         let now_ms = self.ecg.as_ref().map(|(ecg, origin)| origin + ecg.now_ms());
         let shapes = self.ecg.as_ref().map(|(ecg, _)| &ecg.shapes);
+        let ratio = shapes.and_then(Shapes::ratio);
         let seen = Seen {
             heart_rate: shown(Vital::HeartRate),
             pulse_rate: shown(Vital::PulseRate),
@@ -573,7 +583,8 @@ impl Bed {
             breaths: self.breathing.as_ref().filter(|_| !flat(4)).and_then(Breathing::rate),
             breathes: self.breathing.is_some(),
             coupling: now_ms.filter(|_| both).and_then(|now_ms| self.coupling.strength(now_ms)),
-            ratio: shapes.and_then(Shapes::ratio),
+            ratio,
+            other_ratio: None,
             likeness: shapes.and_then(Shapes::likeness),
             evenness: shapes.and_then(Shapes::evenness),
             clipped: None,
@@ -584,7 +595,28 @@ impl Bed {
         } else {
             self.poor_seconds += step;
         }
-        Seen { clipped: self.clipped(step), ..seen }
+        Seen { clipped: self.clipped(step), other_ratio: self.other_leads(ratio), ..seen }
+    }
+
+    /// By how much another ECG lead changed since the present one did; the one that changed most alike.
+    fn other_leads(&mut self, ratio: Option<f32>) -> Option<(Channel, f32)> {
+        let Some(ratio) = ratio else {
+            self.levels_before = None;
+            return None;
+        };
+        // When a step is seen it is some beats old.
+        let level =
+            |wave: &Option<Wave>| wave.as_ref().and_then(|wave| wave.level(LEVELS_BACK, LEVELS_BEFORE));
+        let [one, two, three, ..] = &self.waves;
+        let before = *self.levels_before.get_or_insert([level(one), level(two), level(three)]);
+        let others = self.waves.iter().zip(before).enumerate().filter(|(place, _)| *place != self.lead);
+        let changes = others.filter_map(|(_, (wave, before))| {
+            let wave = wave.as_ref().filter(|wave| wave.moved())?;
+            let before = before.filter(|before| *before > 0.5)?;
+            Some((wave.channel, wave.level(LEVELS_NOW, LEVELS_NOW)? / before))
+        });
+        let unlike = |change: &(Channel, f32)| (change.1 / ratio).ln().abs();
+        changes.min_by(|one, other| unlike(one).total_cmp(&unlike(other)))
     }
 
     /// The most clipped of the channels that were whole in the beginning.

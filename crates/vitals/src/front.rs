@@ -80,7 +80,8 @@ pub(crate) struct Ecg {
     /// Beats whose samples have not all come.
     waiting: VecDeque<u64>,
     pub(crate) shapes: Shapes,
-    trusted: bool,
+    /// Quality after the last block, whether it is enough, and whether the detectors agree on every beat.
+    judged: (f32, bool, bool),
 }
 
 impl Ecg {
@@ -95,7 +96,7 @@ impl Ecg {
             kept: Kept::new(),
             waiting: VecDeque::with_capacity(8),
             shapes: Shapes::default(),
-            trusted: false,
+            judged: (0.0, false, false),
         }
     }
 
@@ -124,10 +125,10 @@ impl Ecg {
             self.waiting.pop_front();
             let length = (BEFORE_SECONDS + AFTER_SECONDS) * self.rate_hz;
             if let Some(shape) = at.checked_sub(before).and_then(|from| self.kept.shape(from, length)) {
-                self.shapes.beat(at, shape, settled && self.trusted);
+                self.shapes.beat(at, shape, settled && self.judged.1);
             }
         }
-        self.trusted = self.quality().1;
+        self.judged = self.judge();
     }
 
     /// Beats a minute.
@@ -135,16 +136,25 @@ impl Ecg {
         self.law.per_minute(self.kept.pushed).map(|rate| rate as f32)
     }
 
+    /// Whether two different detectors agree on every beat.
+    pub(crate) const fn sure(&self) -> bool {
+        self.judged.2
+    }
+
     /// A quality from 0 to 1, and whether it is enough.
-    pub(crate) fn quality(&self) -> (f32, bool) {
+    pub(crate) const fn quality(&self) -> (f32, bool) {
+        (self.judged.0, self.judged.1)
+    }
+
+    fn judge(&self) -> (f32, bool, bool) {
         let until = self.kept.pushed.saturating_sub((LATENCY_SECONDS * self.rate_hz) as u64);
         let agreement = self.agreement.share(until).unwrap_or(0.0) as f32;
         let template = self.template.correlation(until).unwrap_or(0.0) as f32;
         // Two detectors that agree on every beat are right however the beats look, e.g. where every other one is
         // ectopic.
+        let sure = agreement >= ECG_AGREEMENT_ALONE;
         let alike = agreement >= ECG_AGREEMENT_MIN && template >= ECG_TEMPLATE_MIN;
-        let enough = alike || agreement >= ECG_AGREEMENT_ALONE;
-        (agreement.min(template).max(0.0), enough)
+        (agreement.min(template).max(0.0), alike || sure, sure)
     }
 
     /// Milliseconds since its start.

@@ -34,8 +34,6 @@ const AGE_NANOS: i64 = HISTORY_SECONDS * 1_000_000_000 / (AGES as i64 - 1);
 const PLACES_MIN: usize = 1 << 10;
 /// Multiplier of the rolling polynomial: odd, so that no sample is lost.
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
-/// Smallest variance of a window that tells it from others, in squared codes.
-const VARIANCE_MIN: u64 = 4;
 
 /// Where a fingerprint was seen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -181,6 +179,56 @@ pub(crate) struct Measure {
     pub(crate) run: u32,
     /// Consecutive samples that must be proven to repeat.
     pub(crate) proven: u32,
+    /// Smallest variance of a window that tells it from others, in quarters of a squared code.
+    pub(crate) variance_quarters_min: u32,
+}
+
+/// Lowest bits of a key: the place of its window. The others are its hash.
+const PLACE_BITS: u32 = 9;
+/// Longest run, in windows: half of what the place can tell apart.
+const RUN_MAX: u32 = 1 << (PLACE_BITS - 1);
+
+/// The smallest key of every run of neighbouring windows, without a branch that depends on them (van Herk 1992,
+/// Gil and Werman 1993): the least so far of this stretch, and the least from each place to the end of the one
+/// before.
+#[derive(Debug)]
+struct Run {
+    stretch: Box<[u64]>,
+    to_end: Box<[u64]>,
+    at: usize,
+    least: u64,
+}
+
+impl Run {
+    fn new(length: u32) -> Self {
+        let empty = || vec![u64::MAX; length.clamp(1, RUN_MAX) as usize].into_boxed_slice();
+        Self { stretch: empty(), to_end: empty(), at: 0, least: u64::MAX }
+    }
+
+    fn clear(&mut self) {
+        self.to_end.fill(u64::MAX);
+        (self.at, self.least) = (0, u64::MAX);
+    }
+
+    /// Adds a key; tells the smallest of the last run.
+    fn push(&mut self, key: u64) -> u64 {
+        if let Some(place) = self.stretch.get_mut(self.at) {
+            *place = key;
+        }
+        self.least = self.least.min(key);
+        self.at += 1;
+        let before = self.to_end.get(self.at).copied().unwrap_or(u64::MAX);
+        let smallest = self.least.min(before);
+        if self.at == self.stretch.len() {
+            let mut least = u64::MAX;
+            for (to_end, key) in self.to_end.iter_mut().zip(self.stretch.iter()).rev() {
+                least = least.min(*key);
+                *to_end = least;
+            }
+            (self.at, self.least) = (0, u64::MAX);
+        }
+        smallest
+    }
 }
 
 /// The search on one channel of one bed.
@@ -190,6 +238,8 @@ pub(crate) struct Tracker {
     /// `BASE` to the power of the window's length.
     last_power: u64,
     recent: Box<[u8]>,
+    /// Place in `recent` of the next sample.
+    next: usize,
     /// Samples since the last gap.
     since_gap: u32,
     /// Samples in all.
@@ -197,9 +247,11 @@ pub(crate) struct Tracker {
     rolling: u64,
     sum: u64,
     squares: u64,
-    /// Candidates of the current run, ascending in hash from the front: (hash, sample).
-    run: std::collections::VecDeque<(u64, u32)>,
-    chosen: Option<u32>,
+    run: Run,
+    /// Key of the window chosen last.
+    chosen: u64,
+    /// Smallest variance times four and the square of the window's length.
+    variance_min: u64,
     trail: Option<Trail>,
 }
 
@@ -218,18 +270,21 @@ struct Trail {
 impl Tracker {
     /// `sample`: number of the first sample.
     pub(crate) fn new(measure: Measure, sample: u32) -> Self {
+        let measure = Measure { run: measure.run.clamp(1, RUN_MAX), ..measure };
         let last_power = (0..measure.window).fold(1_u64, |power, _| power.wrapping_mul(BASE));
         Self {
             measure,
             last_power,
             recent: vec![0; measure.window.max(1) as usize].into(),
+            next: 0,
             since_gap: 0,
             sample,
             rolling: 0,
             sum: 0,
             squares: 0,
-            run: std::collections::VecDeque::with_capacity(measure.run as usize + 1),
-            chosen: None,
+            run: Run::new(measure.run),
+            chosen: u64::MAX,
+            variance_min: u64::from(measure.variance_quarters_min) * u64::from(measure.window).pow(2),
             trail: None,
         }
     }
@@ -271,9 +326,9 @@ impl Tracker {
     /// Takes one sample; tells the window that is newly chosen.
     fn roll(&mut self, code: u8) -> Option<(u64, u32)> {
         let window = self.measure.window;
-        let at = (self.sample % window) as usize;
-        let place = self.recent.get_mut(at)?;
+        let place = self.recent.get_mut(self.next)?;
         let old = u64::from(std::mem::replace(place, code));
+        self.next = if self.next + 1 == self.recent.len() { 0 } else { self.next + 1 };
         let new = u64::from(code);
         self.sample = self.sample.wrapping_add(1);
         self.since_gap = self.since_gap.saturating_add(1);
@@ -289,23 +344,19 @@ impl Tracker {
         }
         let sample = self.sample;
         let length = u64::from(window);
-        if length * self.squares - self.sum * self.sum > VARIANCE_MIN * length * length {
-            let hash = mix(self.rolling);
-            while self.run.back().is_some_and(|(other, _)| *other >= hash) {
-                self.run.pop_back();
-            }
-            self.run.push_back((hash, sample));
-        }
-        let run = self.measure.run;
-        while self.run.front().is_some_and(|(_, at)| sample.wrapping_sub(*at) >= run) {
-            self.run.pop_front();
-        }
-        if self.since_gap < window + run {
+        let spread = 4 * (length * self.squares - self.sum * self.sum);
+        let place = u64::from(sample) & ((1 << PLACE_BITS) - 1);
+        let key = mix(self.rolling) >> PLACE_BITS << PLACE_BITS | place;
+        let smallest = self.run.push(if spread > self.variance_min { key } else { u64::MAX });
+        if smallest == self.chosen || self.since_gap < window + self.measure.run {
             return None;
         }
-        let best = self.run.front().copied().filter(|(_, at)| self.chosen != Some(*at))?;
-        self.chosen = Some(best.1);
-        Some(best)
+        self.chosen = smallest;
+        if smallest == u64::MAX {
+            return None;
+        }
+        let back = (place.wrapping_sub(smallest) & ((1 << PLACE_BITS) - 1)) as u32;
+        Some((smallest >> PLACE_BITS, sample.wrapping_sub(back)))
     }
 
     /// Follows matches at one distance until they prove a repetition.
@@ -348,7 +399,7 @@ const fn mix(mut hash: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const MEASURE: Measure = Measure { window: 256, run: 64, proven: 384 };
+    const MEASURE: Measure = Measure { window: 256, run: 64, proven: 384, variance_quarters_min: 16 };
 
     /// Noise of a seeded xorshift: no stretch of it comes twice.
     fn noise(mut seed: u64, length: usize) -> Vec<u8> {

@@ -6,6 +6,10 @@ use std::collections::VecDeque;
 pub(crate) const POINTS: usize = 64;
 /// Beats of which the present shape is the median.
 const RECENT: usize = 15;
+/// Points at either end of a shape that lie outside the beat.
+const QUIET: usize = 12;
+/// Beats after which the present shape is made anew.
+const PRESENT_BEATS: u64 = 4;
 /// Beats after which it is known what is usual.
 const USUAL_BEATS: u32 = 24;
 /// Usual shapes that are kept: hearts have several (paced, ectopic). The one met least gives way.
@@ -18,12 +22,14 @@ const SAME_SHAPE: f32 = 0.85;
 const USUAL_SHARE: f32 = 1.0 / 100.0;
 /// How far two shapes may be shifted against each other, in points.
 const SHIFT: usize = 10;
+/// The same where a beat is learnt: beats of one shape lie well on each other.
+const LEARN_SHIFT: usize = 2;
 /// Beats of which noise and spread are told.
 const STEADY_BEATS: usize = 60;
 /// Beats before a step in height, and after it.
 const BEFORE: usize = 10;
-const AFTER: usize = 5;
-/// A step in height is one where the beats after it are all below this share of all before it, or above its inverse.
+const AFTER: usize = 6;
+/// A step in height is one where most beats after it are below this share of most before it, or above its inverse.
 const APART: f32 = 0.8;
 /// Ratio of the heights from which a step counts.
 pub(crate) const STEP_MIN: f32 = 1.5;
@@ -35,6 +41,10 @@ pub(crate) type Shape = [f32; POINTS];
 #[derive(Clone, Debug)]
 pub(crate) struct Shapes {
     recent: VecDeque<Shape>,
+    /// Median of the last beats, and how like the usual shapes it is; made anew every few beats.
+    present: Shape,
+    alike: Option<f32>,
+    beats: u64,
     usual: Vec<(Shape, u32)>,
     usual_beats: u32,
     heights: VecDeque<f32>,
@@ -49,6 +59,9 @@ impl Default for Shapes {
     fn default() -> Self {
         Self {
             recent: VecDeque::with_capacity(RECENT + 1),
+            present: [0.0; POINTS],
+            alike: None,
+            beats: 0,
             usual: Vec::with_capacity(USUAL_SHAPES),
             usual_beats: 0,
             heights: VecDeque::with_capacity(BEFORE + AFTER + 1),
@@ -72,8 +85,8 @@ impl Shapes {
     pub(crate) fn beat(&mut self, at: u64, shape: Shape, settled: bool) {
         let (low, high) =
             shape.iter().fold((f32::MAX, f32::MIN), |(low, high), p| (low.min(*p), high.max(*p)));
-        if self.recent.len() >= RECENT / 2 {
-            let noise = residual(&shape, &self.present());
+        if self.recent.len() >= RECENT {
+            let noise = residual(&shape, &self.present);
             keep(&mut self.noise, noise, STEADY_BEATS);
         }
         if let Some(last) = self.last.replace(at) {
@@ -85,12 +98,17 @@ impl Shapes {
         if settled {
             self.learn(&shape);
         }
+        self.beats += 1;
+        if self.beats.is_multiple_of(PRESENT_BEATS) && self.recent.len() >= RECENT {
+            self.present = self.median_shape();
+            self.alike = self.alike_now();
+        }
     }
 
     /// Adds a beat to the usual shape it is most like, or makes it a new one.
     fn learn(&mut self, shape: &Shape) {
         self.usual_beats = self.usual_beats.saturating_add(1);
-        let alike = self.usual.iter_mut().map(|usual| (likeness(shape, &usual.0), usual));
+        let alike = self.usual.iter_mut().map(|usual| (likeness(shape, &usual.0, LEARN_SHIFT), usual));
         let best = alike.max_by(|one, other| one.0.total_cmp(&other.0));
         if let Some((_, (usual, beats))) = best.filter(|(alike, _)| *alike >= SAME_SHAPE) {
             let share = USUAL_SHARE.max(1.0 / (*beats + 1) as f32);
@@ -120,11 +138,9 @@ impl Shapes {
         if self.heights.len() < BEFORE + AFTER {
             return;
         }
-        let extremes = |values: &mut dyn Iterator<Item = &f32>| {
-            values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
-        };
-        let before = extremes(&mut self.heights.iter().take(BEFORE));
-        let after = extremes(&mut self.heights.iter().skip(BEFORE));
+        // A few ectopic beats on either side are no reason to look away.
+        let before = bounds(self.heights.iter().take(BEFORE).copied().collect());
+        let after = bounds(self.heights.iter().skip(BEFORE).copied().collect());
         let apart = after.1 < before.0 * APART || after.0 * APART > before.1;
         let usual = median(self.heights.iter().take(BEFORE).copied().collect());
         if apart && usual > 0.0 && beyond(self.height_now() / usual) {
@@ -143,7 +159,7 @@ impl Shapes {
     }
 
     /// The median of the last beats.
-    fn present(&self) -> Shape {
+    fn median_shape(&self) -> Shape {
         let mut present = [0.0; POINTS];
         let mut values = Vec::with_capacity(RECENT);
         for (point, place) in present.iter_mut().enumerate() {
@@ -156,13 +172,16 @@ impl Shapes {
     }
 
     /// How like the usual shapes the present one is, at best; none before it is known what is usual.
-    pub(crate) fn likeness(&self) -> Option<f32> {
-        if self.usual_beats < USUAL_BEATS || self.recent.len() < RECENT {
+    pub(crate) const fn likeness(&self) -> Option<f32> {
+        self.alike
+    }
+
+    fn alike_now(&self) -> Option<f32> {
+        if self.usual_beats < USUAL_BEATS {
             return None;
         }
-        let present = self.present();
         let known = self.usual.iter().filter(|(_, beats)| *beats >= USUAL_OF_SHAPE);
-        known.map(|(usual, _)| likeness(&present, usual)).max_by(f32::total_cmp)
+        known.map(|(usual, _)| likeness(&self.present, usual, SHIFT)).max_by(f32::total_cmp)
     }
 
     /// Median residual of the last beats in codes, spread of their intervals in samples, and how many they are.
@@ -179,17 +198,25 @@ impl Shapes {
 }
 
 /// Best correlation over small shifts.
-fn likeness(one: &Shape, other: &Shape) -> f32 {
+fn likeness(one: &Shape, other: &Shape, shift_max: usize) -> f32 {
     let shifted = |shift: usize| {
         let (late, early) = (one.get(shift..)?, other.get(..POINTS - shift)?);
         let (back, front) = (one.get(..POINTS - shift)?, other.get(shift..)?);
         Some(correlation(late, early).max(correlation(back, front)))
     };
-    (0..=SHIFT).step_by(2).filter_map(shifted).fold(-1.0, f32::max)
+    (0..=shift_max).step_by(2).filter_map(shifted).fold(-1.0, f32::max)
 }
 
 fn beyond(ratio: f32) -> bool {
     ratio >= STEP_MIN || ratio <= 1.0 / STEP_MIN
+}
+
+/// Between which most values lie: all but one at either end.
+fn bounds(mut values: Vec<f32>) -> (f32, f32) {
+    values.sort_unstable_by(f32::total_cmp);
+    let out = 1.min(values.len() / 2);
+    let at = |place: usize| values.get(place).copied().unwrap_or_default();
+    (at(out), at(values.len().saturating_sub(1 + out)))
 }
 
 /// Middle value; 0 of none.
@@ -198,11 +225,17 @@ pub(crate) fn median(mut values: Vec<f32>) -> f32 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// Root mean square of what differs but for the offset.
+/// Root mean square of what differs before and after a beat, but for the offset: where a sample of jitter does not
+/// count.
 fn residual(shape: &Shape, other: &Shape) -> f32 {
-    let offset = shape.iter().zip(other).map(|(a, b)| a - b).sum::<f32>() / POINTS as f32;
-    let squares = shape.iter().zip(other).map(|(a, b)| (a - b - offset).powi(2)).sum::<f32>();
-    (squares / POINTS as f32).sqrt()
+    let quiet = || {
+        let pairs = shape.iter().zip(other).map(|(one, other)| one - other).enumerate();
+        pairs
+            .filter(|(point, _)| *point < QUIET || *point >= POINTS - QUIET)
+            .map(|(_, difference)| difference)
+    };
+    let offset = quiet().sum::<f32>() / (2 * QUIET) as f32;
+    (quiet().map(|difference| (difference - offset).powi(2)).sum::<f32>() / (2 * QUIET) as f32).sqrt()
 }
 
 /// Pearson's correlation; 0 where either is constant.
@@ -267,7 +300,9 @@ mod tests {
         let mut heart = Shapes::default();
         for beat in 0..80 {
             generator.beat(beat * 200, bump(30.0, 4.0, 80.0), true);
-            heart.beat(beat * 200 + beat * 13 % 7, bump(30.0, 4.0, 80.0 + wobble(beat)), true);
+            let mut living = bump(30.0, 4.0, 80.0);
+            living.iter_mut().zip(beat..).for_each(|(point, at)| *point += wobble(at * 3 + beat));
+            heart.beat(beat * 200 + beat * 13 % 7, living, true);
         }
         let (noise, spread, _) = generator.evenness().unwrap();
         assert!(noise < 0.1 && spread < 0.1);

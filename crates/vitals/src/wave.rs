@@ -1,6 +1,7 @@
 //! One channel, code by code: whether it moves, where it clips, whether it repeats.
 
 use crate::replay::{Measure, Repeat, Table, Tracker};
+use crate::shape::median;
 use model::{CaptureTime, Channel};
 
 /// Codes that a flat line may differ by.
@@ -9,6 +10,8 @@ const FLAT_CODES_MAX: u8 = 2;
 const CLIP_SECONDS: usize = 10;
 /// Codes next to an extreme one with which it is compared.
 const NEIGHBOURS: usize = 4;
+/// Blocks whose steepness is kept.
+const LEVELS: usize = 24;
 /// How many times as frequent as its neighbours a clipped code is.
 const SPIKE: u32 = 4;
 /// Blocks that must touch the code, and how often each: a baseline that drifts onto a rail for a moment is no
@@ -106,6 +109,8 @@ pub(crate) struct Wave {
     /// Blocks since it was last flat.
     lively: u64,
     histogram: Option<Histogram>,
+    /// Steepness of the last blocks: root mean square of the steps from code to code.
+    levels: std::collections::VecDeque<f32>,
     tracker: Tracker,
     pub(crate) repeat: Option<Repeat>,
     blocks: u64,
@@ -116,9 +121,18 @@ pub(crate) struct Wave {
 fn measure(channel: Channel, rate_hz: f64) -> Measure {
     let samples = |seconds: f64| ((seconds * rate_hz) as u32).max(8);
     match channel {
-        Channel::Respiration => Measure { window: samples(4.0), run: samples(1.0), proven: samples(6.0) },
-        Channel::Pleth => Measure { window: samples(1.0), run: samples(0.25), proven: samples(1.5) },
-        _ => Measure { window: samples(1.0), run: samples(0.25), proven: samples(1.5) },
+        Channel::Respiration => Measure {
+            window: samples(4.0),
+            run: samples(1.0),
+            proven: samples(6.0),
+            variance_quarters_min: 2,
+        },
+        _ => Measure {
+            window: samples(1.0),
+            run: samples(0.25),
+            proven: samples(1.5),
+            variance_quarters_min: 16,
+        },
     }
 }
 
@@ -133,6 +147,7 @@ impl Wave {
             moved: false,
             lively: 0,
             histogram: clips.then(Histogram::new),
+            levels: std::collections::VecDeque::new(),
             tracker: Tracker::new(measure(channel, rate_hz), sample),
             repeat: None,
             blocks: 0,
@@ -143,6 +158,13 @@ impl Wave {
     pub(crate) fn push(&mut self, block: &[u8], own: (u32, u8), now: CaptureTime, table: &mut Table) {
         for code in block {
             self.run.push(*code);
+        }
+        let steps =
+            block.iter().zip(block.iter().skip(1)).map(|(one, next)| i64::from(*next) - i64::from(*one));
+        let squares: i64 = steps.map(|step| step * step).sum();
+        self.levels.push_back((squares as f32 / block.len().max(1) as f32).sqrt());
+        if self.levels.len() > LEVELS {
+            self.levels.pop_front();
         }
         self.moved |= self.run.length < block.len() as u64;
         if let Some(histogram) = &mut self.histogram {
@@ -157,6 +179,13 @@ impl Wave {
     pub(crate) fn flat(&self) -> (f32, f32) {
         let seconds = |samples: u64| (samples as f64 / self.rate_hz) as f32;
         (seconds(self.run.length), seconds(self.run.same))
+    }
+
+    /// Its steepness from `back` blocks ago on, over `blocks` of them: the median.
+    pub(crate) fn level(&self, back: usize, blocks: usize) -> Option<f32> {
+        let start = self.levels.len().checked_sub(back)?;
+        let levels: Vec<f32> = self.levels.iter().skip(start).take(blocks).copied().collect();
+        (levels.len() == blocks).then(|| median(levels))
     }
 
     /// Whether it ever moved.
@@ -195,6 +224,7 @@ impl Wave {
     pub(crate) fn gap(&mut self) {
         self.run = Run::default();
         self.histogram = self.histogram.is_some().then(Histogram::new);
+        self.levels.clear();
         self.tracker.gap();
         self.repeat = None;
     }

@@ -218,6 +218,22 @@ impl Attack {
         }
     }
 
+    /// Whether it misleads anybody at that second: where no number is shown, a waveform stands behind none.
+    pub fn matters(self, subject: &Subject, onset: usize) -> bool {
+        let Some(numbers) = subject.numbers.get(onset) else { return false };
+        let shown = |number: Option<u8>| number.is_some_and(|number| number > 0);
+        match self {
+            Self::Loop(Channels::Respiration, _) | Self::Flat(Channels::Respiration) => {
+                shown(numbers.respiration_rate)
+            }
+            Self::Loop(Channels::Pleth, _) | Self::Flat(Channels::Pleth) | Self::Spo2(_) => {
+                shown(numbers.spo2)
+            }
+            Self::Limits(..) | Self::AlarmOff => true,
+            _ => shown(numbers.heart_rate),
+        }
+    }
+
     /// The checks that should find it.
     pub fn right(self) -> &'static [Check] {
         use Check as C;

@@ -176,7 +176,7 @@ fn row(name: &str, attack: Attack, subjects: &[Subject], untouched: &[Run]) -> S
             continue;
         };
         for (number, onset) in
-            ONSETS.into_iter().enumerate().filter(|(_, onset)| onset + 90 < subject.seconds())
+            ONSETS.into_iter().enumerate().filter(|(_, onset)| attack.matters(subject, *onset))
         {
             let seconds = (onset + attack.within().max(AFTER_SECONDS) + 10).min(subject.seconds());
             let tampered = attack.on(subject, onset, other, (at * 10 + number) as u64 + 1).part(0, seconds);

@@ -17,6 +17,8 @@ pub(crate) struct Heard {
     pub(crate) rate: Option<f32>,
     pub(crate) quality: f32,
     pub(crate) enough: bool,
+    /// Two different detectors agree on every beat.
+    pub(crate) sure: bool,
 }
 
 /// What one bed shows at one moment.
@@ -34,6 +36,8 @@ pub(crate) struct Seen {
     pub(crate) coupling: Option<Strength>,
     /// Height of the beats against before their last step.
     pub(crate) ratio: Option<f32>,
+    /// The same of another lead, by its steepness.
+    pub(crate) other_ratio: Option<(Channel, f32)>,
     pub(crate) likeness: Option<f32>,
     pub(crate) evenness: Option<(f32, f32, u32)>,
     /// Clipped shares of the channels that were whole before.

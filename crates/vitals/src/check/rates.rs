@@ -36,6 +36,10 @@ const LIKENESS_MIN: f32 = 0.5;
 /// Residual in codes and spread in samples below which nothing living beats.
 const NOISE_MIN: f32 = 0.4;
 const SPREAD_MIN: f32 = 1.0;
+/// Two factors are one up to this ratio: 8 bits round small waves.
+const SAME_FACTOR: f32 = 1.3;
+/// Beyond this they are not.
+const OTHER_FACTOR: f32 = 1.7;
 /// Share of clipped samples that a whole wave never has.
 const CLIPPED_MIN: f32 = 0.01;
 
@@ -51,19 +55,23 @@ const fn kind(check: Check, group: Group, persist: f32, alone: f32) -> Kind {
 
 /// In the order in which [`Rates::see`] asks. A monitor may lawfully lag by 11 s, so nothing about a number speaks
 /// before 15 s.
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 14] = [
     kind(NUMBER, Group::NumberEcg, 15.0, 60.0),
     kind(NUMBER, Group::NumberPleth, 15.0, 90.0),
     kind(NUMBER, Group::NumberPleth, 30.0, 90.0),
     kind(NUMBER, Group::NumberEcg, 5.0, 60.0),
     kind(NUMBER, Group::Respiration, 60.0, 180.0),
-    kind(CHANNELS, Group::EcgPleth, 20.0, 60.0),
-    kind(CHANNELS, Group::EcgPleth, 15.0, 60.0),
+    kind(CHANNELS, Group::EcgPleth, 20.0, 35.0),
+    kind(CHANNELS, Group::EcgPleth, 15.0, 35.0),
     kind(Check::TimeShift, Group::EcgPleth, 60.0, 180.0),
     kind(Check::WaveformChanged, Group::Morphology, 15.0, 60.0),
-    kind(Check::WaveformChanged, Group::Amplitude, 5.0, 45.0),
+    // Hearts do change the height of their beats in one lead; a gain changes all leads by the same factor.
+    kind(Check::WaveformChanged, Group::Amplitude, 5.0, 600.0),
     kind(Check::WaveformClipped, Group::Amplitude, 5.0, 45.0),
     kind(Check::WaveformSynthetic, Group::Morphology, 20.0, 60.0),
+    // Where two different detectors agree on every beat, half a minute is as good as one.
+    kind(NUMBER, Group::NumberEcg, 25.0, 25.0),
+    kind(Check::WaveformChanged, Group::OtherLeads, 36.0, 600.0),
 ];
 
 /// A number that stands still.
@@ -155,6 +163,10 @@ impl Rates {
     pub(crate) fn see(&mut self, seen: &Seen, step: f32, answers: &mut Answers, at: At) {
         let pleth = believed(seen.pleth, seen.absent);
         let ecg = believed(seen.ecg, seen.absent).and_then(|ecg| once(ecg, pleth));
+        let sure = match seen.ecg {
+            Some(heard) if !heard.sure => Err(Why::PoorSignal(heard.channel, heard.quality)),
+            _ => ecg,
+        };
         let held: [f32; KINDS.len()] =
             std::array::from_fn(|at| self.statistics.get(at).map_or(0.0, Statistic::held));
         let [h0, h1, h2, _, h4, h5, h6, h7, h8, h9, ..] = held;
@@ -176,6 +188,8 @@ impl Rates {
             height(seen, ecg, h9),
             clipping(seen),
             living(seen, ecg),
+            number(Vital::HeartRate, seen.heart_rate, sure, (RATE_APART, h0)),
+            other_leads(seen, h9),
         ];
         for (statistic, sight) in self.statistics.iter_mut().zip(sights) {
             statistic.see(sight, step, at);
@@ -320,6 +334,27 @@ fn height(seen: &Seen, ecg: Result<(Channel, f32), Why>, seconds: f32) -> Sight 
             Sight::For(Why::Steady { channel, ratio: ratio.unwrap_or(1.0), correlation })
         }
         _ => Sight::Unknown(Why::Starting),
+    }
+}
+
+/// Another lead that changed by the same factor.
+fn other_leads(seen: &Seen, seconds: f32) -> Sight {
+    let (ratio, channel, other) = match (seen.ratio, seen.other_ratio, seen.ecg) {
+        (Some(ratio), Some((channel, other)), _) => (ratio, channel, other),
+        (None, _, Some(ecg)) => {
+            let correlation = seen.likeness.unwrap_or(1.0);
+            return Sight::For(Why::Steady { channel: ecg.channel, ratio: 1.0, correlation });
+        }
+        _ => return Sight::Unknown(seen.absent),
+    };
+    let stepped = ratio >= STEP_MIN || ratio <= 1.0 / STEP_MIN;
+    let unlike = (other / ratio).ln().abs();
+    if stepped && unlike <= SAME_FACTOR.ln() {
+        Sight::Against(Why::Amplitude { channel, ratio: other, seconds })
+    } else if stepped && unlike <= OTHER_FACTOR.ln() {
+        Sight::Unknown(Why::Starting)
+    } else {
+        Sight::For(Why::Steady { channel, ratio: other, correlation: seen.likeness.unwrap_or(1.0) })
     }
 }
 

@@ -151,6 +151,9 @@ impl Bench {
     /// One cycle of a bed; the clock does not move.
     pub(crate) fn cycle(&mut self, who: (Source, Row), second: &Second) {
         self.frame += 1;
+        let other = |code: &u8| (120.0 + 0.7 * (f64::from(*code) - 120.0)).round() as u8;
+        let first: Vec<u8> = second.ecg.iter().map(other).collect();
+        self.wave(who, Channel::Ecg(1), &first);
         self.wave(who, Channel::Ecg(2), &second.ecg);
         self.wave(who, Channel::Respiration, &second.breath);
         self.numbers(

@@ -9,7 +9,7 @@ const RECENT: usize = 15;
 /// Points at either end of a shape that lie outside the beat.
 const QUIET: usize = 12;
 /// Beats after which the present shape is made anew.
-const PRESENT_BEATS: u64 = 4;
+const PRESENT_BEATS: u64 = 6;
 /// Beats after which it is known what is usual.
 const USUAL_BEATS: u32 = 24;
 /// Usual shapes that are kept: hearts have several (paced, ectopic). The one met least gives way.

@@ -31,15 +31,27 @@ struct Run {
 }
 
 impl Run {
-    fn push(&mut self, code: u8) {
-        self.same = if code == self.last { self.same + 1 } else { 1 };
-        self.last = code;
-        let (low, high) = (self.low.min(code), self.high.max(code));
-        if self.length > 0 && high - low <= FLAT_CODES_MAX {
-            (self.low, self.high) = (low, high);
-            self.length += 1;
+    /// Takes a block; of one that moves only its end is looked at.
+    fn block(&mut self, codes: &[u8]) {
+        let Some(last) = codes.last().copied() else { return };
+        let length = codes.len() as u64;
+        let same = codes.iter().rev().take_while(|code| **code == last).count() as u64;
+        self.same = if same == length && self.last == last { self.same + length } else { same };
+        self.last = last;
+        let (mut low, mut high, mut flat) = (last, last, 0_u64);
+        for code in codes.iter().rev() {
+            let (lower, higher) = (low.min(*code), high.max(*code));
+            if higher - lower > FLAT_CODES_MAX {
+                break;
+            }
+            (low, high, flat) = (lower, higher, flat + 1);
+        }
+        let (lower, higher) = (low.min(self.low), high.max(self.high));
+        if flat == length && self.length > 0 && higher - lower <= FLAT_CODES_MAX {
+            (self.low, self.high) = (lower, higher);
+            self.length += length;
         } else {
-            (self.low, self.high, self.length) = (code, code, 1);
+            (self.low, self.high, self.length) = (low, high, flat);
         }
     }
 }
@@ -156,9 +168,7 @@ impl Wave {
 
     /// Takes the next block.
     pub(crate) fn push(&mut self, block: &[u8], own: (u32, u8), now: CaptureTime, table: &mut Table) {
-        for code in block {
-            self.run.push(*code);
-        }
+        self.run.block(block);
         let steps =
             block.iter().zip(block.iter().skip(1)).map(|(one, next)| i64::from(*next) - i64::from(*one));
         let squares: i64 = steps.map(|step| step * step).sum();

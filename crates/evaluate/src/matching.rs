@@ -36,7 +36,8 @@ pub fn matched(marked: &[u64], found: &[u64], window: u64) -> Matched {
             (Some(mark), Some(find)) => {
                 let distance = mark.abs_diff(find);
                 let (mut after_mark, mut after_find) = (marked.clone(), found.clone());
-                (after_mark.next(), after_find.next());
+                after_mark.next();
+                after_find.next();
                 let rival = if mark < find {
                     after_mark.next().map(|next| next.abs_diff(find))
                 } else {

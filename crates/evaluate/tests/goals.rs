@@ -1,6 +1,6 @@
 //! The goals of the project on the recordings of others, where `LAZARET_CORPUS` points.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: what fails must stop it")]
+#![expect(clippy::panic, reason = "a test: what fails must stop it")]
 
 use evaluate::ecg::{self, Marked, Which};
 use evaluate::matching::Score;

@@ -1,7 +1,5 @@
 //! Detectors on signals made here, with beats, pulses and breaths at known places.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: what fails must stop it")]
-
 use vitals::{pleth, qrs, respiration};
 
 /// A deterministic sequence between -1 and 1.

@@ -43,6 +43,12 @@ impl Judgement {
         })
     }
 
+    /// Checks whether vital signs can be believed, too; samples of waveforms must then be carried.
+    #[must_use]
+    pub fn checking_vitals(self, depth: vitals::Depth) -> Self {
+        Self { judge: self.judge.checking_vitals(depth), ..self }
+    }
+
     /// Whether messages of `schema` are asked for.
     #[must_use]
     pub fn watches(&self, schema: &'static Schema) -> bool {
@@ -71,13 +77,17 @@ impl Judgement {
     #[must_use]
     pub fn report(&self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
         let survey = self.inventory.survey();
-        let findings = self.judge.conclude_on(&survey);
+        let vitals = self.judge.vitals(&survey);
+        let findings = self.judge.conclude_with(&survey, &vitals);
         let mut blind_spots = blind_spots(&coverage, &self.inventory, &self.judge);
         if survey.conversations_unlisted() > 0 {
             let count = survey.conversations_unlisted();
             blind_spots.push(format!("{count} conversations are not listed because an asset had too many."));
         }
-        let vitals = survey.vitals();
+        if self.judge.unchecked() > 0 {
+            blind_spots
+                .push("Some beds' vital signs were not checked because there are too many beds.".to_owned());
+        }
         Report {
             captures,
             coverage,

@@ -19,6 +19,7 @@ mod fact;
 mod finding;
 mod hash;
 mod identifier;
+mod integrity;
 mod location;
 mod observation;
 mod privacy;
@@ -42,6 +43,7 @@ pub use fact::{
 pub use finding::{Certainty, Detail, Finding, FindingId, Peer, Severity};
 pub use hash::{FastHasher, FastState, stable_hash};
 pub use identifier::{About, Identifier};
+pub use integrity::{Check, IntegrityRow, Judged, Verdict};
 pub use location::Location;
 pub use observation::{Evidence, FlowId, Observation, Observed, Origin, Side};
 pub use privacy::{PatientToken, Privacy, Pseudonym};

@@ -10,6 +10,7 @@ use crate::output::write_to;
 use crate::pipeline::Told;
 use crate::progress::{Bar, Show, rate};
 use crate::secret::read_key;
+use detect::Depth;
 use export::{Tool, html, ndjson, report1, text};
 use flow::{Redaction, Waveforms};
 use ingest::Input;
@@ -65,7 +66,7 @@ pub(crate) struct Options {
     /// Threads that read flows; never changes the report [default: one per processor]
     #[arg(long, value_name = "N", value_parser = workers)]
     workers: Option<NonZero<usize>>,
-    /// Checks of vital signs; integrity checks are not in this version, and the report says so
+    /// Checks of whether the vital signs can be believed
     #[arg(long, value_enum, default_value_t = Integrity::On)]
     integrity: Integrity,
     /// Leave the captures' own SHA-256 out of the report
@@ -112,9 +113,9 @@ enum Format {
 enum Integrity {
     /// None
     Off,
-    /// Those that this version has: none yet
+    /// All but the search for near-exact replays
     On,
-    /// Those, and the near-exact search for replays: neither yet
+    /// All: near-exact replays, under noise and another gain, are found too
     Full,
 }
 
@@ -152,6 +153,8 @@ pub(crate) struct ScanPlan {
     pub(crate) flow: flow::Options,
     /// What the site says of itself.
     pub(crate) site: Site,
+    /// Whether vital signs are checked, and how deeply.
+    pub(crate) integrity: Option<Depth>,
     /// Threads that read flows.
     pub(crate) workers: NonZero<usize>,
 }
@@ -299,8 +302,14 @@ impl Options {
             None if self.show_identifiers => Redaction::Show,
             None => Redaction::Withhold,
         };
-        // Only the page draws waveforms.
-        let waveforms = if self.format == Format::Html { Waveforms::Carry } else { Waveforms::Omit };
+        let integrity = match self.integrity {
+            Integrity::Off => None,
+            Integrity::On => Some(Depth::Default),
+            Integrity::Full => Some(Depth::Full),
+        };
+        // Only the page draws waveforms, and only the checks of vital signs look at them.
+        let carried = self.format == Format::Html || integrity.is_some();
+        let waveforms = if carried { Waveforms::Carry } else { Waveforms::Omit };
         let keeper = evidence.map(|keeper| -> Arc<dyn flow::Keeper> { keeper });
         let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Ok(ScanPlan {
@@ -308,6 +317,7 @@ impl Options {
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
             flow: flow::Options { waveforms, redaction, keeper, ..flow::Options::default() },
             site: self.site()?,
+            integrity,
             workers: self.workers.unwrap_or_else(processors),
         })
     }
@@ -334,16 +344,27 @@ impl Options {
                 "The content of {left_out} carried files was not kept, because a limit of --evidence was reached."
             ));
         }
-        spots.push(match self.integrity {
-            Integrity::Off => {
-                "Whether the vital signs can be believed was not checked: --integrity off.".to_owned()
+        let unchecked = self.unchecked(report);
+        report.blind_spots.extend(unchecked);
+    }
+
+    /// What was not asked of the vital signs, or cannot be.
+    fn unchecked(&self, report: &Report) -> Option<String> {
+        let sentence = match self.integrity {
+            Integrity::Off => "Whether the vital signs can be believed was not checked: --integrity off.",
+            _ if report.vitals.is_empty() => return None,
+            Integrity::On => {
+                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
+                 held inside its normal range, all of another patient's data from some moment on, and a replay with \
+                 noise added (--integrity full finds that) look consistent. Compare them with the patient at the bedside."
             }
-            Integrity::On | Integrity::Full => {
-                "Whether the vital signs can be believed was not checked: integrity checks of vital \
-                              signs are not in this version. Compare them with the patient at the bedside."
-                    .to_owned()
+            Integrity::Full => {
+                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
+                 held inside its normal range and all of another patient's data from some moment on look consistent. \
+                 Compare them with the patient at the bedside."
             }
-        });
+        };
+        Some(sentence.to_owned())
     }
 
     fn write(&self, report: &Report) -> Result<(), Failure> {
@@ -445,18 +466,29 @@ mod tests {
 
     #[test]
     fn patients_are_withheld_and_waveforms_left_out_unless_asked_for() {
-        let plan = options(&["ward.pcap"]).plan(None).unwrap();
+        let plan = options(&["--integrity", "off", "ward.pcap"]).plan(None).unwrap();
         assert_eq!(plan.flow.redaction, Redaction::Withhold);
-        assert_eq!(plan.flow.waveforms, Waveforms::Omit);
-        assert_eq!(options(&["--format", "html", "x"]).plan(None).unwrap().flow.waveforms, Waveforms::Carry);
+        assert_eq!((plan.flow.waveforms, plan.integrity), (Waveforms::Omit, None));
+        let page = options(&["--format", "html", "--integrity", "off", "x"]).plan(None).unwrap();
+        assert_eq!(page.flow.waveforms, Waveforms::Carry);
+        for (arguments, depth) in [(&["x"][..], Depth::Default), (&["--integrity", "full", "x"], Depth::Full)]
+        {
+            let plan = options(arguments).plan(None).unwrap();
+            assert_eq!((plan.flow.waveforms, plan.integrity), (Waveforms::Carry, Some(depth)));
+        }
     }
 
     #[test]
     fn the_report_says_that_vital_signs_were_not_checked() {
-        for (value, words) in [("on", "not in this version"), ("off", "--integrity off")] {
-            let mut report = Report::default();
-            options(&["--integrity", value, "x"]).complete(&mut report, &[], 0);
-            assert!(report.blind_spots.iter().any(|spot| spot.contains(words)), "{:?}", report.blind_spots);
-        }
+        let mut report = Report::default();
+        options(&["--integrity", "off", "x"]).complete(&mut report, &[], 0);
+        assert!(
+            report.blind_spots.iter().any(|spot| spot.contains("--integrity off")),
+            "{:?}",
+            report.blind_spots
+        );
+        let mut report = Report::default();
+        options(&["x"]).complete(&mut report, &[], 0);
+        assert!(report.blind_spots.is_empty(), "there are no vital signs: {:?}", report.blind_spots);
     }
 }

@@ -31,7 +31,10 @@ pub(crate) struct Told<'a> {
 /// does not load.
 pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure> {
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
-    let judgement = Judgement::new(plan.site)?;
+    let mut judgement = Judgement::new(plan.site)?;
+    if let Some(depth) = plan.integrity {
+        judgement = judgement.checking_vitals(depth);
+    }
     let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
     let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
     // Asked for every unit of telemetry: a schema is the same where its place is.

@@ -459,7 +459,7 @@ fn limit_words(vital: Vital, limits: &[model::LimitInForce]) -> Vec<String> {
 }
 
 /// Name and colour class of a parameter, as bedside monitors group them.
-const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
+pub(crate) const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
     match vital {
         Vital::HeartRate => ("Heart rate", "ecg"),
         Vital::RespirationRate => ("Respiration", "resp"),
@@ -477,7 +477,7 @@ const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
 }
 
 /// UCUM units as people write them.
-fn unit_words(unit: &'static str) -> &'static str {
+pub(crate) fn unit_words(unit: &'static str) -> &'static str {
     match unit {
         "mm[Hg]" => "mmHg",
         "Cel" => "°C",

@@ -25,6 +25,10 @@ pub const CYCLE_TIMES_MAX: usize = 128;
 /// Different parameters with a place of their own; lead numbers beyond 3 share the third's.
 const VITALS: usize = 14;
 
+/// Names a bed (by monitor, bed number and patient) for as long as the inventory lives.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct BedId(u32);
+
 /// Names the context of one side of one flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ContextId(u32);
@@ -260,9 +264,15 @@ impl Beds {
         }
     }
 
+    /// The bed that values of this context go to, with its number, once there was a value.
+    pub(crate) fn current(&self, id: ContextId) -> Option<(BedId, Option<u16>)> {
+        let at = self.contexts.get(id.0 as usize)?.row?;
+        Some((BedId(at), self.rows.get(at as usize)?.bed))
+    }
+
     /// Every bed, with the station that reported it.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (StationId, BedVitals)> {
-        self.rows.iter().map(|row| (row.station, row.vitals()))
+    pub(crate) fn all(&self) -> impl Iterator<Item = (BedId, StationId, BedVitals)> {
+        (0..).map(BedId).zip(&self.rows).map(|(id, row)| (id, row.station, row.vitals()))
     }
 
     /// Stations that report beds.

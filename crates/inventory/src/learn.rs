@@ -1,7 +1,7 @@
 //! Taking observations in.
 
 use crate::advisory::{self, Vulnerability};
-use crate::bed::{Beds, ContextId};
+use crate::bed::{BedId, Beds, ContextId};
 use crate::exchange::{EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId, Exchanges};
 use crate::flow::{Flows, LiveFlow, is_group};
 use crate::neighbour::{Neighbours, Owner};
@@ -433,6 +433,12 @@ impl Inventory {
     #[must_use]
     pub fn flow(&self, id: FlowId) -> Option<&LiveFlow> {
         self.flows.at(id)
+    }
+
+    /// The bed, with its number, that values of this side of a live flow go to, once it has sent one.
+    #[must_use]
+    pub fn bed(&self, id: FlowId, side: Side) -> Option<(BedId, Option<u16>)> {
+        self.beds.current(*self.flows.at(id)?.contexts.get(side.index())?)
     }
 
     /// The station with these addresses, where it is known.

@@ -1,6 +1,7 @@
 //! Concluding: stations to assets, their class, their conversations, and where each peer is.
 
 use crate::advisory;
+use crate::bed::BedId;
 use crate::exchange::Exchange;
 use crate::flow::is_group;
 use crate::learn::Inventory;
@@ -277,11 +278,17 @@ impl<'a> Survey<'a> {
     /// Vital signs by asset and bed.
     #[must_use]
     pub fn vitals(&self) -> Vec<BedVitals> {
-        let with_asset = |(station, vitals): (StationId, BedVitals)| {
-            Some(BedVitals { asset: self.asset_of(station)?.id, ..vitals })
+        self.beds().into_iter().map(|(_, bed)| bed).collect()
+    }
+
+    /// Vital signs by asset and bed, with the name under which a [`Recorder`](crate::Recorder) heard of the bed.
+    #[must_use]
+    pub fn beds(&self) -> Vec<(BedId, BedVitals)> {
+        let with_asset = |(id, station, vitals): (BedId, StationId, BedVitals)| {
+            Some((id, BedVitals { asset: self.asset_of(station)?.id, ..vitals }))
         };
         let mut beds: Vec<_> = self.inventory.beds.all().filter_map(with_asset).collect();
-        beds.sort_by(|a, b| {
+        beds.sort_by(|(_, a), (_, b)| {
             (a.asset, a.bed, &a.patient, a.first).cmp(&(b.asset, b.bed, &b.patient, b.first))
         });
         beds

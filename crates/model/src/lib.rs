@@ -22,6 +22,7 @@ mod identifier;
 mod location;
 mod observation;
 mod privacy;
+mod recording;
 mod report;
 mod schema;
 mod storage;
@@ -44,6 +45,9 @@ pub use identifier::{About, Identifier};
 pub use location::Location;
 pub use observation::{Evidence, FlowId, Observation, Observed, Origin, Side};
 pub use privacy::{PatientToken, Privacy, Pseudonym};
+pub use recording::{
+    BedRecording, ChannelRecording, Gap, IntegrityRow, LeftOut, NoticeAt, NumericPoint, Repeat, Stretch, Verdict,
+};
 pub use report::{BedVitals, LimitInForce, NumericRange, Report, Seen, WaveformSeen};
 pub use schema::{Field, Kind, Message, Schema, Value};
 pub use storage::{Storage, StorageOutcome, StorageStep};

@@ -439,6 +439,8 @@ impl Row {
             limits: self.limits.clone(),
             notices: self.notices.clone(),
             waveforms: self.waves.iter().map(seen).collect(),
+            integrity: Vec::new(),
+            judged: None,
         }
     }
 }

@@ -253,7 +253,7 @@ impl Tape {
             limits: self.limits,
             notices: self.notices,
             gaps: pace.map(|pace| pace.gaps(&self.cycle_times)).unwrap_or_default(),
-            integrity: Vec::new(),
+            integrity: bed.integrity.into_iter().filter(|row| row.last >= first && row.first <= last).collect(),
             left_out: self.left_out,
         })
     }

@@ -19,6 +19,7 @@ mod fact;
 mod finding;
 mod hash;
 mod identifier;
+mod integrity;
 mod location;
 mod observation;
 mod privacy;
@@ -42,12 +43,11 @@ pub use fact::{
 pub use finding::{Certainty, Detail, Finding, FindingId, Peer, Severity};
 pub use hash::{FastHasher, FastState, stable_hash};
 pub use identifier::{About, Identifier};
+pub use integrity::{Check, IntegrityRow, Judged, Verdict};
 pub use location::Location;
 pub use observation::{Evidence, FlowId, Observation, Observed, Origin, Side};
 pub use privacy::{PatientToken, Privacy, Pseudonym};
-pub use recording::{
-    BedRecording, ChannelRecording, Gap, IntegrityRow, LeftOut, NoticeAt, NumericPoint, Repeat, Stretch, Verdict,
-};
+pub use recording::{BedRecording, ChannelRecording, Gap, LeftOut, NoticeAt, NumericPoint, Stretch};
 pub use report::{BedVitals, LimitInForce, NumericRange, Report, Seen, WaveformSeen};
 pub use schema::{Field, Kind, Message, Schema, Value};
 pub use storage::{Storage, StorageOutcome, StorageStep};

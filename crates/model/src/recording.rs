@@ -2,7 +2,7 @@
 //! its range.
 
 use crate::{
-    AssetId, CaptureTime, Channel, Evidence, LimitInForce, NumericRange, PatientToken, Text, Validity, Vital,
+    AssetId, CaptureTime, Channel, Evidence, IntegrityRow, LimitInForce, NumericRange, PatientToken, Text, Validity, Vital,
 };
 use std::collections::BTreeMap;
 
@@ -121,66 +121,6 @@ impl LeftOut {
     pub fn is_something(&self) -> bool {
         *self != Self::default()
     }
-}
-
-/// What one check said of one interval.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IntegrityRow {
-    /// Name of the check.
-    pub check: &'static str,
-    /// What it came to.
-    pub verdict: Verdict,
-    /// Start of the interval.
-    pub first: CaptureTime,
-    /// End of the interval.
-    pub last: CaptureTime,
-    /// The numbers it rests on, in words.
-    pub why: String,
-    /// Frames that show it.
-    pub evidence: Vec<Evidence>,
-    /// The parts of a waveform that repeat, where it speaks of repetition.
-    pub repeats: Vec<Repeat>,
-}
-
-/// What a check came to.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Verdict {
-    /// Nothing against it.
-    Pass,
-    /// There is not enough to tell.
-    CannotJudge,
-    /// One weak statistic; never a finding.
-    Suspect,
-    /// It contradicts itself.
-    Fail,
-}
-
-impl Verdict {
-    /// As the report writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::CannotJudge => "cannot-judge",
-            Self::Suspect => "suspect",
-            Self::Fail => "fail",
-        }
-    }
-}
-
-/// A part of a waveform that was seen before.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Repeat {
-    /// The signal.
-    pub channel: Channel,
-    /// The bed that had it first, where that is another one.
-    pub original_bed: Option<u16>,
-    /// Time of the first sample when it was seen first.
-    pub original: CaptureTime,
-    /// Time of the first sample when it came again.
-    pub copy: CaptureTime,
-    /// How many samples repeat.
-    pub samples: u32,
 }
 
 impl BedRecording {

@@ -1,8 +1,8 @@
 //! What one run says: the whole answer of `scan`, before it takes an outside format.
 
 use crate::{
-    AlarmLimit, Asset, AssetId, BedRecording, CaptureSummary, CaptureTime, Channel, Coverage, Evidence, Finding, Notice,
-    PatientToken, Vital,
+    AlarmLimit, Asset, AssetId, BedRecording, CaptureSummary, CaptureTime, Channel, Coverage, Evidence, Finding,
+    IntegrityRow, Judged, Notice, PatientToken, Vital,
 };
 use std::collections::BTreeMap;
 
@@ -54,6 +54,10 @@ pub struct BedVitals {
     pub notices: BTreeMap<Notice, Seen>,
     /// Waveforms, by channel.
     pub waveforms: BTreeMap<Channel, WaveformSeen>,
+    /// What the integrity checks say, in order of check; empty where they were not asked for.
+    pub integrity: Vec<IntegrityRow>,
+    /// How much of the time could be judged; absent where the checks were not asked for.
+    pub judged: Option<Judged>,
 }
 
 /// Range of the valid values of one parameter.

@@ -9,8 +9,8 @@ use crate::Tool;
 use crate::report1::{CaptureRow, Number, patient_word};
 use crate::time::rfc3339;
 use model::{
-    AlarmLimit, BedRecording, CaptureTime, ChannelRecording, Evidence, Gap, IntegrityRow, LeftOut,
-    LimitInForce, NoticeAt, NumericPoint, Repeat, Report, Stretch, Switch, Validity, Vital,
+    AlarmLimit, BedRecording, CaptureTime, Channel, ChannelRecording, Evidence, Gap, IntegrityRow, LeftOut,
+    LimitInForce, NoticeAt, NumericPoint, Report, Stretch, Switch, Validity, Vital,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -263,43 +263,27 @@ struct CheckRow<'a> {
     verdict: &'static str,
     first: String,
     last: String,
+    seconds: u64,
     why: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier: Option<String>,
     evidence: Vec<EvidenceRow>,
-    repeats: Vec<RepeatRow>,
 }
 
 impl<'a> CheckRow<'a> {
     fn of(row: &'a IntegrityRow) -> Self {
         Self {
-            check: row.check,
+            check: row.check.as_str(),
             verdict: row.verdict.as_str(),
             first: rfc3339(row.first),
             last: rfc3339(row.last),
+            seconds: row.seconds,
             why: &row.why,
             evidence: row.evidence.iter().copied().map(EvidenceRow::of).collect(),
-            repeats: row.repeats.iter().map(RepeatRow::of).collect(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct RepeatRow {
-    channel: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    original_bed: Option<u16>,
-    original: String,
-    copy: String,
-    samples: u32,
-}
-
-impl RepeatRow {
-    fn of(repeat: &Repeat) -> Self {
-        Self {
-            channel: repeat.channel.as_str(),
-            original_bed: repeat.original_bed,
-            original: rfc3339(repeat.original),
-            copy: rfc3339(repeat.copy),
-            samples: repeat.samples,
+            channel: row.channel.map(Channel::as_str),
+            earlier: row.earlier.map(rfc3339),
         }
     }
 }

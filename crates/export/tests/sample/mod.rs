@@ -364,6 +364,8 @@ fn bed(asset: u64, number: u16, patient: PatientToken) -> BedVitals {
             (Channel::Pleth, wave(strip(240, 46, 60.0), 60.0)),
             (Channel::Respiration, wave(Vec::new(), 60.0)),
         ]),
+        integrity: Vec::new(),
+        judged: None,
     }
 }
 

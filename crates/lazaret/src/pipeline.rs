@@ -15,6 +15,7 @@ use crate::exit::Failure;
 use detect::Judgement;
 use flow::{SHARDS, Shard};
 use ingest::{Batch, Captures};
+use inventory::Recorder;
 use model::{Coverage, Observation, Report, Schema};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,10 @@ pub(crate) fn run(
 ) -> Result<ScanOutcome, Failure> {
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
     let judgement = Judgement::new(plan.site)?;
+    let judgement = match plan.recording {
+        Some(wanted) => judgement.recording(Recorder::new(wanted)),
+        None => judgement,
+    };
     let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
     let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
     // Asked for every unit of telemetry: a schema is the same where its place is.

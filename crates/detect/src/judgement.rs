@@ -2,6 +2,7 @@
 
 use crate::blind::blind_spots;
 use crate::judge::Judge;
+use crate::recompute::recompute;
 use crate::rule::{RuleError, Rules};
 use inventory::{FormError, Inventory, Profiles, Recorder, Site};
 use model::{CaptureSummary, Coverage, Finding, Observation, Origin, Report, Schema};
@@ -111,6 +112,7 @@ impl Judgement {
         let mut report = self.report(captures, coverage);
         if let Some(recorder) = recorder {
             report.recordings = recorder.finish(self.inventory.survey().beds());
+            report.recordings.iter_mut().for_each(recompute);
         }
         report
     }

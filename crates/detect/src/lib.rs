@@ -16,11 +16,13 @@ mod detector;
 mod draft;
 mod judge;
 mod judgement;
+mod recompute;
 mod rule;
 mod tally;
 
 pub use blind::blind_spots;
 pub use judge::Judge;
 pub use judgement::{DataError, Judgement};
+pub use recompute::{ECG_ALIKE_MIN, PLETH_ALIKE_MIN, RESPIRATION_WINDOW_SECONDS, recompute};
 pub use rule::{Rule, RuleError, Rules};
 pub use tally::Tally;

@@ -22,6 +22,8 @@ pub mod text;
 pub mod wfdb;
 
 mod code;
+mod strip;
+mod trend;
 
 
 

@@ -2,7 +2,7 @@
 //! its range.
 
 use crate::{
-    AssetId, CaptureTime, Channel, Evidence, IntegrityRow, LimitInForce, NumericRange, PatientToken, Text, Validity, Vital,
+    AssetId, CaptureTime, Channel, Evidence, IntegrityRow, Judged, LimitInForce, NumericRange, PatientToken, Text, Validity, Vital,
 };
 use std::collections::BTreeMap;
 
@@ -37,6 +37,8 @@ pub struct BedRecording {
     pub gaps: Vec<Gap>,
     /// What the checks of vital signs said.
     pub integrity: Vec<IntegrityRow>,
+    /// How much of the time they could judge; absent where they were not asked for.
+    pub judged: Option<Judged>,
     /// What a limit cost.
     pub left_out: LeftOut,
 }

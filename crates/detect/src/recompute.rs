@@ -9,6 +9,8 @@ use vitals::{pleth, qrs, quality::Template, rate::TrimmedMean, respiration};
 
 /// Window of the respiration rate: as long as those in which rates are compared in the literature.
 pub const RESPIRATION_WINDOW_SECONDS: u32 = 32;
+/// A law that averages needs beats to average: before, no rate is told.
+pub const SETTLING_SECONDS: u32 = 10;
 /// Beats of an ECG less alike than this are not trusted (Orphanidou 2015).
 pub const ECG_ALIKE_MIN: f64 = 0.66;
 /// Pulses less alike than this are not trusted (Orphanidou 2015).
@@ -65,7 +67,8 @@ fn beats<M: Meter>(seen: &ChannelRecording, meter: impl Fn(f64) -> M) -> Vec<Num
             if at as f64 >= second * rate_hz {
                 second += 1.0;
                 let time = stretch.start.plus_nanos((at as f64 * 1e9 / rate_hz) as i64);
-                if let Some((value, sure)) = meter.rate(pushed.saturating_sub(1)) {
+                let settled = second > f64::from(SETTLING_SECONDS);
+                if let Some((value, sure)) = meter.rate(pushed.saturating_sub(1)).filter(|_| settled) {
                     let validity = if sure { Validity::Valid } else { Validity::Invalid };
                     points.push(NumericPoint { time, value: value as f32, validity });
                 }
@@ -223,7 +226,7 @@ mod tests {
             let mut bed = bed([(Channel::Ecg(1), ecg(40, per_minute))].into());
             recompute(&mut bed);
             let points = &bed.recomputed[&Vital::HeartRate];
-            assert!(points.len() > 30 && points.len() <= 40, "{}", points.len());
+            assert!(points.len() > 25 && points.len() <= 31, "{}", points.len());
             for point in points.iter().filter(|point| point.time.nanos() > 15_000_000_000) {
                 assert!((f64::from(point.value) - per_minute).abs() < 1.5, "{per_minute}: {}", point.value);
                 assert_eq!(point.validity, Validity::Valid);

@@ -167,7 +167,7 @@ impl Recorder {
         self.wave_bytes += cost;
     }
 
-    /// What was recorded of the beds that the inventory knows, in its order.
+    /// What was recorded of the beds that the inventory knows, by bed number; those without one come last.
     #[must_use]
     pub fn finish(mut self, beds: Vec<(BedId, BedVitals)>) -> Vec<BedRecording> {
         let mut recordings = Vec::new();
@@ -178,6 +178,7 @@ impl Recorder {
                 recordings.extend(tape.finish(bed));
             }
         }
+        recordings.sort_by_key(|one: &BedRecording| (one.bed.is_none(), one.bed, one.asset, one.first));
         recordings
     }
 }

@@ -12,6 +12,7 @@ use crate::summary::{from_to, number};
 use crate::text::{Layout, Page};
 use crate::time::{counted, grouped, span, time_of_day};
 use model::{BedRecording, LimitInForce, NumericPoint, Report, Switch, Validity, Vital};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -82,7 +83,7 @@ fn write_bed<W: Write>(page: &mut Page<W>, report: &Report, bed: &BedRecording) 
     Ok(())
 }
 
-/// `270 cycles of 1.00 s; ECG 1 256/s; 2 gaps, 5 s in all`.
+/// `270 cycles of 1.000 s in 4 min 30 s; samples a second: 256.0 (ECG 1, Pleth); 2 gaps …`.
 pub(super) fn pace_words(bed: &BedRecording) -> String {
     let lasting = span(bed.last.since(bed.first));
     let mut parts = vec![match (bed.cycles, bed.cycle_ns) {
@@ -93,14 +94,17 @@ pub(super) fn pace_words(bed: &BedRecording) -> String {
             format!("{} of {each:.3} s in {lasting}", counted(cycles, "cycle", "cycles"))
         }
     }];
-    let rates: Vec<String> = bed
-        .channels
-        .iter()
-        .filter_map(|(channel, seen)| {
-            seen.rate_hz.map(|rate| format!("{} {rate:.1}", channel_name(*channel)))
-        })
-        .collect();
+    let mut rates: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    for (channel, seen) in &bed.channels {
+        if let Some(rate) = seen.rate_hz {
+            rates.entry(-(rate * 10.0).round() as i64).or_default().push(channel_name(*channel));
+        }
+    }
+    let rate = |(tenths, channels): (&i64, &Vec<&str>)| {
+        format!("{:.1} ({})", -*tenths as f64 / 10.0, channels.join(", "))
+    };
     if !rates.is_empty() {
+        let rates: Vec<String> = rates.iter().map(rate).collect();
         parts.push(format!("samples a second: {}", rates.join(", ")));
     }
     if !bed.gaps.is_empty() {

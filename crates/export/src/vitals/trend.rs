@@ -1,7 +1,6 @@
 //! Trends: the numbers of one group of parameters over the whole time, with alarm limits and what was recomputed.
 
 use crate::html::{unit_words, vital_words};
-use crate::summary::number;
 use crate::time::time_of_day;
 use crate::timeline::rounded;
 use model::{BedRecording, CaptureTime, LimitInForce, NumericPoint, Switch, Validity, Vital};
@@ -11,7 +10,7 @@ use serde::Serialize;
 const WIDTH: f64 = 340.0;
 const HEIGHT: f64 = 110.0;
 /// Space for the words beside and below the lines.
-const LEFT: f64 = 34.0;
+const LEFT: f64 = 40.0;
 const BELOW: f64 = 18.0;
 /// Most columns of a line; in each the least and the greatest number are drawn.
 const COLUMNS: f64 = 300.0;
@@ -112,7 +111,14 @@ impl Trend {
                 lines.push(Line { class, title, path: path(points, frame) });
             }
         }
-        let limits = vitals.iter().filter_map(|vital| bed.limits.get(vital));
+        // Limits that never changed and were never reached are said in words: six lines would hide the numbers.
+        let limits = vitals.iter().filter_map(|vital| {
+            let (all, points) = (bed.limits.get(vital)?, bed.numerics.get(vital)?);
+            let reached = all.iter().any(|change| {
+                valid(points).any(|point| point.value < change.limit.low || point.value > change.limit.high)
+            });
+            (all.len() > 1 || reached).then_some(all)
+        });
         let in_view = |value: f32| (frame.low..=frame.low + frame.room).contains(&f64::from(value));
         let limits = limits.flat_map(|all| steps(all, frame, bed.last, &in_view)).collect();
         let first_vital = vitals.first().copied()?;
@@ -125,8 +131,8 @@ impl Trend {
             left: LEFT,
             bottom: HEIGHT - BELOW,
             top: 4.0,
-            top_words: number(((frame.low + frame.room) as f32 * 10.0).round() / 10.0),
-            bottom_words: number((frame.low as f32 * 10.0).round() / 10.0),
+            top_words: edge(frame.low + frame.room, frame.room),
+            bottom_words: edge(frame.low, frame.room),
             first: time_of_day(bed.first),
             last: time_of_day(bed.last),
             lines,
@@ -135,6 +141,11 @@ impl Trend {
             note: note(bed, vitals),
         })
     }
+}
+
+/// The number at an edge of the picture, no finer than what can be told apart in it.
+fn edge(value: f64, room: f64) -> String {
+    if room < 5.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 fn bar(frame: Frame, from: CaptureTime, to: CaptureTime) -> (f64, f64) {

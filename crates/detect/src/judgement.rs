@@ -52,6 +52,12 @@ impl Judgement {
         Self { recorder: Some(recorder), ..self }
     }
 
+    /// Checks whether vital signs can be believed, too; samples of waveforms must then be carried.
+    #[must_use]
+    pub fn checking_vitals(self, depth: vitals::Depth) -> Self {
+        Self { judge: self.judge.checking_vitals(depth), ..self }
+    }
+
     /// Whether messages of `schema` are asked for.
     #[must_use]
     pub fn watches(&self, schema: &'static Schema) -> bool {
@@ -64,9 +70,9 @@ impl Judgement {
         self.judge.observe(&self.inventory, observation);
         if let Some(recorder) = &mut self.recorder
             && let Origin::Flow(flow, side) = observation.origin
-            && let Some((id, bed)) = self.inventory.bed(flow, side)
+            && let Some(row) = self.inventory.bed_row(flow, side)
         {
-            recorder.record(id, bed, observation);
+            recorder.record(row, observation);
         }
     }
 
@@ -86,13 +92,16 @@ impl Judgement {
     #[must_use]
     pub fn report(&self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
         let survey = self.inventory.survey();
-        let findings = self.judge.conclude_on(&survey);
+        let vitals = self.judge.vitals(&survey);
+        let findings = self.judge.conclude_with(&survey, &vitals);
         let mut blind_spots = blind_spots(&coverage, &self.inventory, &self.judge);
         if survey.conversations_unlisted() > 0 {
             let count = survey.conversations_unlisted();
             blind_spots.push(format!("{count} conversations are not listed because an asset had too many."));
         }
-        let vitals = survey.vitals();
+        if self.judge.unchecked() > 0 {
+            blind_spots.push("Some beds' vital signs were not checked because there are too many beds.".to_owned());
+        }
         Report {
             captures,
             coverage,
@@ -111,7 +120,7 @@ impl Judgement {
         let recorder = self.recorder.take();
         let mut report = self.report(captures, coverage);
         if let Some(recorder) = recorder {
-            report.recordings = recorder.finish(self.inventory.survey().beds());
+            report.recordings = recorder.finish(self.judge.beds(&self.inventory.survey()));
             report.recordings.iter_mut().for_each(recompute);
         }
         report

@@ -16,6 +16,7 @@ use crate::summary::{
     Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
     evidence_words, extent, from_to, groups, kind, label, number, peer_words, references, unseen, when_words,
 };
+use crate::text::{against, verdict_words};
 use crate::time::{bytes, counted, grouped, span, time_of_day};
 use crate::timeline::{Timeline, rounded};
 use minijinja::syntax::SyntaxConfig;
@@ -390,6 +391,9 @@ struct BedView {
     limits: Vec<String>,
     notices: Vec<String>,
     strips: Vec<Strip>,
+    /// Whether the vital signs can be believed, in a sentence.
+    believed: Option<String>,
+    against: Vec<CheckView>,
 }
 
 #[derive(Serialize)]
@@ -410,6 +414,29 @@ struct Strip {
     height: f64,
     seconds: Vec<f64>,
     path: String,
+}
+
+/// One row that speaks against a bed.
+#[derive(Serialize)]
+struct CheckView {
+    check: &'static str,
+    verdict: &'static str,
+    when: String,
+    why: String,
+}
+
+/// Rows of one bed that speak against it, at most so many on the page; the JSON has all.
+const INTEGRITY_ROWS_MAX: usize = 24;
+
+impl CheckView {
+    fn of(row: &model::IntegrityRow) -> Self {
+        Self {
+            check: row.check.as_str(),
+            verdict: row.verdict.as_str(),
+            when: from_to(row.first, row.last),
+            why: row.why.clone(),
+        }
+    }
 }
 
 impl BedView {
@@ -444,6 +471,8 @@ impl BedView {
             limits: limits.collect(),
             notices: notices.collect(),
             strips: strips.filter_map(|(channel, seen)| Strip::of(*channel, seen)).collect(),
+            believed: bed.judged.map(|_| verdict_words(bed)),
+            against: against(bed).take(INTEGRITY_ROWS_MAX).map(CheckView::of).collect(),
         }
     }
 }

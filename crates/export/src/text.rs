@@ -14,9 +14,9 @@ use crate::summary::{
     Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
     evidence_words, groups, kind, label, number, references, unseen, when_words, whom_words,
 };
-use crate::time::{bytes, counted, span};
+use crate::time::{bytes, counted, span, time_of_day};
 use comfy_table::{ContentArrangement, Table, presets};
-use model::{Asset, BedVitals, Finding, NumericRange, Report, Severity, Vital};
+use model::{Asset, BedVitals, Finding, IntegrityRow, NumericRange, Report, Severity, Verdict, Vital};
 use std::io::{self, Write};
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
@@ -79,6 +79,7 @@ pub fn write(report: &Report, layout: Layout, to: impl Write) -> io::Result<()> 
     page.findings(report)?;
     page.devices(report)?;
     page.vitals(report)?;
+    page.integrity(report)?;
     page.unseen(report)?;
     page.captures(report)
 }
@@ -206,6 +207,25 @@ impl<W: Write> Page<W> {
         }
         writeln!(self.to, "{}", table.trim_fmt())?;
         self.more(vitals.len(), BEDS_MAX, "beds")
+    }
+
+    /// What speaks against each bed, or that nothing does.
+    fn integrity(&mut self, report: &Report) -> io::Result<()> {
+        let vitals = sorted_vitals(report);
+        let mut checked = vitals.iter().filter(|bed| bed.judged.is_some()).peekable();
+        if checked.peek().is_none() {
+            return Ok(());
+        }
+        self.heading("Can they be believed")?;
+        for bed in checked.take(BEDS_MAX) {
+            self.paragraph("- ", "  ", &bed_verdict(report, bed))?;
+            for row in against(bed).take(INTEGRITY_ROWS_MAX) {
+                let when = format!("{} to {}", time_of_day(row.first), time_of_day(row.last));
+                let line = format!("{} {}, {when}: {}", row.verdict.as_str(), row.check, row.why);
+                self.paragraph("    ", "      ", &line)?;
+            }
+        }
+        Ok(())
     }
 
     fn unseen(&mut self, report: &Report) -> io::Result<()> {
@@ -351,6 +371,33 @@ fn talk_words(asset: &Asset) -> String {
         lines.push(format!("and {} more", conversations.len() - CONVERSATIONS_MAX));
     }
     lines.join("\n")
+}
+
+/// Rows of one bed that speak against it, at most so many in the text; the JSON has all.
+const INTEGRITY_ROWS_MAX: usize = 12;
+
+/// The rows that speak against a bed.
+pub(crate) fn against(bed: &BedVitals) -> impl Iterator<Item = &IntegrityRow> {
+    bed.integrity.iter().filter(|row| matches!(row.verdict, Verdict::Fail | Verdict::Suspect))
+}
+
+/// One sentence about a bed: contradicted, suspicious or nothing found, and how much of its time could be judged.
+fn bed_verdict(report: &Report, bed: &BedVitals) -> String {
+    let name = bed.bed.map_or_else(|| "A bed that is not named".to_owned(), |bed| format!("Bed {bed}"));
+    let device = asset_by_id(report, bed.asset).map_or_else(|| bed.asset.to_string(), label);
+    format!("{name} ({device}): {}", verdict_words(bed))
+}
+
+/// As [`bed_verdict`], without the name.
+pub(crate) fn verdict_words(bed: &BedVitals) -> String {
+    let verdict = against(bed).map(|row| row.verdict).max();
+    let word = match verdict {
+        Some(Verdict::Fail) => "the data contradicts itself",
+        Some(_) => "something is suspicious, which alone means little",
+        None => "no contradiction",
+    };
+    let judged = bed.judged.unwrap_or_default();
+    format!("{word}; {} of {} s could be judged.", judged.seconds, judged.of_seconds)
 }
 
 fn bed_row(report: &Report, bed: &BedVitals) -> [String; 9] {

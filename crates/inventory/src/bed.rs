@@ -25,9 +25,16 @@ pub const CYCLE_TIMES_MAX: usize = 128;
 /// Different parameters with a place of their own; lead numbers beyond 3 share the third's.
 const VITALS: usize = 14;
 
-/// Names a bed (by monitor, bed number and patient) for as long as the inventory lives.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct BedId(u32);
+/// One row of vital signs: a monitor's bed and patient.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BedRow {
+    /// Its number among all rows; small and dense.
+    pub number: u32,
+    /// The bed number that the monitor gives.
+    pub bed: Option<u16>,
+    /// A patient is named who can be told from others.
+    pub told_apart: bool,
+}
 
 /// Names the context of one side of one flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -264,15 +271,16 @@ impl Beds {
         }
     }
 
-    /// The bed that values of this context go to, with its number, once there was a value.
-    pub(crate) fn current(&self, id: ContextId) -> Option<(BedId, Option<u16>)> {
-        let at = self.contexts.get(id.0 as usize)?.row?;
-        Some((BedId(at), self.rows.get(at as usize)?.bed))
+    /// Every bed, with its number and the station that reported it.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, StationId, BedVitals)> {
+        (0..).zip(&self.rows).map(|(number, row)| (number, row.station, row.vitals()))
     }
 
-    /// Every bed, with the station that reported it.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (BedId, StationId, BedVitals)> {
-        (0..).map(BedId).zip(&self.rows).map(|(id, row)| (id, row.station, row.vitals()))
+    /// The row that the last value of a context went to.
+    pub(crate) fn row_of(&self, id: ContextId) -> Option<BedRow> {
+        let number = self.contexts.get(id.0 as usize)?.row?;
+        let row = self.rows.get(number as usize)?;
+        Some(BedRow { number, bed: row.bed, told_apart: apart(row.patient.as_ref()).is_some() })
     }
 
     /// Stations that report beds.

@@ -1,7 +1,7 @@
 //! Taking observations in.
 
 use crate::advisory::{self, Vulnerability};
-use crate::bed::{BedId, Beds, ContextId};
+use crate::bed::{BedRow, Beds, ContextId};
 use crate::exchange::{EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId, Exchanges};
 use crate::flow::{Flows, LiveFlow, is_group};
 use crate::neighbour::{Neighbours, Owner};
@@ -435,10 +435,11 @@ impl Inventory {
         self.flows.at(id)
     }
 
-    /// The bed, with its number, that values of this side of a live flow go to, once it has sent one.
+    /// The row that the last value which `side` of the live flow `id` sent went to.
     #[must_use]
-    pub fn bed(&self, id: FlowId, side: Side) -> Option<(BedId, Option<u16>)> {
-        self.beds.current(*self.flows.at(id)?.contexts.get(side.index())?)
+    pub fn bed_row(&self, id: FlowId, side: Side) -> Option<BedRow> {
+        let contexts = self.flows.at(id)?.contexts;
+        self.beds.row_of(*contexts.get(side.index())?)
     }
 
     /// The station with these addresses, where it is known.

@@ -35,7 +35,7 @@ mod station;
 mod survey;
 mod vocabulary;
 
-pub use bed::{BEDS_MAX, BEDS_PER_STATION_MAX, BedId, CYCLE_TIMES_MAX, LIMIT_CHANGES_MAX, NOTICES_MAX};
+pub use bed::{BEDS_MAX, BEDS_PER_STATION_MAX, BedRow, CYCLE_TIMES_MAX, LIMIT_CHANGES_MAX, NOTICES_MAX};
 pub use exchange::{EXCHANGES_MAX, EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId};
 pub use flow::{LiveFlow, SLOTS_PER_SHARD_MAX, is_group};
 pub use form::{FormError, read_form};

@@ -9,7 +9,7 @@
 //! [`NUMERICS_MAX`], [`WAVE_BYTES_PER_BED_MAX`], [`WAVE_BYTES_MAX`], [`NOTICE_RECORDS_MAX`],
 //! [`LIMIT_RECORDS_MAX`], [`CYCLE_RECORDS_MAX`].
 
-use crate::bed::BedId;
+use crate::bed::BedRow;
 use crate::pace::{Beat, Pace};
 use model::{
     AlarmLimit, BedRecording, BedVitals, CaptureTime, Channel, ChannelRecording, Evidence, Fact, LeftOut,
@@ -58,7 +58,7 @@ impl Wanted {
 #[derive(Debug, Default)]
 pub struct Recorder {
     wanted: Wanted,
-    tapes: BTreeMap<BedId, Tape>,
+    tapes: BTreeMap<u32, Tape>,
     numerics: u64,
     wave_bytes: u64,
 }
@@ -99,7 +99,8 @@ impl Recorder {
     }
 
     /// Takes in one observation of a bed, of which the inventory has learnt before.
-    pub fn record(&mut self, id: BedId, bed: Option<u16>, observation: &Observation) {
+    pub fn record(&mut self, row: BedRow, observation: &Observation) {
+        let BedRow { number: id, bed, .. } = row;
         let (time, evidence) = (observation.time, observation.evidence);
         let Observed::Fact(fact) = &observation.observed else { return };
         if bed.is_some() && !self.wanted.holds_bed(bed) {
@@ -121,7 +122,7 @@ impl Recorder {
         }
     }
 
-    fn tape(&mut self, id: BedId, time: CaptureTime, inside: bool) -> &mut Tape {
+    fn tape(&mut self, id: u32, time: CaptureTime, inside: bool) -> &mut Tape {
         let tape = self.tapes.entry(id).or_default();
         if inside {
             let (first, last) = tape.span.unwrap_or((time, time));
@@ -130,7 +131,7 @@ impl Recorder {
         tape
     }
 
-    fn measured(&mut self, id: BedId, samples: &[Sample], time: CaptureTime) {
+    fn measured(&mut self, id: u32, samples: &[Sample], time: CaptureTime) {
         let total = self.numerics;
         let tape = self.tape(id, time, true);
         let before = tape.numerics_count;
@@ -150,7 +151,7 @@ impl Recorder {
         self.numerics += tape.numerics_count - before;
     }
 
-    fn waveform(&mut self, id: BedId, waveform: &Waveform, time: CaptureTime) {
+    fn waveform(&mut self, id: u32, waveform: &Waveform, time: CaptureTime) {
         let total = self.wave_bytes;
         let tape = self.tape(id, time, true);
         let wave = tape.waves.entry(waveform.channel).or_default();
@@ -167,9 +168,9 @@ impl Recorder {
         self.wave_bytes += cost;
     }
 
-    /// What was recorded of the beds that the inventory knows, by bed number; those without one come last.
+    /// What was recorded of `beds`, which come with their [`BedRow::number`], by bed number; those without one come last.
     #[must_use]
-    pub fn finish(mut self, beds: Vec<(BedId, BedVitals)>) -> Vec<BedRecording> {
+    pub fn finish(mut self, beds: Vec<(u32, BedVitals)>) -> Vec<BedRecording> {
         let mut recordings = Vec::new();
         for (id, bed) in beds {
             if let Some(tape) = self.tapes.remove(&id)

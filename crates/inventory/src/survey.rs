@@ -1,7 +1,6 @@
 //! Concluding: stations to assets, their class, their conversations, and where each peer is.
 
 use crate::advisory;
-use crate::bed::BedId;
 use crate::exchange::Exchange;
 use crate::flow::is_group;
 use crate::learn::Inventory;
@@ -9,8 +8,7 @@ use crate::location::{Hold, Routers, hold, is_proxy};
 use crate::profile::{CLASS_WEIGHT_MIN, Clue, IDENTIFIES, MODEL_WEIGHT_MIN, Profile, Reach, SignId};
 use crate::station::{Station, StationId};
 use model::{
-    Asset, AssetId, BedVitals, Conversation, DeviceClass, Direction, Endpoint, Evidence, Identifier,
-    Location, Mac, Prefix, Side, SignSeen, Text, stable_hash,
+    Asset, AssetId, BedVitals, Conversation, DeviceClass, Direction, Endpoint, Evidence, Identifier, IntegrityRow, Judged, Location, Mac, Prefix, Side, SignSeen, Text, stable_hash,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -278,14 +276,18 @@ impl<'a> Survey<'a> {
     /// Vital signs by asset and bed.
     #[must_use]
     pub fn vitals(&self) -> Vec<BedVitals> {
-        self.beds().into_iter().map(|(_, bed)| bed).collect()
+        self.beds_with(&|_| (Vec::new(), None)).into_iter().map(|(_, bed)| bed).collect()
     }
 
-    /// Vital signs by asset and bed, with the name under which a [`Recorder`](crate::Recorder) heard of the bed.
+    /// Vital signs by asset and bed, each with its [`crate::BedRow::number`] and what `integrity` says of that.
     #[must_use]
-    pub fn beds(&self) -> Vec<(BedId, BedVitals)> {
-        let with_asset = |(id, station, vitals): (BedId, StationId, BedVitals)| {
-            Some((id, BedVitals { asset: self.asset_of(station)?.id, ..vitals }))
+    pub fn beds_with(
+        &self,
+        integrity: &dyn Fn(u32) -> (Vec<IntegrityRow>, Option<Judged>),
+    ) -> Vec<(u32, BedVitals)> {
+        let with_asset = |(number, station, vitals): (u32, StationId, BedVitals)| {
+            let (integrity, judged) = integrity(number);
+            Some((number, BedVitals { asset: self.asset_of(station)?.id, integrity, judged, ..vitals }))
         };
         let mut beds: Vec<_> = self.inventory.beds.all().filter_map(with_asset).collect();
         beds.sort_by(|(_, a), (_, b)| {

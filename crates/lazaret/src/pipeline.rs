@@ -34,11 +34,13 @@ pub(crate) fn run(
     progress: &mut (dyn FnMut(Reading) + Send),
 ) -> Result<ScanOutcome, Failure> {
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
-    let judgement = Judgement::new(plan.site)?;
-    let judgement = match plan.recording {
-        Some(wanted) => judgement.recording(Recorder::new(wanted)),
-        None => judgement,
-    };
+    let mut judgement = Judgement::new(plan.site)?;
+    if let Some(depth) = plan.integrity {
+        judgement = judgement.checking_vitals(depth);
+    }
+    if let Some(wanted) = plan.recording {
+        judgement = judgement.recording(Recorder::new(wanted));
+    }
     let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
     let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
     // Asked for every unit of telemetry: a schema is the same where its place is.

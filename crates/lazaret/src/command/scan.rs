@@ -8,6 +8,7 @@ use super::source::Source;
 use crate::evidence::Evidence;
 use crate::exit::{Failure, Status, with_causes};
 use crate::output::write_to;
+use detect::Depth;
 use export::{Tool, html, ndjson, report1, text};
 use flow::Waveforms;
 use ingest::Input;
@@ -53,9 +54,6 @@ pub(crate) struct Options {
     /// File to write the report to; it appears whole or not at all [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Checks of vital signs; integrity checks are not in this version, and the report says so
-    #[arg(long, value_enum, default_value_t = Integrity::On)]
-    integrity: Integrity,
     /// Exit status 1 where something of this severity or above was found
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<FailOn>,
@@ -75,17 +73,6 @@ enum Format {
     Ndjson,
     /// One self-contained file, to read and print
     Html,
-}
-
-/// Checks of vital signs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Integrity {
-    /// None
-    Off,
-    /// Those that this version has: none yet
-    On,
-    /// Those, and the near-exact search for replays: neither yet
-    Full,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -117,6 +104,8 @@ pub(crate) struct ScanPlan {
     pub(crate) flow: flow::Options,
     /// What the site says of itself.
     pub(crate) site: Site,
+    /// Whether vital signs are checked, and how deeply.
+    pub(crate) integrity: Option<Depth>,
     /// Threads that read flows.
     pub(crate) workers: NonZero<usize>,
     /// What of the vital signs is to be kept in full, if anything.
@@ -194,16 +183,6 @@ impl Options {
                 "The content of {left_out} carried files was not kept, because a limit of --evidence was reached."
             ));
         }
-        spots.push(match self.integrity {
-            Integrity::Off => {
-                "Whether the vital signs can be believed was not checked: --integrity off.".to_owned()
-            }
-            Integrity::On | Integrity::Full => {
-                "Whether the vital signs can be believed was not checked: integrity checks of vital \
-                              signs are not in this version. Compare them with the patient at the bedside."
-                    .to_owned()
-            }
-        });
     }
 
     fn write(&self, report: &Report) -> Result<(), Failure> {

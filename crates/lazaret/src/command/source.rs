@@ -4,7 +4,8 @@ use super::{Reading, ScanOutcome, ScanPlan, Unreadable};
 use crate::exit::Failure;
 use crate::progress::{Bar, Show, rate};
 use crate::secret::read_key;
-use flow::Redaction;
+use detect::Depth;
+use flow::{Redaction, Waveforms};
 use ingest::Input;
 use inventory::Site;
 use model::Report;
@@ -26,6 +27,9 @@ pub(crate) struct Source {
     /// Threads that read flows; never changes the result [default: one per processor]
     #[arg(long, value_name = "N", value_parser = workers)]
     workers: Option<NonZero<usize>>,
+    /// Checks of whether the vital signs can be believed
+    #[arg(long, value_enum, default_value_t = Integrity::On)]
+    integrity: Integrity,
     /// Leave the captures' own SHA-256 out
     #[arg(long)]
     no_hash: bool,
@@ -44,6 +48,17 @@ pub(crate) struct Source {
     /// Say on standard error what is read and how fast
     #[arg(long, short, conflicts_with = "quiet")]
     verbose: bool,
+}
+
+/// Checks of vital signs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Integrity {
+    /// None
+    Off,
+    /// All but the search for near-exact replays
+    On,
+    /// All: near-exact replays, under noise and another gain, are found too
+    Full,
 }
 
 fn workers(text: &str) -> Result<NonZero<usize>, String> {
@@ -69,12 +84,20 @@ impl Source {
             None if self.show_identifiers => Redaction::Show,
             None => Redaction::Withhold,
         };
+        let integrity = match self.integrity {
+            Integrity::Off => None,
+            Integrity::On => Some(Depth::Default),
+            Integrity::Full => Some(Depth::Full),
+        };
+        // The checks look at the samples of waveforms.
+        let waveforms = if integrity.is_some() { Waveforms::Carry } else { flow.waveforms };
         let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Ok(ScanPlan {
             inputs: self.captures.iter().map(|path| Input::from_argument(path)).collect(),
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
-            flow: flow::Options { redaction, ..flow },
+            flow: flow::Options { redaction, waveforms, ..flow },
             site: self.site()?,
+            integrity,
             workers: self.workers.unwrap_or_else(processors),
             recording: None,
         })
@@ -128,5 +151,26 @@ impl Source {
                 input.name, input.why
             ));
         }
+        let unchecked = self.unchecked(report);
+        report.blind_spots.extend(unchecked);
+    }
+
+    /// What was not asked of the vital signs, or cannot be.
+    fn unchecked(&self, report: &Report) -> Option<String> {
+        let sentence = match self.integrity {
+            Integrity::Off => "Whether the vital signs can be believed was not checked: --integrity off.",
+            _ if report.vitals.is_empty() => return None,
+            Integrity::On => {
+                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
+                 held inside its normal range, all of another patient's data from some moment on, and a replay with \
+                 noise added (--integrity full finds that) look consistent. Compare them with the patient at the bedside."
+            }
+            Integrity::Full => {
+                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
+                 held inside its normal range and all of another patient's data from some moment on look consistent. \
+                 Compare them with the patient at the bedside."
+            }
+        };
+        Some(sentence.to_owned())
     }
 }

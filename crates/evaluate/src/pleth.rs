@@ -1,0 +1,1 @@
+//! Pulses of the pleth against the beats of the ECG, on BIDMC.

@@ -18,10 +18,8 @@ pub const PLETH_ALIKE_MIN: f64 = 0.86;
 
 /// Adds to a recording what its waveforms say.
 pub fn recompute(bed: &mut BedRecording) {
-    let ecg = bed.channels.iter().find(|(channel, seen)| {
-        matches!(channel, Channel::Ecg(_)) && !seen.stretches.is_empty() && varies(seen)
-    });
-    let channel = |channel| bed.channels.get(&channel);
+    let ecg = bed.channels.iter().find(|(channel, seen)| matches!(channel, Channel::Ecg(_)) && varies(seen));
+    let channel = |channel| bed.channels.get(&channel).filter(|seen| varies(seen));
     let found = [
         (Vital::HeartRate, ecg.map(|(_, seen)| beats(seen, Heart::ecg))),
         (Vital::PulseRate, channel(Channel::Pleth).map(|seen| beats(seen, Heart::pleth))),

@@ -28,7 +28,8 @@ mod trend;
 
 
 use crate::summary::{asset_by_id, label};
-use model::{BedRecording, CaptureTime, Channel, NumericPoint, Report, Validity, Vital};
+use model::{BedRecording, CaptureTime, Channel, Check, NumericPoint, Report, Validity, Verdict, Vital};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What stands on every output.
@@ -90,6 +91,38 @@ fn limit_at(bed: &BedRecording, vital: Vital, time: CaptureTime) -> Option<model
     let changes = bed.limits.get(&vital)?;
     let at = changes.partition_point(|change| change.since <= time).max(1);
     changes.get(at - 1).filter(|change| change.since <= time).map(|change| change.limit)
+}
+
+/// What one check said where it found nothing.
+struct Asked<'a> {
+    check: Check,
+    /// Seconds that were consistent.
+    consistent: u64,
+    /// Seconds that it could not judge.
+    unjudged: u64,
+    /// Why not, of the longest such time.
+    why: Option<&'a str>,
+}
+
+/// The checks of one bed where they found nothing, in order of check.
+fn asked(bed: &BedRecording) -> Vec<Asked<'_>> {
+    let mut asked: BTreeMap<Check, (Asked<'_>, u64)> = BTreeMap::new();
+    for row in &bed.integrity {
+        let nothing = Asked { check: row.check, consistent: 0, unjudged: 0, why: None };
+        let (asked, longest) = asked.entry(row.check).or_insert((nothing, 0));
+        match row.verdict {
+            Verdict::Pass => asked.consistent += row.seconds,
+            Verdict::CannotJudge => {
+                asked.unjudged += row.seconds;
+                if asked.why.is_none() || row.seconds > *longest {
+                    asked.why = Some(&row.why);
+                    *longest = row.seconds;
+                }
+            }
+            Verdict::Suspect | Verdict::Fail => {}
+        }
+    }
+    asked.into_values().map(|(asked, _)| asked).collect()
 }
 
 /// What a limit of the recorder cost, in a sentence.

@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(field("p:0011"), "p:0011");
         assert_eq!(field("=HYPERLINK(\"http://x\",1)"), "\"'=HYPERLINK(\"\"http://x\"\",1)\"");
         assert_eq!(field("@SUM(A1)"), "'@SUM(A1)");
-        assert_eq!(field("  =1+1"), "\"'  =1+1\"");
+        assert_eq!(field("  =1+1"), "'  =1+1");
         assert_eq!(field("Roe, J"), "\"Roe, J\"");
         assert_eq!(field("a\r\nb"), "a\\u{d}\\u{a}b");
     }

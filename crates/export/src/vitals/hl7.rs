@@ -122,13 +122,14 @@ impl Message<'_> {
         ));
     }
 
-    /// PID-3 is required; what is withheld says so by its absence there and a name of type unspecified.
+    /// What is withheld is the null of HL7 and a name of type unspecified.
     fn patient(&mut self) {
         let token = self.bed.patient.as_ref();
         let identifier = match (patient_word(token), token) {
             (Some(word), Some(PatientToken::Pseudonym(_))) => format!("{}^^^LAZARET-PSEUDONYM^PI", escaped(&word)),
             (Some(word), _) => format!("{}^^^^PI", escaped(&word)),
-            (None, _) => String::new(),
+            // The field is required: HL7's null.
+            (None, _) => "\"\"".to_owned(),
         };
         self.segment(&format!("PID|||{identifier}||^^^^^^U"));
         let bed = self.bed.bed.map_or_else(String::new, |bed| bed.to_string());

@@ -11,7 +11,7 @@
 
 use super::strip::{self, Strip};
 use super::trend::{Trend, trends};
-use super::{LABEL, bed_name, device_name, left_out_words, nothing_words, text};
+use super::{Asked, LABEL, asked, bed_name, device_name, left_out_words, nothing_words, text};
 use crate::Tool;
 use crate::html::{STYLE, render, unit_words, vital_words};
 use crate::printable::printable;
@@ -23,6 +23,7 @@ use model::{
 };
 use serde::Serialize;
 use std::io;
+use std::time::Duration;
 
 /// Most beds.
 pub const BEDS_MAX: usize = 500;
@@ -162,6 +163,7 @@ struct BedView {
     numbers: Vec<NumberView>,
     checks: Vec<CheckView>,
     checks_left_out: usize,
+    asked: Vec<AskedView>,
     strips: Option<StripSet>,
     trends: Vec<Trend>,
     changes: Vec<ChangeView>,
@@ -178,7 +180,8 @@ impl BedView {
         let worst = worst(bed);
         let end = bed.last;
         let mut fails = 0;
-        let mut rows: Vec<&IntegrityRow> = bed.integrity.iter().collect();
+        let found = bed.integrity.iter().filter(|row| row.verdict >= Verdict::Suspect);
+        let mut rows: Vec<&IntegrityRow> = found.collect();
         rows.sort_by_key(|row| (std::cmp::Reverse(row.verdict), row.first, row.check));
         let check = |row: &&IntegrityRow| {
             fails += usize::from(row.verdict == Verdict::Fail);
@@ -203,7 +206,8 @@ impl BedView {
             class: worst.map_or("calm", verdict_class),
             numbers: numbers(bed, end),
             checks: rows.iter().take(CHECKS_MAX).map(check).collect(),
-            checks_left_out: bed.integrity.len().saturating_sub(CHECKS_MAX),
+            checks_left_out: rows.len().saturating_sub(CHECKS_MAX),
+            asked: asked(bed).iter().map(AskedView::of).collect(),
             strips: pictures.then(|| StripSet::latest(bed)).flatten(),
             trends: if pictures { trends(bed) } else { Vec::new() },
             changes_left_out: changes.len().saturating_sub(CHANGES_MAX),
@@ -348,6 +352,30 @@ struct CheckView {
     frames: String,
     strips: Option<StripSet>,
     laid_over: Option<LaidOver>,
+}
+
+/// A check where it found nothing.
+#[derive(Serialize)]
+struct AskedView {
+    check: &'static str,
+    consistent: String,
+    unjudged: String,
+    why: String,
+}
+
+impl AskedView {
+    fn of(asked: &Asked<'_>) -> Self {
+        let seconds = |seconds: u64| match seconds {
+            0 => String::new(),
+            seconds => span(Duration::from_secs(seconds)),
+        };
+        Self {
+            check: asked.check.as_str(),
+            consistent: seconds(asked.consistent),
+            unjudged: seconds(asked.unjudged),
+            why: asked.why.map_or_else(String::new, |why| printable(why).into_owned()),
+        }
+    }
 }
 
 /// A repeated stretch over its original.

@@ -4,14 +4,14 @@
 //! A terminal is no archive: at most [`BEDS_MAX`] beds, [`LINES_MAX`] changes, notices and checks of each are
 //! written, and the text says how many more there are.
 
-use super::{LABEL, bed_name, channel_name, device_name, left_out_words, nothing_words};
+use super::{LABEL, asked, bed_name, channel_name, device_name, left_out_words, nothing_words};
 use crate::html::{unit_words, vital_words};
 use crate::printable::printable;
 use crate::report1::patient_word;
 use crate::summary::{from_to, number};
 use crate::text::{Layout, Page};
 use crate::time::{counted, grouped, span, time_of_day};
-use model::{BedRecording, LimitInForce, NumericPoint, Report, Switch, Validity, Vital};
+use model::{BedRecording, LimitInForce, NumericPoint, Report, Switch, Validity, Verdict, Vital};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -150,7 +150,7 @@ pub(super) fn limit_words(in_force: &LimitInForce) -> String {
 fn recomputed_words(points: &[NumericPoint]) -> String {
     let valid = || points.iter().filter(|point| point.validity == Validity::Valid).map(|point| point.value);
     match (valid().last(), valid().reduce(f32::min), valid().reduce(f32::max)) {
-        (Some(last), Some(min), Some(max)) => format!("{} ({}–{})", number(last), number(min), number(max)),
+        (Some(last), Some(min), Some(max)) => format!("{last:.0} ({min:.0}–{max:.0})"),
         _ => "cannot tell".to_owned(),
     }
 }
@@ -181,13 +181,32 @@ fn notices<W: Write>(page: &mut Page<W>, bed: &BedRecording) -> io::Result<()> {
     more(page, bed.notices.len(), "notices")
 }
 
+/// What was found in full; what was asked and found nothing in a line each of names.
 fn checks<W: Write>(page: &mut Page<W>, bed: &BedRecording) -> io::Result<()> {
-    for row in bed.integrity.iter().take(LINES_MAX) {
+    let found: Vec<_> = bed.integrity.iter().filter(|row| row.verdict >= Verdict::Suspect).collect();
+    for row in found.iter().take(LINES_MAX) {
         let when = from_to(row.first, row.last);
         let words = format!("{} ({}), {when}: {}", row.check, row.verdict.as_str(), printable(&row.why));
         page.paragraph("Integrity: ", "  ", &words)?;
     }
-    more(page, bed.integrity.len(), "rows of checks")
+    more(page, found.len(), "findings of checks")?;
+    let asked = asked(bed);
+    let consistent = asked.iter().filter(|one| one.consistent > 0);
+    let consistent: Vec<String> = consistent.map(|one| format!("{} ({} s)", one.check, one.consistent)).collect();
+    if !consistent.is_empty() {
+        page.paragraph("Consistent where it could be judged: ", "  ", &consistent.join(", "))?;
+    }
+    let never = asked.iter().filter(|one| one.consistent == 0 && one.unjudged > 0);
+    let never: Vec<String> = never
+        .map(|one| match one.why {
+            Some(why) => format!("{}: {}", one.check, printable(why)),
+            None => one.check.to_string(),
+        })
+        .collect();
+    if !never.is_empty() {
+        page.paragraph("Could not be judged: ", "  ", &never.join(" "))?;
+    }
+    Ok(())
 }
 
 fn more<W: Write>(page: &mut Page<W>, all: usize, what: &str) -> io::Result<()> {

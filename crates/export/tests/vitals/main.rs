@@ -351,6 +351,7 @@ fn the_page_shows_the_number_beside_the_wave_and_the_replay_over_its_original() 
     assert!(page.contains("100 % of the samples are the same"));
     assert!(page.contains("widened"));
     assert!(page.contains("The checks could judge 85 % of the time."));
+    assert!(page.contains("The pleth is too short to be compared."), "what could not be judged has its reason");
     let ghost = page.split("class=\"ghost\" d=\"").nth(1).unwrap().split('"').next().unwrap();
     assert!(page.contains(&format!("class=\"wave\" d=\"{ghost}\"")), "the copy is the original");
 }

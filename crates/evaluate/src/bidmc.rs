@@ -60,8 +60,8 @@ impl Table {
 pub struct Recording {
     /// Its number in the set.
     pub number: u32,
-    /// Lead II, in parts of the converter's range.
-    pub ecg: Vec<f64>,
+    /// The leads II, V and aVR as far as they were recorded, in parts of the converter's range.
+    pub ecg: Vec<Vec<f64>>,
     /// Pleth, the same.
     pub pleth: Vec<f64>,
     /// Impedance, the same.
@@ -100,7 +100,7 @@ pub fn read(folder: &Path, number: u32) -> Result<Recording, Fault> {
     };
     Ok(Recording {
         number,
-        ecg: wave("II"),
+        ecg: ["II", "V", "AVR"].map(wave).into_iter().filter(|lead| !lead.is_empty()).collect(),
         pleth: wave("PLETH"),
         respiration: wave("RESP"),
         breaths: marks(0),
@@ -115,15 +115,26 @@ fn file(folder: &Path, number: u32, part: &str) -> Option<std::path::PathBuf> {
     [plain, packed].into_iter().find(|path| path.exists())
 }
 
-fn table(folder: &Path, number: u32, part: &str) -> Result<Table, Fault> {
+/// Reads one table of recording `number`.
+pub fn table(folder: &Path, number: u32, part: &str) -> Result<Table, Fault> {
     let missing = || Fault::Content { path: folder.to_owned(), what: format!("no {part} of {number:02}") };
-    let path = file(folder, number, part).ok_or_else(missing)?;
-    let content = bytes(&path)?;
+    Ok(Table::parse(&content(&file(folder, number, part).ok_or_else(missing)?)?))
+}
+
+/// What is said about recording `number`; none where that is missing.
+pub fn text(folder: &Path, number: u32, part: &str) -> Option<String> {
+    let names = [format!("bidmc_{number:02}_{part}.txt"), format!("bidmc_{number:02}_{part}.txt.gz")];
+    let path = names.iter().map(|name| folder.join(name)).find(|path| path.exists())?;
+    String::from_utf8(content(&path).ok()?).ok()
+}
+
+/// The bytes of a file, unpacked where it is packed.
+fn content(path: &Path) -> Result<Vec<u8>, Fault> {
+    let content = bytes(path)?;
     if path.extension().is_some_and(|extension| extension == "gz") {
-        let text = unpacked(&content).map_err(|cause| Fault::Read { path, cause })?;
-        return Ok(Table::parse(&text));
+        return unpacked(&content).map_err(|cause| Fault::Read { path: path.to_owned(), cause });
     }
-    Ok(Table::parse(&content))
+    Ok(content)
 }
 
 #[expect(clippy::disallowed_types, reason = "capped by CSV_BYTES_MAX")]
@@ -161,6 +172,7 @@ mod tests {
         let numbers = numbers(&folder);
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(numbers, [7]);
+        assert_eq!(recording.ecg, [[0.3, 0.2, 0.5]]);
         assert_eq!(recording.respiration, [0.1, 0.1, 0.3]);
         assert_eq!(recording.pleth, [0.2, 0.1, 0.4]);
         assert_eq!((recording.breaths, recording.breaths_again), (vec![5, 9], vec![6]));

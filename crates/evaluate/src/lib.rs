@@ -6,11 +6,13 @@
 
 pub mod bidmc;
 pub mod ecg;
+pub mod folds;
 pub mod matching;
 pub mod peers;
 pub mod pleth;
 pub mod respiration;
 pub mod resample;
+pub mod tamper;
 pub mod wfdb;
 
 use std::path::{Path, PathBuf};

@@ -1,49 +1,76 @@
-//! `cargo xtask vitals-eval`: the tables of the book.
+//! `cargo xtask vitals-eval`: the tables of the book about signals.
 
-use clap::Parser;
-use evaluate::ecg::{self, Which};
-use evaluate::matching::Score;
+mod tables;
+
+use clap::{Parser, ValueEnum};
+use evaluate::Fault;
+use evaluate::peers::Peers;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at.
 #[derive(Parser)]
 struct Arguments {
-    /// Where the recordings are.
+    /// What to measure.
+    #[arg(value_enum, default_value_t = What::All)]
+    what: What,
+    /// Also run wfdb-python and neurokit2 on the same samples, which takes minutes.
     #[arg(long)]
-    corpus: PathBuf,
+    peers: bool,
+    /// Also choose the parameters in five folds by subject and measure on the subjects left out.
+    #[arg(long)]
+    folds: bool,
+    /// Where the recordings are; LAZARET_CORPUS where it is not given.
+    #[arg(long)]
+    corpus: Option<PathBuf>,
+    /// Folder for the samples and answers of the peers.
+    #[arg(long, default_value = "/var/tmp/lazaret-peers/work")]
+    folder: PathBuf,
+    /// Python with wfdb and neurokit2.
+    #[arg(long, default_value = "/var/tmp/lazaret-peers/venv/bin/python")]
+    python: PathBuf,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq, ValueEnum)]
+enum What {
+    /// Beats of the ECG, on MIT-BIH.
+    Qrs,
+    /// Pulses of the pleth, on BIDMC.
+    Pleth,
+    /// Respiration rate, on BIDMC.
+    Respiration,
+    /// All of them.
+    All,
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let records = ecg::records(&arguments.corpus).unwrap_or_default();
-    let only = std::env::var("REC").ok();
-    let records: Vec<_> = records.into_iter().filter(|r| only.as_ref().is_none_or(|o| o.split(',').any(|o| o == r.name))).collect();
-    for (title, which, sent) in [
-        ("primary full", Which::Primary, false),
-        ("primary 8 bit", Which::Primary, true),
-        ("second full", Which::Second, false),
-        ("second 8 bit", Which::Second, true),
-    ] {
-        if sent && std::env::var("FULL").is_ok() { continue; }
-        if !sent && std::env::var("SENT").is_ok() { continue; }
-        let mut total = Score::default();
-        let (mut cpu, mut hours) = (0.0, 0.0);
-        for record in &records {
-            let record = if sent { record.as_sent() } else { record.clone() };
-            let found = ecg::run(which, &record.codes, record.rate_hz);
-            let matched = record.matched(&found.beats);
-            let score = Score::of(&matched, record.rate_hz);
-            println!("{} {:5} fn {:4} fp {:4} f1 {:.2} near {:.2} off {:.1} jit {:.1} delay {:.3}", record.name, score.marked(), score.missed, score.invented, score.f1(), score.sensitivity_near(), score.offset_ms(), score.jitter_ms(), found.delay_most as f64/record.rate_hz);
-            if std::env::var("ERR").is_ok() {
-                for m in &matched.missed { println!("  FN {m}"); }
-                for m in &matched.invented { println!("  FP {m}"); }
-            }
-            total.add(&score);
-            cpu += found.cpu_s;
-            hours += record.hours();
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            let cause = std::error::Error::source(&why).map(|cause| format!(": {cause}")).unwrap_or_default();
+            eprintln!("evaluate: {why}{cause}");
+            ExitCode::FAILURE
         }
-        println!("{title}: beats {} fn {} fp {} DER {:.3} near {:.2} cpu/h {:.3}", total.marked(), total.missed, total.invented, total.error_rate(), total.sensitivity_near(), cpu/hours);
     }
-    ExitCode::SUCCESS
+}
+
+fn run(arguments: &Arguments) -> Result<(), Fault> {
+    let named = arguments.corpus.clone().or_else(|| std::env::var_os("LAZARET_CORPUS").map(PathBuf::from));
+    let corpus = named.ok_or_else(|| Fault::Content {
+        path: PathBuf::from("LAZARET_CORPUS"),
+        what: "is not set, and --corpus is not given".into(),
+    })?;
+    let peers = || -> Result<Option<Peers>, Fault> {
+        arguments.peers.then(|| Peers::new(&arguments.folder, &arguments.python)).transpose()
+    };
+    if matches!(arguments.what, What::Qrs | What::All) {
+        tables::qrs(&corpus, peers()?, arguments.folds)?;
+    }
+    if matches!(arguments.what, What::Pleth | What::All) {
+        tables::pleth(&corpus, peers()?, arguments.folds)?;
+    }
+    if matches!(arguments.what, What::Respiration | What::All) {
+        tables::respiration(&corpus, peers()?, arguments.folds)?;
+    }
+    Ok(())
 }

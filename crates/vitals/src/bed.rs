@@ -33,6 +33,8 @@ const LEAD_SECONDS: f32 = 20.0;
 const WHOLE_SECONDS: f32 = 30.0;
 /// Share of clipped samples up to which a wave counts as whole.
 const WHOLE_SHARE_MAX: f32 = 0.004;
+/// A source that ends no cycle for so long has none, in nanoseconds.
+const CYCLES_NANOS: i64 = 5_000_000_000;
 /// Two sample rates are one where they differ by less.
 const RATE_SHARE: f64 = 0.02;
 /// After a new connection a monitor may send again what it sent before, in nanoseconds of distance.
@@ -98,6 +100,7 @@ pub(crate) struct Bed {
     marks: VecDeque<Mark>,
     last_answer: Option<At>,
     last_cycle: Option<At>,
+    first_moment: Option<At>,
     pause: Option<Pause>,
     restarted: Option<At>,
     absent: Why,
@@ -133,6 +136,7 @@ impl Bed {
             marks: VecDeque::new(),
             last_answer: None,
             last_cycle: None,
+            first_moment: None,
             pause: None,
             restarted: None,
             absent: Why::NoWaveform,
@@ -277,7 +281,12 @@ impl Bed {
 
     /// Without cycles the numbers are the moments.
     pub(crate) fn moment(&mut self, at: At) {
-        if self.last_cycle.is_none() && self.cycles == 0 {
+        if self.cycles > 0 {
+            return;
+        }
+        // A source with cycles sends some numbers before its first one ends.
+        let since = *self.first_moment.get_or_insert(at);
+        if at.time.nanos_since(since.time) >= CYCLES_NANOS {
             self.answer(at);
         }
     }
@@ -396,6 +405,9 @@ impl Bed {
 
     /// The connection ended; its last frame came at `last`.
     pub(crate) fn ended(&mut self, last: CaptureTime) {
+        if let Some(first) = self.first_moment.filter(|_| self.cycles == 0 && self.last_answer.is_none()) {
+            self.answer(first);
+        }
         let Some(before) = self.last_cycle else { return };
         let seconds = last.nanos_since(before.time) as f32 / 1e9;
         if seconds > STOP_SECONDS_MAX {
@@ -573,6 +585,11 @@ impl Bed {
     /// Every row so far.
     pub(crate) fn rows(&self) -> Vec<IntegrityRow> {
         self.log.rows()
+    }
+
+    /// What every check said last.
+    pub(crate) fn now(&self) -> impl Iterator<Item = (Check, Verdict)> {
+        self.log.now()
     }
 
     pub(crate) fn judged(&self) -> Judged {

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 /// Least quality of an ECG whose beats are believed: agreement of two detectors.
 pub(crate) const ECG_AGREEMENT_MIN: f32 = 0.8;
+/// Agreement that needs no likeness of the beats.
+const ECG_AGREEMENT_ALONE: f32 = 0.95;
 /// Least correlation of its beats with their mean (Orphanidou 2015: 0.66).
 pub(crate) const ECG_TEMPLATE_MIN: f32 = 0.66;
 /// Least correlation of a pleth's pulses with their mean (Orphanidou 2015: 0.86).
@@ -138,7 +140,10 @@ impl Ecg {
         let until = self.kept.pushed.saturating_sub((LATENCY_SECONDS * self.rate_hz) as u64);
         let agreement = self.agreement.share(until).unwrap_or(0.0) as f32;
         let template = self.template.correlation(until).unwrap_or(0.0) as f32;
-        let enough = agreement >= ECG_AGREEMENT_MIN && template >= ECG_TEMPLATE_MIN;
+        // Two detectors that agree on every beat are right however the beats look, e.g. where every other one is
+        // ectopic.
+        let alike = agreement >= ECG_AGREEMENT_MIN && template >= ECG_TEMPLATE_MIN;
+        let enough = alike || agreement >= ECG_AGREEMENT_ALONE;
         (agreement.min(template).max(0.0), enough)
     }
 

@@ -7,6 +7,7 @@
 //!
 //! What comes out says what the signal holds, not how the patient is.
 
+mod adaptive;
 mod bed;
 mod check;
 mod clock;

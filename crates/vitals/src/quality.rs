@@ -306,7 +306,7 @@ impl Rails {
 
     /// Takes the next sample.
     pub fn push(&mut self, sample: i32) {
-        if self.pushed > 0 && self.pushed % self.second == 0 {
+        if self.pushed > 0 && self.pushed.is_multiple_of(self.second) {
             for seconds in [&mut self.on_rail, &mut self.samples] {
                 seconds.rotate_right(1);
                 if let Some(newest) = seconds.first_mut() {

@@ -6,10 +6,16 @@ use std::collections::VecDeque;
 pub(crate) const POINTS: usize = 64;
 /// Beats of which the present shape is the median.
 const RECENT: usize = 15;
-/// Beats of which the first usual shape is made.
+/// Beats after which it is known what is usual.
 const USUAL_BEATS: u32 = 24;
-/// Share of a new beat in the usual shape afterwards.
-const USUAL_SHARE: f32 = 1.0 / 200.0;
+/// Usual shapes that are kept: hearts have several (paced, ectopic). The one met least gives way.
+const USUAL_SHAPES: usize = 6;
+/// Beats of one shape that make it usual.
+const USUAL_OF_SHAPE: u32 = 4;
+/// Likeness from which two beats are of one shape.
+const SAME_SHAPE: f32 = 0.85;
+/// Share of a new beat in its usual shape.
+const USUAL_SHARE: f32 = 1.0 / 100.0;
 /// How far two shapes may be shifted against each other, in points.
 const SHIFT: usize = 10;
 /// Beats of which noise and spread are told.
@@ -29,7 +35,7 @@ pub(crate) type Shape = [f32; POINTS];
 #[derive(Clone, Debug)]
 pub(crate) struct Shapes {
     recent: VecDeque<Shape>,
-    usual: Shape,
+    usual: Vec<(Shape, u32)>,
     usual_beats: u32,
     heights: VecDeque<f32>,
     noise: VecDeque<f32>,
@@ -43,7 +49,7 @@ impl Default for Shapes {
     fn default() -> Self {
         Self {
             recent: VecDeque::with_capacity(RECENT + 1),
-            usual: [0.0; POINTS],
+            usual: Vec::with_capacity(USUAL_SHAPES),
             usual_beats: 0,
             heights: VecDeque::with_capacity(BEFORE + AFTER + 1),
             noise: VecDeque::with_capacity(STEADY_BEATS + 1),
@@ -75,14 +81,30 @@ impl Shapes {
         keep(&mut self.recent, shape, RECENT);
         keep(&mut self.heights, high - low, BEFORE + AFTER);
         self.step();
-        if settled && self.recent.len() >= RECENT {
-            let present = self.present();
-            let share = if self.usual_beats < USUAL_BEATS { 1.0 / (self.usual_beats + 1) as f32 } else { USUAL_SHARE };
-            for (usual, present) in self.usual.iter_mut().zip(present) {
-                *usual += share * (present - *usual);
-            }
-            self.usual_beats = self.usual_beats.saturating_add(1);
+        if settled {
+            self.learn(&shape);
         }
+    }
+
+    /// Adds a beat to the usual shape it is most like, or makes it a new one.
+    fn learn(&mut self, shape: &Shape) {
+        self.usual_beats = self.usual_beats.saturating_add(1);
+        let alike = self.usual.iter_mut().map(|usual| (likeness(shape, &usual.0), usual));
+        let best = alike.max_by(|one, other| one.0.total_cmp(&other.0));
+        if let Some((_, (usual, beats))) = best.filter(|(alike, _)| *alike >= SAME_SHAPE) {
+            let share = USUAL_SHARE.max(1.0 / (*beats + 1) as f32);
+            for (usual, point) in usual.iter_mut().zip(shape) {
+                *usual += share * (point - *usual);
+            }
+            *beats = beats.saturating_add(1);
+            return;
+        }
+        if self.usual.len() >= USUAL_SHAPES
+            && let Some(least) = (0..self.usual.len()).min_by_key(|at| self.usual.get(*at).map(|usual| usual.1))
+        {
+            self.usual.remove(least);
+        }
+        self.usual.push((*shape, 1));
     }
 
     /// Looks for a step in height, and whether an earlier one was undone.
@@ -131,18 +153,14 @@ impl Shapes {
         present
     }
 
-    /// Best correlation of the present shape with the usual one, over small shifts; none before there is a usual one.
+    /// How like the usual shapes the present one is, at best; none before it is known what is usual.
     pub(crate) fn likeness(&self) -> Option<f32> {
         if self.usual_beats < USUAL_BEATS || self.recent.len() < RECENT {
             return None;
         }
         let present = self.present();
-        let shifted = |shift: usize| {
-            let (late, early) = (present.get(shift..)?, self.usual.get(..POINTS - shift)?);
-            let (back, front) = (present.get(..POINTS - shift)?, self.usual.get(shift..)?);
-            Some(correlation(late, early).max(correlation(back, front)))
-        };
-        (0..=SHIFT).filter_map(shifted).max_by(f32::total_cmp)
+        let known = self.usual.iter().filter(|(_, beats)| *beats >= USUAL_OF_SHAPE);
+        known.map(|(usual, _)| likeness(&present, usual)).max_by(f32::total_cmp)
     }
 
     /// Median residual of the last beats in codes, spread of their intervals in samples, and how many they are.
@@ -156,6 +174,16 @@ impl Shapes {
         let variance = self.intervals.iter().map(|interval| (interval - mean).powi(2)).sum::<f32>() / count;
         Some((noise, variance.sqrt(), STEADY_BEATS as u32))
     }
+}
+
+/// Best correlation over small shifts.
+fn likeness(one: &Shape, other: &Shape) -> f32 {
+    let shifted = |shift: usize| {
+        let (late, early) = (one.get(shift..)?, other.get(..POINTS - shift)?);
+        let (back, front) = (one.get(..POINTS - shift)?, other.get(shift..)?);
+        Some(correlation(late, early).max(correlation(back, front)))
+    };
+    (0..=SHIFT).step_by(2).filter_map(shifted).fold(-1.0, f32::max)
 }
 
 fn beyond(ratio: f32) -> bool {

@@ -149,13 +149,14 @@ struct Entry {
 pub(crate) struct Log {
     entries: [Entry; Check::ALL.len()],
     before: Option<CaptureTime>,
+    now: [Option<Verdict>; Check::ALL.len()],
     judged_nanos: i64,
     all_nanos: i64,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { entries: std::array::from_fn(|_| Entry::default()), before: None, judged_nanos: 0, all_nanos: 0 }
+        Self { entries: std::array::from_fn(|_| Entry::default()), before: None, now: [None; Check::ALL.len()], judged_nanos: 0, all_nanos: 0 }
     }
 }
 
@@ -171,6 +172,7 @@ impl Log {
         if judged {
             self.judged_nanos += nanos;
         }
+        self.now = answers.0.map(|answer| answer.map(|answer| answer.verdict));
         for (entry, answer) in self.entries.iter_mut().zip(&answers.0) {
             if let Some(answer) = answer {
                 entry.take(answer, at, nanos);
@@ -182,12 +184,20 @@ impl Log {
     pub(crate) fn rows(&self) -> Vec<IntegrityRow> {
         let mut rows = Vec::new();
         for (check, entry) in Check::ALL.into_iter().zip(&self.entries) {
-            let all = entry.against.iter().chain(&entry.pass).chain(&entry.unjudged);
+            // A single moment without an answer is no matter where there are answers.
+            let told = entry.pass.is_some() || !entry.against.is_empty();
+            let unjudged = entry.unjudged.iter().filter(|interval| interval.nanos > 0 || !told);
+            let all = entry.against.iter().chain(&entry.pass).chain(unjudged);
             let mut of_check: Vec<_> = all.map(|interval| interval.row(check)).collect();
             of_check.sort_by_key(|row| (row.first, std::cmp::Reverse(row.verdict), row.last));
             rows.append(&mut of_check);
         }
         rows
+    }
+
+    /// What every check said last.
+    pub(crate) fn now(&self) -> impl Iterator<Item = (Check, Verdict)> {
+        Check::ALL.into_iter().zip(self.now).filter_map(|(check, verdict)| Some((check, verdict?)))
     }
 
     pub(crate) fn judged(&self) -> model::Judged {

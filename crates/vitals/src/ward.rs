@@ -4,7 +4,7 @@ use crate::bed::{Bed, Repeated};
 use crate::replay::{Repeat, Table};
 use crate::verdict::At;
 use model::{
-    AlarmLimit, CaptureTime, Channel, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Waveform,
+    AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict, Waveform,
 };
 use std::collections::BTreeMap;
 
@@ -211,6 +211,11 @@ impl Ward {
     #[must_use]
     pub fn judged(&self, number: u32) -> Option<Judged> {
         self.places.get(&number).map(|place| place.bed.judged())
+    }
+
+    /// What every check said of a bed at its last moment.
+    pub fn now(&self, number: u32) -> impl Iterator<Item = (Check, Verdict)> {
+        self.places.get(&number).into_iter().flat_map(|place| place.bed.now())
     }
 
     /// Units of beds that are not checked because there are too many.

@@ -11,6 +11,10 @@ const CLIP_SECONDS: usize = 10;
 const NEIGHBOURS: usize = 4;
 /// How many times as frequent as its neighbours a clipped code is.
 const SPIKE: u32 = 4;
+/// Blocks that must touch the code, and how often each: a baseline that drifts onto a rail for a moment is no
+/// clipping.
+const TOUCHED_BLOCKS: usize = 8;
+const TOUCHES: usize = 3;
 
 /// A run of codes that hardly differ.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,17 +78,21 @@ impl Histogram {
         if self.blocks.len() < CLIP_SECONDS {
             return None;
         }
-        let up = Self::edge(&mut self.counts.iter());
-        let down = Self::edge(&mut self.counts.iter().rev());
-        Some(up.max(down) as f32 / self.all.max(1) as f32)
+        let low = self.edge(&mut (0..=u8::MAX).zip(self.counts.iter()));
+        let high = self.edge(&mut (0..=u8::MAX).zip(self.counts.iter()).rev());
+        Some(low.max(high) as f32 / self.all.max(1) as f32)
     }
 
-    /// The first code that came at all, if it stands out.
-    fn edge(counts: &mut dyn Iterator<Item = &u32>) -> u32 {
-        let mut from = counts.skip_while(|count| **count == 0);
-        let extreme = from.next().copied().unwrap_or(0);
-        let next: u32 = from.take(NEIGHBOURS).sum();
-        if extreme * NEIGHBOURS as u32 > next * SPIKE { extreme } else { 0 }
+    /// How often the first code that came at all came, if it stands out, and is not the converter's own end.
+    fn edge(&self, counts: &mut dyn Iterator<Item = (u8, &u32)>) -> u32 {
+        let mut from = counts.skip_while(|(_, count)| **count == 0);
+        let Some((code, extreme)) = from.next() else { return 0 };
+        let next: u32 = from.take(NEIGHBOURS).map(|(_, count)| *count).sum();
+        let stands_out = extreme * NEIGHBOURS as u32 > next * SPIKE;
+        let touches = |block: &&Box<[u8]>| block.iter().filter(|other| **other == code).count() >= TOUCHES;
+        let touched = || self.blocks.iter().filter(touches).count() >= TOUCHED_BLOCKS;
+        let own_end = code == 0 || code == u8::MAX;
+        if stands_out && !own_end && touched() { *extreme } else { 0 }
     }
 }
 
@@ -95,6 +103,8 @@ pub(crate) struct Wave {
     rate_hz: f64,
     run: Run,
     moved: bool,
+    /// Blocks since it was last flat.
+    lively: u64,
     histogram: Option<Histogram>,
     tracker: Tracker,
     pub(crate) repeat: Option<Repeat>,
@@ -121,6 +131,7 @@ impl Wave {
             rate_hz,
             run: Run::default(),
             moved: false,
+            lively: 0,
             histogram: clips.then(Histogram::new),
             tracker: Tracker::new(measure(channel, rate_hz), sample),
             repeat: None,
@@ -137,6 +148,7 @@ impl Wave {
         if let Some(histogram) = &mut self.histogram {
             histogram.push(block);
         }
+        self.lively = if self.run.length as f64 >= self.rate_hz { 0 } else { self.lively + 1 };
         self.repeat = self.tracker.push(block, own, now, table);
         self.blocks += 1;
     }
@@ -154,7 +166,8 @@ impl Wave {
 
     /// Share of clipped samples, once enough was seen.
     pub(crate) fn clipped(&self) -> Option<f32> {
-        self.histogram.as_ref().and_then(Histogram::clipped)
+        let lively = self.lively >= CLIP_SECONDS as u64;
+        self.histogram.as_ref().and_then(Histogram::clipped).filter(|_| lively)
     }
 
     /// Samples in all.

@@ -39,6 +39,9 @@ const SPREAD_MIN: f32 = 1.0;
 /// Share of clipped samples that a whole wave never has.
 const CLIPPED_MIN: f32 = 0.01;
 
+/// How near an ECG's rate is to twice the pulse where every T wave is counted.
+const TWICE_SHARE: f32 = 0.1;
+
 const NUMBER: Check = Check::NumericWaveformDisagree;
 const CHANNELS: Check = Check::ChannelDisagree;
 
@@ -108,6 +111,12 @@ fn believed(heard: Option<Heard>, absent: Why) -> Result<(Channel, f32), Why> {
     heard.rate.map(|rate| (heard.channel, rate)).ok_or(Why::PoorSignal(heard.channel, heard.quality))
 }
 
+/// Twice the pulse is what counting every T wave as a beat gives: such a lead is not believed.
+fn once(ecg: (Channel, f32), pleth: Result<(Channel, f32), Why>) -> Result<(Channel, f32), Why> {
+    let twice = pleth.is_ok_and(|(_, pulse)| (ecg.1 - 2.0 * pulse).abs() <= TWICE_SHARE * ecg.1);
+    if twice { Err(Why::PoorSignal(ecg.0, 0.5)) } else { Ok(ecg) }
+}
+
 /// A number against a waveform's rate.
 fn number(
     number: Vital,
@@ -140,8 +149,8 @@ impl Rates {
 
     /// Takes what the bed shows now and answers.
     pub(crate) fn see(&mut self, seen: &Seen, step: f32, answers: &mut Answers, at: At) {
-        let ecg = believed(seen.ecg, seen.absent);
         let pleth = believed(seen.pleth, seen.absent);
+        let ecg = believed(seen.ecg, seen.absent).and_then(|ecg| once(ecg, pleth));
         let held: [f32; KINDS.len()] = std::array::from_fn(|at| self.statistics.get(at).map_or(0.0, Statistic::held));
         let [h0, h1, h2, _, h4, h5, h6, h7, h8, h9, ..] = held;
         let breaths = match (seen.breaths, seen.breathes) {

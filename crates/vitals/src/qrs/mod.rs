@@ -21,6 +21,7 @@
 
 pub mod slope;
 
+use crate::adaptive::{Remembered, between};
 use crate::grid::Grid;
 use crate::ring::{MovingSum, Ring};
 
@@ -53,8 +54,6 @@ const SMOOTH_DELAY: u64 = 4;
 const PEAK_BEND_SAMPLES: u64 = 8;
 /// The R peak is looked for from here before the energy's centre to here after it: 48 and 72 ms.
 const SEARCH_SAMPLES: (u64, u64) = (12, 18);
-/// Beats and intervals in the medians.
-const REMEMBERED: usize = 8;
 /// Usual interval before three are known: 0.8 s.
 const INTERVAL_START: u64 = 200;
 /// Bounds of the usual interval: 0.3 to 1.5 s.
@@ -322,7 +321,7 @@ impl Judge {
     /// Least height of a beat `since` samples after the last one.
     fn threshold(&self, strength: i64, since: u64) -> i64 {
         let tuning = &self.tuning;
-        let usual = if self.intervals.held < 3 { INTERVAL_START } else { self.intervals.median() as u64 };
+        let usual = if self.intervals.held() < 3 { INTERVAL_START } else { self.intervals.median() as u64 };
         let usual = usual.clamp(INTERVAL_BOUNDS.0, INTERVAL_BOUNDS.1);
         // Time since the last beat in percent of the usual interval.
         let passed = (since.min(1 << 20) * 100 / usual) as i64;
@@ -332,40 +331,5 @@ impl Judge {
             between(passed, (90, tuning.due_share), (250, tuning.late_share))
         };
         (self.noise * tuning.noise_share + (strength - self.noise) * share) / 100
-    }
-}
-
-/// The value at `x` on the line from one point to another, that of the nearer point outside them.
-fn between(x: i64, from: (i64, i64), to: (i64, i64)) -> i64 {
-    from.1 + (to.1 - from.1) * (x.clamp(from.0, to.0) - from.0) / (to.0 - from.0)
-}
-
-/// The last values and their median.
-#[derive(Clone, Copy, Debug, Default)]
-struct Remembered {
-    values: [i64; REMEMBERED],
-    held: usize,
-}
-
-impl Remembered {
-    fn push(&mut self, value: i64) {
-        self.values.rotate_right(1);
-        if let Some(newest) = self.values.first_mut() {
-            *newest = value;
-        }
-        self.held = (self.held + 1).min(REMEMBERED);
-    }
-
-    fn median(&self) -> i64 {
-        let mut values = self.values;
-        let held = values.get_mut(..self.held).unwrap_or_default();
-        held.sort_unstable();
-        held.get(self.held / 2).copied().unwrap_or(0)
-    }
-
-    fn fade(&mut self) {
-        for value in &mut self.values {
-            *value -= *value / 16;
-        }
     }
 }

@@ -18,10 +18,11 @@ pub const PLETH_ALIKE_MIN: f64 = 0.86;
 
 /// Adds to a recording what its waveforms say.
 pub fn recompute(bed: &mut BedRecording) {
-    let ecg = bed.channels.iter().find(|(channel, seen)| matches!(channel, Channel::Ecg(_)) && varies(seen));
     let channel = |channel| bed.channels.get(&channel).filter(|seen| varies(seen));
+    // The second trace is lead II where a monitor shows three, and so the one that its own rate comes from.
+    let ecg = [2, 1, 3].into_iter().find_map(|trace| channel(Channel::Ecg(trace)));
     let found = [
-        (Vital::HeartRate, ecg.map(|(_, seen)| beats(seen, Heart::ecg))),
+        (Vital::HeartRate, ecg.map(|seen| beats(seen, Heart::ecg))),
         (Vital::PulseRate, channel(Channel::Pleth).map(|seen| beats(seen, Heart::pleth))),
         (Vital::RespirationRate, channel(Channel::Respiration).map(|seen| beats(seen, Breathing::new))),
     ];

@@ -28,7 +28,7 @@ mod trend;
 
 
 use crate::summary::{asset_by_id, label};
-use model::{BedRecording, CaptureTime, Channel, Check, NumericPoint, Report, Validity, Verdict, Vital};
+use model::{BedRecording, CaptureTime, Channel, Check, IntegrityRow, NumericPoint, Report, Validity, Verdict, Vital};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -91,6 +91,20 @@ fn limit_at(bed: &BedRecording, vital: Vital, time: CaptureTime) -> Option<model
     let changes = bed.limits.get(&vital)?;
     let at = changes.partition_point(|change| change.since <= time).max(1);
     changes.get(at - 1).filter(|change| change.since <= time).map(|change| change.limit)
+}
+
+/// Whether a row speaks of this number: of the waveform that it comes from, or of nothing in particular.
+fn speaks_of(row: &IntegrityRow, vital: Vital) -> bool {
+    let pressure = matches!(vital, Vital::NibpSystolic | Vital::NibpDiastolic | Vital::NibpMean);
+    if row.check == Check::NibpInconsistent {
+        return pressure;
+    }
+    row.channel.is_none_or(|channel| match vital {
+        Vital::HeartRate | Vital::PvcRate | Vital::St(_) => matches!(channel, Channel::Ecg(_)),
+        Vital::PulseRate | Vital::Spo2 => channel == Channel::Pleth,
+        Vital::RespirationRate => channel == Channel::Respiration,
+        _ => false,
+    })
 }
 
 /// What one check said where it found nothing.

@@ -16,13 +16,13 @@
 //! HL7 FHIR R4 (4.0.1): Bundle, Observation, SampledData, Device, vital signs profile.
 
 use super::code::{self, Coded, Codes, LOINC_SYSTEM, MDC_SYSTEM, MONITOR, PRESSURES, UCUM_SYSTEM};
-use super::{LABEL, bed_name, channel_name, device_name, limit_at, thinned};
+use super::{LABEL, bed_name, channel_name, device_name, limit_at, speaks_of, thinned};
 use crate::printable::printable;
 use crate::report1::{Number, patient_word};
 use crate::summary::{asset_by_id, number};
 use crate::time::rfc3339;
 use model::{
-    BedRecording, CaptureTime, Channel, ChannelRecording, NumericPoint, PatientToken, Report, Switch,
+    BedRecording, CaptureTime, Channel, ChannelRecording, IntegrityRow, NumericPoint, PatientToken, Report, Switch,
     Validity, Verdict, Vital, stable_hash,
 };
 use serde_json::{Value, json};
@@ -255,7 +255,7 @@ impl Bed<'_> {
             put(to, "meta", json!({"profile": [VITAL_SIGNS_PROFILE]}));
         }
         put(to, "effectiveDateTime", rfc3339(time).into());
-        let mut notes = self.failed(time, time);
+        let mut notes = self.failed(time, time, &|row| vitals.iter().any(|vital| speaks_of(row, *vital)));
         for vital in vitals {
             let again = self.bed.recomputed.get(vital).and_then(|points| {
                 points.get(points.partition_point(|point| point.time <= time).checked_sub(1)?)
@@ -270,9 +270,9 @@ impl Bed<'_> {
         }
     }
 
-    /// Notes of the failed checks between two times.
-    fn failed(&self, from: CaptureTime, to: CaptureTime) -> Vec<Value> {
-        let rows = self.bed.integrity.iter().filter(|row| row.verdict == Verdict::Fail);
+    /// Notes of the failed checks between two times that speak of the same.
+    fn failed(&self, from: CaptureTime, to: CaptureTime, speaks: &dyn Fn(&IntegrityRow) -> bool) -> Vec<Value> {
+        let rows = self.bed.integrity.iter().filter(|row| row.verdict == Verdict::Fail && speaks(row));
         rows.filter(|row| row.first <= to && row.last >= from)
             .map(|row| json!({"text": format!("Contradicted: {}: {}", row.check, printable(&row.why))}))
             .collect()
@@ -296,7 +296,7 @@ impl Bed<'_> {
                 let mut observation = self.observation(&id, "procedure", code);
                 put(&mut observation, "effectivePeriod", json!({"start": rfc3339(start), "end": rfc3339(end)}));
                 put(&mut observation, "valueSampledData", sampled(samples, rate));
-                let notes = self.failed(start, end);
+                let notes = self.failed(start, end, &|row| row.channel.is_none_or(|of| of == channel));
                 if !notes.is_empty() {
                     put(&mut observation, "note", notes.into());
                 }

@@ -22,7 +22,7 @@
 //! HL7 v2.6 chapters 2 (encoding, escapes), 3.4.2, 7.4; IHE PCD Technical Framework volume 2 (DEC, PCD-01).
 
 use super::code::{self, Codes, MONITOR, Module};
-use super::{LABEL, limit_at, thinned};
+use super::{LABEL, limit_at, speaks_of, thinned};
 use crate::printable::printable;
 use crate::report1::{Number, patient_word};
 use crate::summary::{asset_by_id, number};
@@ -174,7 +174,7 @@ impl Message<'_> {
 
     fn notes(&mut self, vital: Vital, time: CaptureTime) {
         let failed = self.bed.integrity.iter().filter(|row| row.verdict == Verdict::Fail);
-        let failed = failed.filter(|row| row.first <= time && row.last >= time);
+        let failed = failed.filter(|row| row.first <= time && row.last >= time && speaks_of(row, vital));
         let mut notes: Vec<String> =
             failed.map(|row| format!("Contradicted: {}: {}", row.check, row.why)).collect();
         let again = self.bed.recomputed.get(&vital).and_then(|points| {

@@ -11,7 +11,7 @@
 
 use super::strip::{self, Strip};
 use super::trend::{Trend, trends};
-use super::{Asked, LABEL, asked, bed_name, device_name, left_out_words, nothing_words, text};
+use super::{Asked, LABEL, asked, bed_name, speaks_of, device_name, left_out_words, nothing_words, text};
 use crate::Tool;
 use crate::html::{STYLE, render, unit_words, vital_words};
 use crate::printable::printable;
@@ -296,17 +296,17 @@ fn latest(points: &[NumericPoint], time: CaptureTime) -> Option<NumericPoint> {
 
 /// Whether a failed check of `time` speaks of this number.
 fn contradicted(bed: &BedRecording, vital: Vital, time: CaptureTime) -> bool {
-    let speaks = |row: &IntegrityRow| match row.check {
-        Check::NumericWaveformDisagree | Check::ImplausibleValue | Check::ImplausibleChange => {
-            row.channel.is_none_or(|channel| match vital {
-                Vital::HeartRate => matches!(channel, model::Channel::Ecg(_)),
-                Vital::PulseRate | Vital::Spo2 => channel == model::Channel::Pleth,
-                Vital::RespirationRate => channel == model::Channel::Respiration,
-                _ => false,
-            })
-        }
-        Check::NibpInconsistent => vital == Vital::NibpSystolic,
-        _ => false,
+    let speaks = |row: &IntegrityRow| {
+        let of_numbers = matches!(
+            row.check,
+            Check::NumericWaveformDisagree
+                | Check::ImplausibleValue
+                | Check::ImplausibleChange
+                | Check::NibpInconsistent
+        );
+        // A row that names no channel does not say which number it means: nothing is struck through on a guess.
+        let named = row.channel.is_some() || row.check == Check::NibpInconsistent;
+        of_numbers && named && speaks_of(row, vital)
     };
     let now = |row: &&IntegrityRow| row.first <= time && row.last >= time;
     bed.integrity.iter().filter(|row| row.verdict == Verdict::Fail).filter(now).any(speaks)

@@ -6,6 +6,7 @@
 
 use super::{LABEL, code, device_name};
 use crate::Tool;
+use crate::printable::printable;
 use crate::report1::{CaptureRow, Number, patient_word};
 use crate::time::rfc3339;
 use model::{
@@ -13,6 +14,7 @@ use model::{
     LimitInForce, NoticeAt, NumericPoint, Report, Stretch, Switch, Validity, Vital,
 };
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -81,7 +83,7 @@ impl<'a> BedRow<'a> {
         let limits = bed.limits.iter();
         Self {
             asset: bed.asset.to_string(),
-            device: device_name(report, bed),
+            device: printable(&device_name(report, bed)).into_owned(),
             bed: bed.bed,
             patient: patient_word(bed.patient.as_ref()),
             first: rfc3339(bed.first),
@@ -264,7 +266,7 @@ struct CheckRow<'a> {
     first: String,
     last: String,
     seconds: u64,
-    why: &'a str,
+    why: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -280,7 +282,7 @@ impl<'a> CheckRow<'a> {
             first: rfc3339(row.first),
             last: rfc3339(row.last),
             seconds: row.seconds,
-            why: &row.why,
+            why: printable(&row.why),
             evidence: row.evidence.iter().copied().map(EvidenceRow::of).collect(),
             channel: row.channel.map(Channel::as_str),
             earlier: row.earlier.map(rfc3339),

@@ -32,7 +32,9 @@ impl Integrity {
             Fact::Notice(notice) => Said::Notice(notice),
             Fact::Lost(..) => return self.0.lost((id, side)),
             Fact::FlowEnded(totals) => {
-                return [Side::Client, Side::Server].into_iter().for_each(|side| self.0.ended((id, side), totals.last));
+                return [Side::Client, Side::Server]
+                    .into_iter()
+                    .for_each(|side| self.0.ended((id, side), totals.last));
             }
             _ => return,
         };
@@ -81,7 +83,8 @@ pub(crate) fn conclude<'a>(vitals: &[BedVitals], ground: &Ground<'a>, draft: &mu
                 Check::AlarmLimitsWidened => "alarm-limits-widened",
                 _ => "vitals-untrusted",
             };
-            let place = bed.bed.map_or_else(|| "a bed that is not named".to_owned(), |bed| format!("bed {bed}"));
+            let place =
+                bed.bed.map_or_else(|| "a bed that is not named".to_owned(), |bed| format!("bed {bed}"));
             let matter = Matter::new(rule, asset, tally)
                 .case("verdict", Verdict::Fail.as_str())
                 .case("kind", if exact(check) { "exact" } else { "statistical" })

@@ -15,7 +15,8 @@ use crate::integrity::{self, Integrity};
 use crate::rule::Rules;
 use inventory::{Inventory, LiveFlow, Survey};
 use model::{
-    BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side, Transport,
+    BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side,
+    Transport,
 };
 use std::net::IpAddr;
 

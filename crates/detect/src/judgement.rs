@@ -100,7 +100,8 @@ impl Judgement {
             blind_spots.push(format!("{count} conversations are not listed because an asset had too many."));
         }
         if self.judge.unchecked() > 0 {
-            blind_spots.push("Some beds' vital signs were not checked because there are too many beds.".to_owned());
+            blind_spots
+                .push("Some beds' vital signs were not checked because there are too many beds.".to_owned());
         }
         Report {
             captures,

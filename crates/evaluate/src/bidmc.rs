@@ -27,7 +27,8 @@ pub struct Table {
 impl Table {
     /// Reads comma-separated text whose first line names the columns. Cells beyond the named columns are left out.
     pub fn parse(text: &[u8]) -> Self {
-        let mut lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let mut lines =
+            text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         let first = lines.next().unwrap_or_default();
         let mut columns: Vec<(String, Vec<Option<f64>>)> = first
             .split(|&byte| byte == b',')

@@ -83,7 +83,8 @@ mod tests {
         // Subject 0 alone is best at 9; the others at 3. Only fold 0 measures subject 0.
         let best = [9.0, 3.0, 3.0, 3.0, 3.0];
         let outcome = run(&[&[1, 3, 5, 7, 9], &[0, 1, 2]], |choice| {
-            let loss = |best: &f64| Loss { errors: (choice[0] as f64 - best).abs() + choice[1] as f64, of: 1.0 };
+            let loss =
+                |best: &f64| Loss { errors: (choice[0] as f64 - best).abs() + choice[1] as f64, of: 1.0 };
             best.iter().map(loss).collect()
         });
         assert!(outcome.chosen.iter().all(|choice| choice == &[3, 0]), "{outcome:?}");

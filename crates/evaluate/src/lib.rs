@@ -10,8 +10,8 @@ pub mod folds;
 pub mod matching;
 pub mod peers;
 pub mod pleth;
-pub mod respiration;
 pub mod resample;
+pub mod respiration;
 pub mod tamper;
 pub mod wfdb;
 

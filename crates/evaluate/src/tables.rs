@@ -64,7 +64,8 @@ const ROW_TITLES: &str = "| detector | Se % | PPV % | DER % | F1 % | Se at 50 ms
 pub fn qrs(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(), Fault> {
     let full = ecg::records(corpus)?;
     let sent: Vec<Marked> = full.iter().map(Marked::as_sent).collect();
-    let sets = [("full", "as recorded, 360 Hz, 11 bits", &full), ("sent", "256 Hz, 8 bits, 0.02 mV a code", &sent)];
+    let sets =
+        [("full", "as recorded, 360 Hz, 11 bits", &full), ("sent", "256 Hz, 8 bits, 0.02 mV a code", &sent)];
     if let Some(peers) = &mut peers {
         for (short, _, records) in &sets {
             for record in *records {
@@ -193,8 +194,13 @@ pub fn pleth(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(),
         peers.run()?;
     }
     let hours: f64 = references.iter().map(Reference::hours).sum();
-    println!("\nPulses, {} recordings, {hours:.2} h in which two ECG detectors agree, 125 Hz, lag aligned\n", recordings.len());
-    println!("| recording | hours | beats | missed | false | Se % | PPV % | F1 % |\n|---|---:|---:|---:|---:|---:|---:|---:|");
+    println!(
+        "\nPulses, {} recordings, {hours:.2} h in which two ECG detectors agree, 125 Hz, lag aligned\n",
+        recordings.len()
+    );
+    println!(
+        "| recording | hours | beats | missed | false | Se % | PPV % | F1 % |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+    );
     let mut rows = vec![Row::new("`vitals::pleth`, 10 bits"), Row::new("`vitals::pleth`, 8 bits")];
     for (recording, reference) in recordings.iter().zip(&references) {
         let record_hours = recording.pleth.len() as f64 / bidmc::RATE_HZ / 3_600.0;
@@ -238,7 +244,8 @@ pub fn pleth(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Result<(),
 
 fn pleth_folds(recordings: &[bidmc::Recording], references: &[Reference]) {
     let waves: Vec<Vec<i32>> = recordings.iter().map(|one| evaluate::pleth::ten_bits(&one.pleth)).collect();
-    let lists: &[&[i64]] = &[&[5, 6, 7, 9, 11], &[30, 40, 50, 60, 70], &[20, 30, 40, 50, 60], &[10, 15, 20, 25, 30]];
+    let lists: &[&[i64]] =
+        &[&[5, 6, 7, 9, 11], &[30, 40, 50, 60, 70], &[20, 30, 40, 50, 60], &[10, 15, 20, 25, 30]];
     let outcome = folds::run(lists, |choice| {
         let at = |place: usize| choice.get(place).copied().unwrap_or(0);
         let tuning = vitals::pleth::Tuning {
@@ -273,15 +280,18 @@ pub fn respiration(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Resu
         peers.run()?;
     }
     let mut rows: Vec<(String, Errors, f64)> = Vec::new();
-    let mut add = |detector: &str, more: &Errors, cpu_s: f64| match rows.iter_mut().find(|row| row.0 == detector) {
-        Some(row) => {
-            row.1.add(more);
-            row.2 += cpu_s;
-        }
-        None => rows.push((detector.to_owned(), more.clone(), cpu_s)),
-    };
+    let mut add =
+        |detector: &str, more: &Errors, cpu_s: f64| match rows.iter_mut().find(|row| row.0 == detector) {
+            Some(row) => {
+                row.1.add(more);
+                row.2 += cpu_s;
+            }
+            None => rows.push((detector.to_owned(), more.clone(), cpu_s)),
+        };
     let mut hours = 0.0;
-    println!("\n| recording | windows | error by `vitals` | by the second person | by the monitor |\n|---|---:|---:|---:|---:|");
+    println!(
+        "\n| recording | windows | error by `vitals` | by the second person | by the monitor |\n|---|---:|---:|---:|---:|"
+    );
     for recording in &recordings {
         let samples = recording.respiration.len();
         hours += samples as f64 / bidmc::RATE_HZ / 3_600.0;
@@ -311,7 +321,9 @@ pub fn respiration(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Resu
             }
         }
     }
-    println!("\n| respiration rate by | mean absolute error /min | within 2/min % | windows | none told | CPU s/h |");
+    println!(
+        "\n| respiration rate by | mean absolute error /min | within 2/min % | windows | none told | CPU s/h |"
+    );
     println!("|---|---:|---:|---:|---:|---:|");
     for (detector, errors, cpu_s) in &rows {
         println!(
@@ -330,7 +342,8 @@ pub fn respiration(corpus: &Path, mut peers: Option<Peers>, folds: bool) -> Resu
 }
 
 fn respiration_folds(recordings: &[bidmc::Recording]) {
-    let waves: Vec<Vec<i32>> = recordings.iter().map(|one| evaluate::pleth::ten_bits(&one.respiration)).collect();
+    let waves: Vec<Vec<i32>> =
+        recordings.iter().map(|one| evaluate::pleth::ten_bits(&one.respiration)).collect();
     let lists: &[&[i64]] = &[&[5, 6, 7, 8, 9, 11], &[1, 3, 5, 7], &[20, 25, 30, 35, 40, 45]];
     let outcome = folds::run(lists, |choice| {
         let at = |place: usize| choice.get(place).copied().unwrap_or(0);

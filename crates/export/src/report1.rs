@@ -13,7 +13,9 @@
 
 use crate::time::rfc3339;
 use model::{
-    Asset, BedVitals, CaptureSummary, Channel, Conversation, Coverage, Detail, Endpoint, Evidence, Exposure, Finding, IntegrityRow, LimitInForce, Location, NumericRange, PatientToken, Peer, Report, Seen, SignSeen, Switch, Transport, WaveformSeen,
+    Asset, BedVitals, CaptureSummary, Channel, Conversation, Coverage, Detail, Endpoint, Evidence, Exposure,
+    Finding, IntegrityRow, LimitInForce, Location, NumericRange, PatientToken, Peer, Report, Seen, SignSeen,
+    Switch, Transport, WaveformSeen,
 };
 use serde::{Serialize, Serializer};
 use std::cmp::Reverse;

@@ -8,7 +8,8 @@ use crate::location::{Hold, Routers, hold, is_proxy};
 use crate::profile::{CLASS_WEIGHT_MIN, Clue, IDENTIFIES, MODEL_WEIGHT_MIN, Profile, Reach, SignId};
 use crate::station::{Station, StationId};
 use model::{
-    Asset, AssetId, BedVitals, Conversation, DeviceClass, Direction, Endpoint, Evidence, Identifier, IntegrityRow, Judged, Location, Mac, Prefix, Side, SignSeen, Text, stable_hash,
+    Asset, AssetId, BedVitals, Conversation, DeviceClass, Direction, Endpoint, Evidence, Identifier,
+    IntegrityRow, Judged, Location, Mac, Prefix, Side, SignSeen, Text, stable_hash,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -8,6 +8,7 @@ from pathlib import Path
 def wfdb_records(path, truth):
     import numpy
     import wfdb
+    from wfdb import processing
 
     names = (path / "RECORDS").read_text().split()
     for bed in truth["beds"]:
@@ -29,9 +30,8 @@ def wfdb_records(path, truth):
         expected = bed["numerics"]["heart-rate"]
         assert numpy.nanmin(heart) == expected["min"] and numpy.nanmax(heart) == expected["max"], expected
         # The simulated patient's heart, as somebody else's detector finds it, is the one that the monitor shows.
-        ecg = waves.e_p_signal[0]
-        ecg = numpy.where(numpy.isnan(ecg), numpy.nanmedian(ecg), ecg)
-        beats = wfdb.processing.XQRS(sig=ecg, fs=2 * waves.fs)
+        ecg = waves.e_p_signal[0][: 30 * 256]
+        beats = processing.XQRS(sig=ecg[~numpy.isnan(ecg)], fs=2 * waves.fs)
         beats.detect(verbose=False)
         found = 60 * 2 * waves.fs / numpy.median(numpy.diff(beats.qrs_inds))
         assert expected["min"] - 5 <= found <= expected["max"] + 5, (name, found, expected)

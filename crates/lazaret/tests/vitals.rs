@@ -99,6 +99,11 @@ fn collect(value: &Value, secrets: &mut Vec<String>) {
     }
 }
 
+/// Whether `p:` and sixteen hexadecimal digits stand in it.
+fn has_pseudonym(bytes: &[u8]) -> bool {
+    bytes.windows(18).any(|part| part.starts_with(b"p:") && part[2..].iter().all(u8::is_ascii_hexdigit))
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -177,7 +182,7 @@ fn no_patient_is_in_any_format_unless_asked_for() {
             let bytes = ward.whole(format, options);
             let seen = secrets.iter().find(|secret| holds(&bytes, secret));
             assert!(seen.is_none(), "{format} {options:?} shows {}", seen.unwrap());
-            assert_eq!(holds(&bytes, "p:"), !options.is_empty() || holds(&bytes, "http:"), "{format}");
+            assert_eq!(has_pseudonym(&bytes), !options.is_empty(), "{format} {options:?}");
         }
         let shown = ward.whole(format, &["--show-identifiers", "--reason", "Bed 2 is missing."]);
         assert!(secrets.iter().any(|secret| holds(&shown, secret)), "{format} shows nobody");

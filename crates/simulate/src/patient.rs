@@ -140,7 +140,12 @@ pub(crate) fn patient(index: u32, random: &mut Random) -> Patient {
     Patient {
         identity: identity(index, random),
         constitution,
-        limits: Limits { heart_rate: (130, 45), heart_rate_alarm: true, respiration: (32, 8), spo2: (100, 88) },
+        limits: Limits {
+            heart_rate: (130, 45),
+            heart_rate_alarm: true,
+            respiration: (32, 8),
+            spo2: (100, 88),
+        },
         spo2: random.between(94.5, 98.6),
         temperature: random.between(36.3, 37.9),
         pressure: (systolic, systolic * random.between(0.54, 0.64)),

@@ -125,7 +125,9 @@ impl Scenario {
             Self::Duplicate => "The capture holds about 2 % of the frames twice, as mirror ports do.",
             Self::OneWay => "The mirror copies only one direction of the monitors' streams.",
             Self::TamperFreeze => "Half way through, one monitor's waveforms stand still; its numbers go on.",
-            Self::TamperReplay => "Half way through, ten seconds of one monitor's waveforms come a second time.",
+            Self::TamperReplay => {
+                "Half way through, ten seconds of one monitor's waveforms come a second time."
+            }
             Self::TamperNumber => "Half way through, one monitor's heart rate is shown 20/min too high.",
             Self::AlarmOff => "Half way through, one monitor's heart rate alarm is switched off.",
             Self::LimitsWidened => "Half way through, one monitor's heart rate limits are widened.",
@@ -141,7 +143,11 @@ impl Scenario {
     pub(crate) const fn tampers(self) -> bool {
         matches!(
             self,
-            Self::TamperFreeze | Self::TamperReplay | Self::TamperNumber | Self::AlarmOff | Self::LimitsWidened
+            Self::TamperFreeze
+                | Self::TamperReplay
+                | Self::TamperNumber
+                | Self::AlarmOff
+                | Self::LimitsWidened
         )
     }
 

@@ -33,7 +33,12 @@ impl Tamper {
     }
 
     /// Changes what the unit is about to send in `cycle`; tells once that it begins.
-    pub(crate) fn apply(&mut self, cycle: u64, block: &mut Block, limits: &mut Limits) -> Option<&'static str> {
+    pub(crate) fn apply(
+        &mut self,
+        cycle: u64,
+        block: &mut Block,
+        limits: &mut Limits,
+    ) -> Option<&'static str> {
         let since = cycle.checked_sub(self.from);
         match (self.scenario, since) {
             (Scenario::TamperFreeze | Scenario::TamperReplay, None) => {

@@ -14,6 +14,7 @@ use crate::coupling::Coupling;
 use crate::front::{Breathing, Ecg, Pleth};
 use crate::near::Near;
 use crate::replay::{HISTORY_SECONDS, Repeat, Table};
+use crate::shape::Shapes;
 use crate::verdict::{Answer, Answers, At, Log};
 use crate::wave::Wave;
 use crate::why::Why;
@@ -245,7 +246,8 @@ impl Bed {
     /// When the bed last answered while a vital sign was shown.
     pub(crate) fn shown_last(&self) -> Option<At> {
         let last = self.last_answer?;
-        let shown = [Vital::HeartRate, Vital::Spo2].iter().any(|vital| self.values.shown(*vital, last).is_some());
+        let shown =
+            [Vital::HeartRate, Vital::Spo2].iter().any(|vital| self.values.shown(*vital, last).is_some());
         shown.then_some(last)
     }
 
@@ -310,7 +312,9 @@ impl Bed {
             self.cycle_seconds = seconds;
         }
         for (place, channel) in CHANNELS_IN_ORDER.into_iter().enumerate() {
-            let (Some(count), Some(usual)) = (self.in_cycle.get(place).copied(), self.per_cycle.get_mut(place)) else {
+            let (Some(count), Some(usual)) =
+                (self.in_cycle.get(place).copied(), self.per_cycle.get_mut(place))
+            else {
                 continue;
             };
             let in_step = count == *usual && count > 0 && !fresh;
@@ -337,7 +341,9 @@ impl Bed {
         let Some(wave) = self.waves.get_mut(place) else { return };
         match rate_hz {
             Some(rate_hz) => {
-                let same = wave.as_ref().is_some_and(|wave| (wave.rate_hz() - rate_hz).abs() <= RATE_SHARE * rate_hz);
+                let same = wave
+                    .as_ref()
+                    .is_some_and(|wave| (wave.rate_hz() - rate_hz).abs() <= RATE_SHARE * rate_hz);
                 if !same {
                     let sample = wave.as_ref().map_or(0, Wave::sample);
                     *wave = Some(Wave::new(channel, rate_hz, sample));
@@ -367,12 +373,14 @@ impl Bed {
 
     /// Looks for a lead that says more: one that moves, where the present one does not, or is poor for long.
     fn choose_lead(&mut self) {
-        let moves = |wave: &Option<Wave>| wave.as_ref().is_some_and(|wave| wave.moved() && wave.flat().0 < 3.0);
+        let moves =
+            |wave: &Option<Wave>| wave.as_ref().is_some_and(|wave| wave.moved() && wave.flat().0 < 3.0);
         let here = self.waves.get(self.lead).is_some_and(moves);
         if here && self.poor_seconds < LEAD_SECONDS {
             return;
         }
-        let next = (1..3).map(|step| (self.lead + step) % 3).find(|lead| self.waves.get(*lead).is_some_and(moves));
+        let next =
+            (1..3).map(|step| (self.lead + step) % 3).find(|lead| self.waves.get(*lead).is_some_and(moves));
         if let Some(next) = next {
             self.lead = next;
             self.poor_seconds = 0.0;
@@ -414,14 +422,15 @@ impl Bed {
             // The other side's frames keep a connection alive too, so this alone is no proof.
             let why = Why::Stopped { seconds };
             let mut answers = Answers::default();
-            answers.add(Check::Stale, Answer { verdict: Verdict::Suspect, why, since: before, earlier: None });
+            answers
+                .add(Check::Stale, Answer { verdict: Verdict::Suspect, why, since: before, earlier: None });
             self.log.take(&answers, At { time: last, evidence: before.evidence });
         }
     }
 
     fn repeated(&mut self, one: &Repeated, at: At) {
         let Repeated { repeat, channel, earlier, other_bed } = *one;
-        let (ecg, pleth, breath) = self.needs(at);
+        let [ecg, pleth, breath] = self.needs(at);
         let (needed, reported) = match channel {
             Channel::Pleth => (pleth, self.values.reported(Vital::Spo2)),
             Channel::Respiration => (breath, self.values.reported(Vital::RespirationRate)),
@@ -431,7 +440,11 @@ impl Bed {
         if needed.is_none() && reported {
             return;
         }
-        let rate_hz = self.waves.get(usize::from(Wave::place(channel))).and_then(Option::as_ref).map_or(1.0, Wave::rate_hz);
+        let rate_hz = self
+            .waves
+            .get(usize::from(Wave::place(channel)))
+            .and_then(Option::as_ref)
+            .map_or(1.0, Wave::rate_hz);
         let own = other_bed.is_none();
         let lag = earlier.map_or_else(
             || if own { repeat.distance as f32 / rate_hz as f32 } else { 0.0 },
@@ -457,10 +470,11 @@ impl Bed {
     }
 
     /// The numbers that need ECG, pleth and respiration, where shown and not zero.
-    fn needs(&self, at: At) -> (Option<(Vital, f32)>, Option<(Vital, f32)>, Option<(Vital, f32)>) {
-        let shown = |vital| self.values.shown(vital, at).filter(|value| *value > 0.0).map(|value| (vital, value));
+    fn needs(&self, at: At) -> [Option<(Vital, f32)>; 3] {
+        let shown =
+            |vital| self.values.shown(vital, at).filter(|value| *value > 0.0).map(|value| (vital, value));
         let pleth = shown(Vital::Spo2).or(shown(Vital::PulseRate));
-        (shown(Vital::HeartRate), pleth, shown(Vital::RespirationRate))
+        [shown(Vital::HeartRate), pleth, shown(Vital::RespirationRate)]
     }
 
     /// Every check answers.
@@ -470,7 +484,7 @@ impl Bed {
         let mut answers = std::mem::take(&mut self.pending);
         let seen = self.seen(step, at);
         self.rates.see(&seen, step, &mut answers, at);
-        let (ecg, pleth, breath) = self.needs(at);
+        let [ecg, pleth, breath] = self.needs(at);
         let pulses = seen.pleth.is_some_and(|pleth| pleth.enough && pleth.rate.is_some());
         let needs = flat::Needs { ecg, pleth, breath, pulses };
         flat::answer(&self.waves, &needs, &self.excused, &mut answers, at);
@@ -530,7 +544,10 @@ impl Bed {
         let shown = |vital| self.values.shown(vital, at);
         let channel = CHANNELS_IN_ORDER.get(self.lead).copied().unwrap_or(Channel::Ecg(1));
         let flat = |place: usize| {
-            self.waves.get(place).and_then(Option::as_ref).is_none_or(|wave| !wave.moved() || wave.flat().0 >= 2.0)
+            self.waves
+                .get(place)
+                .and_then(Option::as_ref)
+                .is_none_or(|wave| !wave.moved() || wave.flat().0 >= 2.0)
         };
         let heard = |channel, rate, (quality, enough): (f32, bool), flat: bool| Heard {
             channel,
@@ -538,9 +555,12 @@ impl Bed {
             quality: if flat { 0.0 } else { quality },
             enough: enough && !flat,
         };
-        let ecg = self.ecg.as_ref().map(|(ecg, _)| heard(channel, ecg.rate(), ecg.quality(), flat(self.lead)));
-        let pleth =
-            self.pleth.as_ref().map(|(pleth, _)| heard(Channel::Pleth, pleth.rate(), pleth.quality(), flat(3)));
+        let ecg =
+            self.ecg.as_ref().map(|(ecg, _)| heard(channel, ecg.rate(), ecg.quality(), flat(self.lead)));
+        let pleth = self
+            .pleth
+            .as_ref()
+            .map(|(pleth, _)| heard(Channel::Pleth, pleth.rate(), pleth.quality(), flat(3)));
         let both = ecg.is_some() && pleth.is_some();
         let now_ms = self.ecg.as_ref().map(|(ecg, origin)| origin + ecg.now_ms());
         let shapes = self.ecg.as_ref().map(|(ecg, _)| &ecg.shapes);
@@ -553,9 +573,9 @@ impl Bed {
             breaths: self.breathing.as_ref().filter(|_| !flat(4)).and_then(Breathing::rate),
             breathes: self.breathing.is_some(),
             coupling: now_ms.filter(|_| both).and_then(|now_ms| self.coupling.strength(now_ms)),
-            ratio: shapes.and_then(|shapes| shapes.ratio()),
-            likeness: shapes.and_then(|shapes| shapes.likeness()),
-            evenness: shapes.and_then(|shapes| shapes.evenness()),
+            ratio: shapes.and_then(Shapes::ratio),
+            likeness: shapes.and_then(Shapes::likeness),
+            evenness: shapes.and_then(Shapes::evenness),
             clipped: None,
             absent: self.absent,
         };
@@ -571,7 +591,9 @@ impl Bed {
     fn clipped(&mut self, step: f32) -> Option<(Channel, f32)> {
         let mut worst: Option<(Channel, f32)> = None;
         for (wave, (seconds, whole)) in self.waves.iter().zip(&mut self.whole) {
-            let Some((wave, share)) = wave.as_ref().and_then(|wave| Some((wave, wave.clipped()?))) else { continue };
+            let Some((wave, share)) = wave.as_ref().and_then(|wave| Some((wave, wave.clipped()?))) else {
+                continue;
+            };
             if *seconds < WHOLE_SECONDS {
                 *whole = (*whole || *seconds == 0.0) && share <= WHOLE_SHARE_MAX;
                 *seconds += step;

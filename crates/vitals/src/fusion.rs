@@ -115,8 +115,8 @@ impl Statistic {
 }
 
 /// The verdicts of all statistics at one moment.
-pub(crate) fn fuse<'a>(statistics: impl Iterator<Item = &'a Statistic> + Clone, answers: &mut Answers, at: At) {
-    for statistic in statistics.clone() {
+pub(crate) fn fuse(statistics: &[Statistic], answers: &mut Answers, at: At) {
+    for statistic in statistics {
         let check = statistic.kind.check;
         if !statistic.raised() {
             // A condition that holds, but not yet for long enough, was judged.
@@ -127,7 +127,7 @@ pub(crate) fn fuse<'a>(statistics: impl Iterator<Item = &'a Statistic> + Clone, 
             continue;
         }
         let other = |other: &&Statistic| other.raised() && other.kind.group != statistic.kind.group;
-        let supported = statistics.clone().any(|statistic| other(&statistic));
+        let supported = statistics.iter().any(|statistic| other(&statistic));
         let contradicted = supported || statistic.held >= statistic.kind.alone;
         let verdict = if contradicted { Verdict::Fail } else { Verdict::Suspect };
         if let Some(why) = statistic.why {
@@ -141,14 +141,11 @@ mod tests {
     use super::*;
     use model::CaptureTime;
 
-    const ONE: Kind = Kind {
-        check: Check::NumericWaveformDisagree,
-        group: Group::NumberEcg,
-        persist: 15.0,
-        alone: 60.0,
-    };
+    const ONE: Kind =
+        Kind { check: Check::NumericWaveformDisagree, group: Group::NumberEcg, persist: 15.0, alone: 60.0 };
     const SAME: Kind = Kind { check: Check::TimeShift, ..ONE };
-    const OTHER: Kind = Kind { check: Check::ChannelDisagree, group: Group::EcgPleth, persist: 20.0, alone: 60.0 };
+    const OTHER: Kind =
+        Kind { check: Check::ChannelDisagree, group: Group::EcgPleth, persist: 20.0, alone: 60.0 };
 
     fn run(kinds: &[Kind], seconds: usize, sight: impl Fn(usize, usize) -> Sight) -> Vec<Option<Verdict>> {
         let mut statistics: Vec<_> = kinds.iter().map(|kind| Statistic::new(*kind)).collect();
@@ -158,7 +155,7 @@ mod tests {
                 statistic.see(sight(number, second), 1.0, at);
             }
             let mut answers = Answers::default();
-            fuse(statistics.iter(), &mut answers, at);
+            fuse(&statistics, &mut answers, at);
             answers.of(Check::NumericWaveformDisagree)
         };
         (0..seconds).map(verdict).collect()

@@ -91,18 +91,24 @@ fn temperature(value: f32) -> u8 {
     points(tenths, &[(35.0, 3), (36.0, 1), (38.05, 0), (39.05, 1)], 2)
 }
 
+/// A parameter, its value, its rule, and its worst points.
+type Parameter = (Vital, Input<f32>, fn(f32) -> u8, u8);
+
 /// The score of what is known.
 #[must_use]
 pub fn score(inputs: &Inputs) -> Score {
-    let numbers: [(Vital, Input<f32>, fn(f32) -> u8, u8); 5] = [
+    let numbers: [Parameter; 5] = [
         (Vital::RespirationRate, inputs.respiration_rate, respiration, 3),
         (Vital::Spo2, inputs.spo2, saturation, 3),
         (Vital::NibpSystolic, inputs.systolic, systolic, 3),
         (Vital::PulseRate, inputs.pulse, pulse, 3),
         (Vital::Temperature1, inputs.temperature, temperature, 3),
     ];
-    let contradicted: Vec<Vital> =
-        numbers.iter().filter(|(_, input, ..)| *input == Input::Contradicted).map(|(vital, ..)| *vital).collect();
+    let contradicted: Vec<Vital> = numbers
+        .iter()
+        .filter(|(_, input, ..)| *input == Input::Contradicted)
+        .map(|(vital, ..)| *vital)
+        .collect();
     let (mut least, mut most, mut known, mut single_three) = (0, 0, 0, false);
     let mut add = |given: Option<u8>, worst: u8| match given {
         Some(points) => {
@@ -168,10 +174,17 @@ mod tests {
 
     #[test]
     fn points_change_at_the_bounds_of_the_chart() {
-        let at = |rule: fn(f32) -> u8, values: &[f32]| values.iter().map(|value| rule(*value)).collect::<Vec<_>>();
-        assert_eq!(at(respiration, &[8.0, 9.0, 11.0, 12.0, 20.0, 21.0, 24.0, 25.0]), [3, 1, 1, 0, 0, 2, 2, 3]);
+        let at =
+            |rule: fn(f32) -> u8, values: &[f32]| values.iter().map(|value| rule(*value)).collect::<Vec<_>>();
+        assert_eq!(
+            at(respiration, &[8.0, 9.0, 11.0, 12.0, 20.0, 21.0, 24.0, 25.0]),
+            [3, 1, 1, 0, 0, 2, 2, 3]
+        );
         assert_eq!(at(saturation, &[91.0, 92.0, 93.0, 94.0, 95.0, 96.0]), [3, 2, 2, 1, 1, 0]);
-        assert_eq!(at(systolic, &[90.0, 91.0, 100.0, 101.0, 110.0, 111.0, 219.0, 220.0]), [3, 2, 2, 1, 1, 0, 0, 3]);
+        assert_eq!(
+            at(systolic, &[90.0, 91.0, 100.0, 101.0, 110.0, 111.0, 219.0, 220.0]),
+            [3, 2, 2, 1, 1, 0, 0, 3]
+        );
         assert_eq!(
             at(pulse, &[40.0, 41.0, 50.0, 51.0, 90.0, 91.0, 110.0, 111.0, 130.0, 131.0]),
             [3, 1, 1, 0, 0, 1, 1, 2, 2, 3]
@@ -185,7 +198,8 @@ mod tests {
     #[test]
     fn everything_known_gives_a_number_and_a_monitor_alone_an_interval() {
         assert_eq!(score(&HEALTHY).to_string(), "NEWS2 0");
-        let monitor = Inputs { oxygen: Input::Missing, alert: Input::Missing, spo2: Input::Is(90.0), ..HEALTHY };
+        let monitor =
+            Inputs { oxygen: Input::Missing, alert: Input::Missing, spo2: Input::Is(90.0), ..HEALTHY };
         let partial = score(&monitor);
         assert_eq!(partial, Score::Between { least: 3, most: 8, known: 5, single_three: true });
         assert_eq!(partial.to_string(), "NEWS2 (partial, device values only, 5 of 7) between 3 and 8");

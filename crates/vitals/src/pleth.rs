@@ -184,7 +184,8 @@ impl Detector {
         }
         let strength = self.heights.median();
         let followed = height * 100 < successor * SUCCESSOR_SHARE;
-        let least = if self.last.is_some() { self.threshold(strength, since) } else { self.mean * FIRST_SHARE / 100 };
+        let least =
+            if self.last.is_some() { self.threshold(strength, since) } else { self.mean * FIRST_SHARE / 100 };
         if height > least && !followed {
             self.heights.push(height);
             if since < SILENCE_SAMPLES {

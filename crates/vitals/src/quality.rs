@@ -257,7 +257,9 @@ impl Flat {
                 self.run += 1;
                 self.same += 1;
             }
-            Some(last) if self.other == Some(sample) || self.other.is_none() && last.abs_diff(sample) == 1 => {
+            Some(last)
+                if self.other == Some(sample) || self.other.is_none() && last.abs_diff(sample) == 1 =>
+            {
                 self.run += 1;
                 self.same = 1;
                 self.other = Some(last);
@@ -414,7 +416,8 @@ mod tests {
     #[test]
     fn two_neighbouring_codes_are_flat_and_three_are_not() {
         let mut flat = Flat::default();
-        let runs: Vec<u64> = [5, 5, 6, 5, 6, 6, 7, 7, 6, 9, 9].into_iter().map(|code| flat.push(code)).collect();
+        let runs: Vec<u64> =
+            [5, 5, 6, 5, 6, 6, 7, 7, 6, 9, 9].into_iter().map(|code| flat.push(code)).collect();
         assert_eq!(runs, [1, 2, 3, 4, 5, 6, 3, 4, 5, 1, 2]);
         assert_eq!(flat.push(i32::MIN), 1);
         assert_eq!(flat.push(i32::MAX), 1);

@@ -74,7 +74,11 @@ impl Age {
             let cell = self.cells.get(at)?;
             if cell.hash == hash {
                 let channel = (cell.bed_and_channel & ((1 << CHANNEL_BITS) - 1)) as u8;
-                return Some(Place { bed: cell.bed_and_channel >> CHANNEL_BITS, channel, sample: cell.sample });
+                return Some(Place {
+                    bed: cell.bed_and_channel >> CHANNEL_BITS,
+                    channel,
+                    sample: cell.sample,
+                });
             }
             if cell.hash == 0 {
                 return None;
@@ -394,7 +398,8 @@ mod tests {
     #[test]
     fn a_loop_is_found_at_its_own_length() {
         let pattern = noise(6, 300);
-        let samples: Vec<u8> = noise(7, 1_000).into_iter().chain(pattern.into_iter().cycle().take(2_000)).collect();
+        let samples: Vec<u8> =
+            noise(7, 1_000).into_iter().chain(pattern.into_iter().cycle().take(2_000)).collect();
         let (at, repeat) = found(&samples).unwrap();
         assert!(at < 1_000 + 300 + 512, "{at}");
         assert_eq!(repeat.distance, 300);

@@ -166,7 +166,8 @@ impl Detector {
     fn least_turn(&self) -> i64 {
         let usual = if self.swings.held() < 3 { self.range.1 - self.range.0 } else { self.swings.median() };
         let [first, second] = self.tuning.smooth_samples;
-        (usual / 100 * self.tuning.turn_share).max((TURN_CODES_MIN << FRACTION_BITS) * (first * second) as i64)
+        (usual / 100 * self.tuning.turn_share)
+            .max((TURN_CODES_MIN << FRACTION_BITS) * (first * second) as i64)
     }
 
     /// The wave has turned; tells the place of the top it comes from.

@@ -70,7 +70,8 @@ fn keep<T>(queue: &mut VecDeque<T>, value: T, most: usize) {
 impl Shapes {
     /// Takes the beat at sample `at`; `settled` where it may become part of what is usual.
     pub(crate) fn beat(&mut self, at: u64, shape: Shape, settled: bool) {
-        let (low, high) = shape.iter().fold((f32::MAX, f32::MIN), |(low, high), p| (low.min(*p), high.max(*p)));
+        let (low, high) =
+            shape.iter().fold((f32::MAX, f32::MIN), |(low, high), p| (low.min(*p), high.max(*p)));
         if self.recent.len() >= RECENT / 2 {
             let noise = residual(&shape, &self.present());
             keep(&mut self.noise, noise, STEADY_BEATS);
@@ -100,7 +101,8 @@ impl Shapes {
             return;
         }
         if self.usual.len() >= USUAL_SHAPES
-            && let Some(least) = (0..self.usual.len()).min_by_key(|at| self.usual.get(*at).map(|usual| usual.1))
+            && let Some(least) =
+                (0..self.usual.len()).min_by_key(|at| self.usual.get(*at).map(|usual| usual.1))
         {
             self.usual.remove(least);
         }

@@ -156,7 +156,13 @@ pub(crate) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { entries: std::array::from_fn(|_| Entry::default()), before: None, now: [None; Check::ALL.len()], judged_nanos: 0, all_nanos: 0 }
+        Self {
+            entries: std::array::from_fn(|_| Entry::default()),
+            before: None,
+            now: [None; Check::ALL.len()],
+            judged_nanos: 0,
+            all_nanos: 0,
+        }
     }
 }
 
@@ -166,9 +172,9 @@ impl Log {
         let nanos = self.before.map_or(0, |before| at.time.nanos_since(before).clamp(0, STEP_NANOS_MAX));
         self.before = Some(at.time);
         self.all_nanos += nanos;
-        let judged = [Check::NumericWaveformDisagree, Check::ChannelDisagree].iter().any(|check| {
-            answers.of(*check).is_some_and(|verdict| verdict != Verdict::CannotJudge)
-        });
+        let judged = [Check::NumericWaveformDisagree, Check::ChannelDisagree]
+            .iter()
+            .any(|check| answers.of(*check).is_some_and(|verdict| verdict != Verdict::CannotJudge));
         if judged {
             self.judged_nanos += nanos;
         }

@@ -4,7 +4,8 @@ use crate::bed::{Bed, Repeated};
 use crate::replay::{Repeat, Table};
 use crate::verdict::At;
 use model::{
-    AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict, Waveform,
+    AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict,
+    Waveform,
 };
 use std::collections::BTreeMap;
 
@@ -141,10 +142,14 @@ impl Ward {
             feeds.rows.push(row.number);
         }
         // Another row of the same bed: a patient's name replaced another's.
-        let Some(before) = before.filter(|before| before.bed == row.bed && before.told_apart && row.told_apart) else {
+        let Some(before) =
+            before.filter(|before| before.bed == row.bed && before.told_apart && row.told_apart)
+        else {
             return;
         };
-        let Some(last) = self.places.get(&before.number).and_then(|place| place.bed.shown_last()) else { return };
+        let Some(last) = self.places.get(&before.number).and_then(|place| place.bed.shown_last()) else {
+            return;
+        };
         let seconds = at.time.nanos_since(last.time) as f32 / 1e9;
         let near = self.depth == Depth::Full;
         if seconds <= BREAK_SECONDS && self.places.len() < BEDS_MAX {
@@ -160,7 +165,8 @@ impl Ward {
         let Some(place) = self.places.get_mut(&number) else { return };
         let found: Vec<_> = place.bed.repeats().collect();
         let own = place.bed.bed;
-        let placed = found.into_iter().filter_map(|(channel, repeat)| self.place(number, own, channel, repeat, at));
+        let placed =
+            found.into_iter().filter_map(|(channel, repeat)| self.place(number, own, channel, repeat, at));
         let repeated: Vec<Repeated> = placed.collect();
         if let Some(place) = self.places.get_mut(&number) {
             place.bed.cycle(&repeated, at);
@@ -168,7 +174,14 @@ impl Ward {
     }
 
     /// Where a repeated stretch was first seen; none where it is only passed on.
-    fn place(&self, number: u32, own: Option<u16>, channel: Channel, repeat: Repeat, at: At) -> Option<Repeated> {
+    fn place(
+        &self,
+        number: u32,
+        own: Option<u16>,
+        channel: Channel,
+        repeat: Repeat,
+        at: At,
+    ) -> Option<Repeated> {
         let other = self.places.get(&repeat.bed);
         let earlier = other.and_then(|place| place.bed.when(repeat.channel, repeat.sample));
         if repeat.bed == number {

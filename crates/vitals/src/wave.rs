@@ -89,8 +89,8 @@ impl Histogram {
         let Some((code, extreme)) = from.next() else { return 0 };
         let next: u32 = from.take(NEIGHBOURS).map(|(_, count)| *count).sum();
         let stands_out = extreme * NEIGHBOURS as u32 > next * SPIKE;
-        let touches = |block: &&Box<[u8]>| block.iter().filter(|other| **other == code).count() >= TOUCHES;
-        let touched = || self.blocks.iter().filter(touches).count() >= TOUCHED_BLOCKS;
+        let touches = |block: &[u8]| block.iter().filter(|other| **other == code).count() >= TOUCHES;
+        let touched = || self.blocks.iter().filter(|block| touches(block)).count() >= TOUCHED_BLOCKS;
         let own_end = code == 0 || code == u8::MAX;
         if stands_out && !own_end && touched() { *extreme } else { 0 }
     }

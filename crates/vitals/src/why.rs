@@ -185,7 +185,9 @@ impl Why {
                  gain (correlation {correlation:.4}; living hearts stay below 0.99)."
             ),
             Self::NoRepeat => f.write_str("No stretch came twice."),
-            Self::Living { noise } => write!(f, "The beats differ as a living heart's do (by {noise:.2} codes)."),
+            Self::Living { noise } => {
+                write!(f, "The beats differ as a living heart's do (by {noise:.2} codes).")
+            }
             Self::Synthetic { noise, spread_samples, beats } => write!(
                 f,
                 "{beats} beats differ by {noise:.2} codes only and come at intervals that spread by \
@@ -239,7 +241,9 @@ impl Why {
                 f,
                 "A new blood pressure {seconds:.0} s after the one before: a cuff takes at least 15 s for one."
             ),
-            Self::PressureFits { form } => write!(f, "Systolic, mean and diastolic fit (form factor {form:.2})."),
+            Self::PressureFits { form } => {
+                write!(f, "Systolic, mean and diastolic fit (form factor {form:.2}).")
+            }
             Self::LimitsSame => f.write_str("Limits and switches are as they were."),
             Self::Disabled { number } => write!(f, "The alarm of {number} was switched off."),
             Self::Widened { number, from, to } => write!(

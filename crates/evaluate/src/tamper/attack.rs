@@ -103,10 +103,18 @@ fn waves(subject: &mut Subject, channels: Channels) -> Vec<(&mut Vec<u8>, usize)
 }
 
 /// Copies `length` samples from `back` before; noise, gain and stretch as told.
-fn replay(codes: &mut [u8], from: usize, back: usize, length: usize, how: (Option<f64>, f64, f64), dice: &mut Dice) {
+fn replay(
+    codes: &mut [u8],
+    from: usize,
+    back: usize,
+    length: usize,
+    how: (Option<f64>, f64, f64),
+    dice: &mut Dice,
+) {
     let (noise_db, gain, stretch) = how;
     let Some(start) = from.checked_sub(back) else { return };
-    let past: Vec<f64> = codes.get(start..from).unwrap_or_default().iter().map(|code| f64::from(*code)).collect();
+    let past: Vec<f64> =
+        codes.get(start..from).unwrap_or_default().iter().map(|code| f64::from(*code)).collect();
     let past = if stretch == 1.0 { past } else { resampled(&past, HERTZ as f64, HERTZ as f64 * stretch) };
     let mean = past.iter().sum::<f64>() / past.len().max(1) as f64;
     let power = past.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / past.len().max(1) as f64;
@@ -175,9 +183,13 @@ impl Attack {
                 for lead in &mut tampered.ecg {
                     let mut sorted = lead.clone();
                     sorted.sort_unstable();
-                    let share = |share: f64| sorted.get((share * sorted.len() as f64) as usize).copied().unwrap_or(255);
+                    let share = |share: f64| {
+                        sorted.get((share * sorted.len() as f64) as usize).copied().unwrap_or(255)
+                    };
                     let (low, high) = (share(low), share(high));
-                    lead.iter_mut().skip(at(HERTZ)).for_each(|code| *code = (*code).clamp(low, high.max(low)));
+                    lead.iter_mut()
+                        .skip(at(HERTZ))
+                        .for_each(|code| *code = (*code).clamp(low, high.max(low)));
                 }
             }
             _ => self.numbers(&mut tampered, onset),
@@ -194,7 +206,8 @@ impl Attack {
                     numbers.heart_rate = rate.map(|rate| (i16::from(rate) + more).clamp(0, 254) as u8);
                 }
                 Self::Scale(by) => {
-                    numbers.heart_rate = rate.map(|rate| (f64::from(rate) * by).round().clamp(0.0, 254.0) as u8);
+                    numbers.heart_rate =
+                        rate.map(|rate| (f64::from(rate) * by).round().clamp(0.0, 254.0) as u8);
                 }
                 Self::Constant => numbers.heart_rate = still.and_then(|still| still.heart_rate),
                 Self::Spo2(value) => numbers.spo2 = numbers.spo2.map(|_| value),
@@ -214,7 +227,9 @@ impl Attack {
                 &[C::WaveformReplayed, C::WaveformFrozen]
             }
             Self::Flat(_) => &[C::WaveformFlat],
-            Self::Add(_) | Self::Scale(_) | Self::Constant => &[C::NumericWaveformDisagree, C::ImplausibleChange],
+            Self::Add(_) | Self::Scale(_) | Self::Constant => {
+                &[C::NumericWaveformDisagree, C::ImplausibleChange]
+            }
             Self::OtherPatient(_) => {
                 &[C::ChannelDisagree, C::NumericWaveformDisagree, C::WaveformChanged, C::TimeShift]
             }

@@ -2,7 +2,8 @@
 
 use super::subject::{BREATH_HERTZ, HERTZ, Subject};
 use model::{
-    CaptureTime, Check, Evidence, Fact, Field, FlowId, LinkFact, Schema, Side, Text, Transport, Value, Verdict,
+    CaptureTime, Check, Evidence, Fact, Field, FlowId, LinkFact, Schema, Side, Text, Transport, Value,
+    Verdict,
 };
 use simulate::encode::{self, Cycle};
 use std::net::{IpAddr, Ipv4Addr};
@@ -130,7 +131,8 @@ pub fn run(subjects: &[&Subject], depth: Depth) -> Run {
     for second in 0..seconds {
         for (line, subject) in lines.iter_mut().zip(subjects).rev() {
             let frame = second as u64 + 1;
-            let time = CaptureTime::from_nanos(second as i64 * 1_000_000_000 + i64::from(line.number) * 10_000_000);
+            let time =
+                CaptureTime::from_nanos(second as i64 * 1_000_000_000 + i64::from(line.number) * 10_000_000);
             let at = At { time, evidence: Evidence { capture: 0, frame } };
             let mut bytes = if second == 0 { encode::bed(line.number as u8 + 1) } else { Vec::new() };
             bytes.extend_from_slice(&units(subject, second));

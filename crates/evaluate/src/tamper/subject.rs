@@ -109,7 +109,10 @@ fn of_mitdb(marks: &Path) -> Result<Subject, Fault> {
     let beats: Vec<f64> =
         annotations.iter().filter(|one| one.is_beat()).map(|one| one.at as f64 / rate_hz).collect();
     let numbers = (0..seconds)
-        .map(|second| Numbers { heart_rate: shown_rate(&beats, second as f64 + 1.0 - NUMBER_LAG_S), ..Numbers::default() })
+        .map(|second| Numbers {
+            heart_rate: shown_rate(&beats, second as f64 + 1.0 - NUMBER_LAG_S),
+            ..Numbers::default()
+        })
         .collect();
     Ok(Subject {
         // 201 and 202 are of one person.
@@ -181,13 +184,18 @@ fn of_bidmc(folder: &Path, number: u32) -> Result<Subject, Fault> {
         })
         .collect();
     let fix = bidmc::text(folder, number, "Fix").unwrap_or_default();
-    let person = fix.split("wdb ID: ").nth(1).and_then(|rest| rest.split_whitespace().next()).map(str::to_owned);
+    let person =
+        fix.split("wdb ID: ").nth(1).and_then(|rest| rest.split_whitespace().next()).map(str::to_owned);
     Ok(Subject {
         name: format!("bidmc {number:02}"),
         person: person.unwrap_or_else(|| format!("bidmc {number:02}")),
         pleth: wave("PLETH", HERTZ).unwrap_or_default(),
         respiration: wave("RESP", BREATH_HERTZ).unwrap_or_default(),
-        ecg: [other(["V", "I", "III"]).unwrap_or_else(still), second.clone(), other(["AVR", "MCL1", "AVL"]).unwrap_or_else(still)],
+        ecg: [
+            other(["V", "I", "III"]).unwrap_or_else(still),
+            second.clone(),
+            other(["AVR", "MCL1", "AVL"]).unwrap_or_else(still),
+        ],
         numbers,
     })
 }

@@ -30,7 +30,8 @@ pub fn attacks() -> Vec<(String, Attack)> {
         add(&format!("{seconds} s of {back} s before, once"), Attack::Splice(seconds, back));
     }
     add("another bed's waves, 30 s old", Attack::OtherBed(30.0));
-    let replay = |noise_db, gain, stretch, at_beat| Attack::Replay { back: 120.0, noise_db, gain, stretch, at_beat };
+    let replay =
+        |noise_db, gain, stretch, at_beat| Attack::Replay { back: 120.0, noise_db, gain, stretch, at_beat };
     add("replay of 120 s before", replay(None, 1.0, 1.0, false));
     for db in [40.0, 30.0, 20.0, 15.0, 10.0] {
         add(&format!("the same under {db} dB of noise"), replay(Some(db), 1.0, 1.0, false));
@@ -38,7 +39,10 @@ pub fn attacks() -> Vec<(String, Attack)> {
     add("replay, gain halved", replay(None, 0.5, 1.0, false));
     add("replay, 20 dB, gain 1.1, at a beat", replay(Some(20.0), 1.1, 1.0, true));
     for (name, stretch) in [("1 %", 1.01), ("0.3 %", 1.003), ("0.1 %", 1.001)] {
-        add(&format!("replay, 30 dB, gain 0.9, stretched {name}, at a beat"), replay(Some(30.0), 0.9, stretch, true));
+        add(
+            &format!("replay, 30 dB, gain 0.9, stretched {name}, at a beat"),
+            replay(Some(30.0), 0.9, stretch, true),
+        );
     }
     for more in [5, 10, 15, 20, -15, -20] {
         add(&format!("heart rate {more:+}"), Attack::Add(more));
@@ -140,7 +144,8 @@ fn percentile(values: &[usize], share: f64) -> String {
 
 /// Whether an attack makes sense for a subject.
 fn applies(attack: Attack, subject: &Subject) -> bool {
-    let (pleth, breath) = (!subject.pleth.is_empty(), subject.numbers.iter().any(|n| n.respiration_rate.is_some()));
+    let (pleth, breath) =
+        (!subject.pleth.is_empty(), subject.numbers.iter().any(|n| n.respiration_rate.is_some()));
     match attack {
         Attack::Loop(Channels::Pleth, _) | Attack::Flat(Channels::Pleth) => pleth,
         Attack::Loop(Channels::Respiration, _) | Attack::Flat(Channels::Respiration) => breath,
@@ -158,13 +163,18 @@ fn row(name: &str, attack: Attack, subjects: &[Subject], untouched: &[Run]) -> S
     };
     let (mut all, mut failed, mut raised, mut right) = (0, Vec::new(), Vec::new(), 0);
     let within = attack.within();
-    for (at, (subject, run_before)) in subjects.iter().zip(untouched).enumerate().filter(|(_, (s, _))| applies(attack, s)) {
+    for (at, (subject, run_before)) in
+        subjects.iter().zip(untouched).enumerate().filter(|(_, (s, _))| applies(attack, s))
+    {
         let other = (1..subjects.len()).map(|step| &subjects[(at + step * 7) % subjects.len()]);
-        let Some(other) = other.into_iter().find(|other| other.person != subject.person && !other.ecg[1].is_empty())
+        let Some(other) =
+            other.into_iter().find(|other| other.person != subject.person && !other.ecg[1].is_empty())
         else {
             continue;
         };
-        for (number, onset) in ONSETS.into_iter().enumerate().filter(|(_, onset)| onset + 90 < subject.seconds()) {
+        for (number, onset) in
+            ONSETS.into_iter().enumerate().filter(|(_, onset)| onset + 90 < subject.seconds())
+        {
             let tampered = attack.on(subject, onset, other, (at * 10 + number) as u64 + 1);
             let both = [&tampered, other];
             let beds = if matches!(attack, Attack::OtherBed(_)) { &both[..] } else { &both[..1] };
@@ -200,7 +210,8 @@ fn untouched_table(name: &str, runs: &[(String, Run)], out: &mut String) {
     let hours = seconds as f64 / 3_600.0;
     let count = |verdict: Verdict, check: Option<Check>| -> u64 {
         let rows = runs.iter().flat_map(|(_, run)| &run.rows);
-        rows.filter(|row| row.verdict == verdict && check.is_none_or(|check| row.check == check)).count() as u64
+        rows.filter(|row| row.verdict == verdict && check.is_none_or(|check| row.check == check)).count()
+            as u64
     };
     let fails = count(Verdict::Fail, None);
     let per_day = |count: f64| count / hours * 24.0;
@@ -224,7 +235,14 @@ fn untouched_table(name: &str, runs: &[(String, Run)], out: &mut String) {
         let rows = run.rows.iter().filter(|row| matches!(row.verdict, Verdict::Fail | Verdict::Suspect));
         for row in rows {
             let second = row.first.nanos() / 1_000_000_000;
-            let _ = writeln!(out, "    {record} at {second} s, {} s: {} {}: {}", row.seconds, row.verdict.as_str(), row.check, row.why);
+            let _ = writeln!(
+                out,
+                "    {record} at {second} s, {} s: {} {}: {}",
+                row.seconds,
+                row.verdict.as_str(),
+                row.check,
+                row.why
+            );
         }
         let (judged, of) = run.judged;
         if (judged as f64) < 0.7 * of as f64 {

@@ -88,7 +88,8 @@ impl Header {
             }
             None => (record, None),
         };
-        let signals: usize = words.next().and_then(|word| word.parse().ok()).ok_or(fault("count of signals"))?;
+        let signals: usize =
+            words.next().and_then(|word| word.parse().ok()).ok_or(fault("count of signals"))?;
         let rate_hz = match words.next() {
             Some(word) => leading_number(word).ok_or(fault("sampling rate"))?,
             None => RATE_HZ_DEFAULT,

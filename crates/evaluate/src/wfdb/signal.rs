@@ -69,7 +69,9 @@ fn codes(bytes: &[u8], format: u16) -> Result<Vec<Option<i32>>, SignalFault> {
         80 => bytes.iter().map(|&byte| valid(i32::from(byte) - 128, -128)).collect(),
         16 => pairs(bytes).map(|pair| valid(i32::from(i16::from_le_bytes(pair)), -32_768)).collect(),
         61 => pairs(bytes).map(|pair| valid(i32::from(i16::from_be_bytes(pair)), -32_768)).collect(),
-        160 => pairs(bytes).map(|pair| valid(i32::from(u16::from_le_bytes(pair)) - 32_768, -32_768)).collect(),
+        160 => {
+            pairs(bytes).map(|pair| valid(i32::from(u16::from_le_bytes(pair)) - 32_768, -32_768)).collect()
+        }
         24 => {
             let three = bytes.as_chunks::<3>().0.iter();
             three.map(|&[a, b, c]| valid(i32::from_le_bytes([0, a, b, c]) >> 8, -8_388_608)).collect()

@@ -128,7 +128,7 @@ impl Options {
         let ScanOutcome { mut report, rejected, .. } = self.source.read(plan, scan)?;
         self.source.complete(&mut report, &rejected);
         self.select(&mut report);
-        if report.recordings.is_empty() && self.format != Format::Text {
+        if report.recordings.is_empty() && !report.captures.is_empty() && self.format != Format::Text {
             eprintln!("lazaret: {}", vitals::nothing_words(&report));
         }
         self.write(&report)?;

@@ -108,20 +108,30 @@ pub(crate) struct Needs {
 
 /// Answers for all waveforms of a bed. Of several ECG leads all that ever moved must stand still: one electrode
 /// that falls off is no lie.
-pub(crate) fn answer(waves: &[Option<Wave>; 5], needs: &Needs, excused: &Excused, answers: &mut Answers, at: At) {
+pub(crate) fn answer(
+    waves: &[Option<Wave>; 5],
+    needs: &Needs,
+    excused: &Excused,
+    answers: &mut Answers,
+    at: At,
+) {
     let mut any = false;
     let ecg = waves.iter().take(3).flatten().filter(|wave| wave.moved());
     let stillest = ecg.clone().map(Wave::flat).reduce(|one, other| (one.0.min(other.0), one.1.min(other.1)));
     if let (Some((flat, same)), Some(wave)) = (stillest, ecg.clone().next()) {
         any = true;
         let (shown, excused) = (needs.ecg, excused.ecg);
-        Line { channel: wave.channel, flat, same, shown, excused, otherwise_alive: needs.pulses }.answer(answers, at);
+        Line { channel: wave.channel, flat, same, shown, excused, otherwise_alive: needs.pulses }
+            .answer(answers, at);
     }
     for (place, shown, excused) in [(3, needs.pleth, excused.pleth), (4, needs.breath, excused.breath)] {
-        let Some(wave) = waves.get(place).and_then(Option::as_ref).filter(|wave| wave.moved()) else { continue };
+        let Some(wave) = waves.get(place).and_then(Option::as_ref).filter(|wave| wave.moved()) else {
+            continue;
+        };
         any = true;
         let (flat, same) = wave.flat();
-        Line { channel: wave.channel, flat, same, shown, excused, otherwise_alive: false }.answer(answers, at);
+        Line { channel: wave.channel, flat, same, shown, excused, otherwise_alive: false }
+            .answer(answers, at);
     }
     if !any {
         let none = waves.iter().all(Option::is_none);
@@ -139,7 +149,13 @@ mod tests {
         At { time: CaptureTime::from_nanos((seconds * 1e9) as i64), ..At::default() }
     }
 
-    fn told(channel: Channel, flat: f32, same: f32, shown: Option<f32>, notice: Option<(&str, f32)>) -> Option<Verdict> {
+    fn told(
+        channel: Channel,
+        flat: f32,
+        same: f32,
+        shown: Option<f32>,
+        notice: Option<(&str, f32)>,
+    ) -> Option<Verdict> {
         let mut notices = Excused::default();
         if let Some((text, since)) = notice {
             notices.notice(&Text::from(text), at(100.0 - since));

@@ -106,7 +106,8 @@ mod tests {
         (answers.of(Check::AlarmDisabled), answers.of(Check::AlarmLimitsWidened))
     }
 
-    const SET: AlarmLimit = AlarmLimit { vital: Vital::HeartRate, low: 50.0, high: 120.0, switch: Switch::On };
+    const SET: AlarmLimit =
+        AlarmLimit { vital: Vital::HeartRate, low: 50.0, high: 120.0, switch: Switch::On };
     const PASS: Option<Verdict> = Some(Verdict::Pass);
     const FAIL: Option<Verdict> = Some(Verdict::Fail);
 

@@ -65,10 +65,9 @@ impl Pressures {
             Some(Why::PressureOrder { systolic, mean, diastolic })
         } else if reading.odd() && self.odd_before {
             Some(Why::PressureForm { systolic, mean, diastolic, form: reading.form().unwrap_or_default() })
-        } else if let Some(pace) = pace.filter(|pace| *pace < PACE_NANOS_MIN && before.is_some()) {
-            Some(Why::PressurePace { seconds: pace as f32 / 1e9 })
         } else {
-            None
+            let soon = pace.filter(|pace| *pace < PACE_NANOS_MIN && before.is_some());
+            soon.map(|pace| Why::PressurePace { seconds: pace as f32 / 1e9 })
         };
         self.odd_before = reading.odd();
     }

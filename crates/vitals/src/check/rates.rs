@@ -129,7 +129,11 @@ fn number(
         (_, Err(why)) => Sight::Unknown(why),
         (Some(shown), Ok((channel, own))) => {
             let why = Why::Rate { number, shown, channel, own, seconds };
-            if apart(shown, own, bounds) { Sight::Against(why) } else { Sight::For(Why::Rate { number, shown, channel, own, seconds: 0.0 }) }
+            if apart(shown, own, bounds) {
+                Sight::Against(why)
+            } else {
+                Sight::For(Why::Rate { number, shown, channel, own, seconds: 0.0 })
+            }
         }
     }
 }
@@ -151,7 +155,8 @@ impl Rates {
     pub(crate) fn see(&mut self, seen: &Seen, step: f32, answers: &mut Answers, at: At) {
         let pleth = believed(seen.pleth, seen.absent);
         let ecg = believed(seen.ecg, seen.absent).and_then(|ecg| once(ecg, pleth));
-        let held: [f32; KINDS.len()] = std::array::from_fn(|at| self.statistics.get(at).map_or(0.0, Statistic::held));
+        let held: [f32; KINDS.len()] =
+            std::array::from_fn(|at| self.statistics.get(at).map_or(0.0, Statistic::held));
         let [h0, h1, h2, _, h4, h5, h6, h7, h8, h9, ..] = held;
         let breaths = match (seen.breaths, seen.breathes) {
             (Some(rate), _) => Ok((Channel::Respiration, rate)),
@@ -175,7 +180,7 @@ impl Rates {
         for (statistic, sight) in self.statistics.iter_mut().zip(sights) {
             statistic.see(sight, step, at);
         }
-        fuse(self.statistics.iter(), answers, at);
+        fuse(&self.statistics, answers, at);
     }
 
     /// A number that stands still while its wave does not.
@@ -200,7 +205,13 @@ impl Rates {
         if seconds >= CONSTANT_SECONDS && to - from > CONSTANT_MOVES {
             Sight::Against(Why::Constant { number: Vital::HeartRate, shown, from, to, seconds })
         } else {
-            Sight::For(Why::Rate { number: Vital::HeartRate, shown, channel: Channel::Ecg(1), own, seconds: 0.0 })
+            Sight::For(Why::Rate {
+                number: Vital::HeartRate,
+                shown,
+                channel: Channel::Ecg(1),
+                own,
+                seconds: 0.0,
+            })
         }
     }
 
@@ -217,7 +228,8 @@ impl Rates {
             (Err(why), _) | (_, Err(why)) => return Sight::Unknown(why),
             _ => return Sight::Unknown(Why::Starting),
         };
-        let Some(strength) = seen.coupling.filter(|coupling| coupling.share as f32 >= ARRIVAL_COUPLING_MIN) else {
+        let Some(strength) = seen.coupling.filter(|coupling| coupling.share as f32 >= ARRIVAL_COUPLING_MIN)
+        else {
             return Sight::Unknown(Why::Starting);
         };
         let now = strength.arrival_ms as f32;

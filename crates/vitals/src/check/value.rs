@@ -61,7 +61,8 @@ impl Values {
             let Sample { vital, value, validity } = *sample;
             let valid = validity == Validity::Valid && value.is_finite();
             let before = self.last.get(&vital).copied();
-            let valid_since = before.and_then(|before| before.valid_since).filter(|_| valid).or(valid.then_some(at));
+            let valid_since =
+                before.and_then(|before| before.valid_since).filter(|_| valid).or(valid.then_some(at));
             if valid {
                 self.judged = true;
                 let still = matches!(vital, Vital::HeartRate | Vital::PulseRate) && value == 0.0;
@@ -111,7 +112,8 @@ fn step(vital: Vital, value: f32, before: &Last, own: Option<f32>, at: At, answe
     let Some(most) = step_max(vital).filter(|_| settled && nanos <= STEP_NANOS_MAX) else { return };
     let step = value - before.value;
     let slows = vital != Vital::Spo2 && step < 0.0 && value < SLOW;
-    let explained = vital == Vital::HeartRate && own.is_some_and(|own| (own - value).abs() <= EXPLAINED * own);
+    let explained =
+        vital == Vital::HeartRate && own.is_some_and(|own| (own - value).abs() <= EXPLAINED * own);
     if step.abs() <= most || slows || explained {
         return;
     }
@@ -171,7 +173,8 @@ mod tests {
     #[test]
     fn a_number_is_shown_while_it_is_valid_and_fresh() {
         let mut values = Values::default();
-        let at = |seconds: i64| At { time: CaptureTime::from_nanos(seconds * 1_000_000_000), ..At::default() };
+        let at =
+            |seconds: i64| At { time: CaptureTime::from_nanos(seconds * 1_000_000_000), ..At::default() };
         let mut take = |validity, second| {
             let sample = Sample { vital: Vital::Spo2, value: 97.0, validity };
             values.take(&[sample], None, at(second), &mut Answers::default());

@@ -252,7 +252,8 @@ impl Front {
         for here in center.saturating_sub(before)..=center + after {
             let smooth = |at: u64| self.smooth.at(at);
             let delayed = here + SMOOTH_DELAY;
-            let ends = smooth(delayed.saturating_sub(PEAK_BEND_SAMPLES)) + smooth(delayed + PEAK_BEND_SAMPLES);
+            let ends =
+                smooth(delayed.saturating_sub(PEAK_BEND_SAMPLES)) + smooth(delayed + PEAK_BEND_SAMPLES);
             let bend = (2 * smooth(delayed) - ends).abs();
             if bend > greatest {
                 (greatest, place) = (bend, here);

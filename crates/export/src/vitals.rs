@@ -25,10 +25,10 @@ mod code;
 mod strip;
 mod trend;
 
-
-
 use crate::summary::{asset_by_id, label};
-use model::{BedRecording, CaptureTime, Channel, Check, IntegrityRow, NumericPoint, Report, Validity, Verdict, Vital};
+use model::{
+    BedRecording, CaptureTime, Channel, Check, IntegrityRow, NumericPoint, Report, Validity, Verdict, Vital,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -206,7 +206,10 @@ mod tests {
         };
         let points: Vec<_> = [0, 20, 59, 60, 61, 200].map(point).to_vec();
         let kept = |every| -> Vec<f32> {
-            thinned(&points, CaptureTime::default(), Duration::from_secs(every)).iter().map(|p| p.value).collect()
+            thinned(&points, CaptureTime::default(), Duration::from_secs(every))
+                .iter()
+                .map(|p| p.value)
+                .collect()
         };
         assert_eq!(kept(60), [59.0, 61.0, 200.0]);
         assert_eq!(kept(0).len(), 6);

@@ -234,10 +234,12 @@ mod tests {
 
     #[test]
     fn times_that_make_no_sense_give_no_rate_that_makes_none() {
-        let same: Vec<Beat> = (1..9).map(|at| Beat { time: CaptureTime::from_nanos(7), units: at * 256 }).collect();
+        let same: Vec<Beat> =
+            (1..9).map(|at| Beat { time: CaptureTime::from_nanos(7), units: at * 256 }).collect();
         assert!(Pace::of(&same, None).is_none());
-        let back: Vec<Beat> =
-            (1..9).map(|at| Beat { time: CaptureTime::from_nanos(-(at as i64) * SECOND), units: at * 256 }).collect();
+        let back: Vec<Beat> = (1..9)
+            .map(|at| Beat { time: CaptureTime::from_nanos(-(at as i64) * SECOND), units: at * 256 })
+            .collect();
         if let Some(pace) = Pace::of(&back, Some(256.0)) {
             assert!(pace.units_per_second > 0.0);
             assert!(pace.gaps(&back).is_empty());

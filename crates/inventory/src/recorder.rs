@@ -255,7 +255,11 @@ impl Tape {
             limits: self.limits,
             notices: self.notices,
             gaps: pace.map(|pace| pace.gaps(&self.cycle_times)).unwrap_or_default(),
-            integrity: bed.integrity.into_iter().filter(|row| row.last >= first && row.first <= last).collect(),
+            integrity: bed
+                .integrity
+                .into_iter()
+                .filter(|row| row.last >= first && row.first <= last)
+                .collect(),
             judged: bed.judged,
             left_out: self.left_out,
         })

@@ -21,7 +21,11 @@ fn has(module: &str) -> bool {
     if found.is_ok_and(|output| output.status.success()) {
         return true;
     }
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{module} is missing in {}", python().display());
+    assert!(
+        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "{module} is missing in {}",
+        python().display()
+    );
     println!("skipped: {module} is not in {}", python().display());
     false
 }
@@ -40,7 +44,8 @@ fn looked_at(format: &str, output: &str) {
     let size = ["--monitors", "2", "--minutes", "1", "--scenario", "benign", "--quiet"];
     ours(&[&["simulate", "ward", "--output", capture], &size[..]].concat());
     ours(&["vitals", "--format", format, "--output", output, capture]);
-    let look = Command::new(python()).args([SCRIPT, format, output, truth.to_str().unwrap()]).output().unwrap();
+    let look =
+        Command::new(python()).args([SCRIPT, format, output, truth.to_str().unwrap()]).output().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
     if !look.status.success() {
         panic!("{}{}", String::from_utf8(look.stdout).unwrap(), String::from_utf8(look.stderr).unwrap());

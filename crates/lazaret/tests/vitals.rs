@@ -65,7 +65,8 @@ impl Ward {
             return output.stdout;
         }
         let folder = self.folder.join("records");
-        let output = self.vitals(&[&["--format", format, "--output", folder.to_str().unwrap()], more].concat());
+        let output =
+            self.vitals(&[&["--format", format, "--output", folder.to_str().unwrap()], more].concat());
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         let bytes = files(&folder).iter().flat_map(|file| fs::read(file).unwrap()).collect();
         fs::remove_dir_all(folder).unwrap();
@@ -174,7 +175,8 @@ fn the_same_ward_gives_the_same_bytes_whatever_the_workers() {
 fn no_patient_is_in_any_format_unless_asked_for() {
     let ward = Ward::new("privacy", "leak");
     let secrets = ward.secrets();
-    let holds = |bytes: &[u8], secret: &str| bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+    let holds =
+        |bytes: &[u8], secret: &str| bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
     let key = ward.folder.join("key");
     fs::write(&key, "a key of sixteen bytes or more").unwrap();
     for format in FORMATS {

@@ -2,7 +2,8 @@
 //! its range.
 
 use crate::{
-    AssetId, CaptureTime, Channel, Evidence, IntegrityRow, Judged, LimitInForce, NumericRange, PatientToken, Text, Validity, Vital,
+    AssetId, CaptureTime, Channel, Evidence, IntegrityRow, Judged, LimitInForce, NumericRange, PatientToken,
+    Text, Validity, Vital,
 };
 use std::collections::BTreeMap;
 

@@ -1,12 +1,8 @@
 //! What one run says: the whole answer of `scan`, before it takes an outside format.
 
 use crate::{
-<<<<<<< HEAD
-    AlarmLimit, Asset, AssetId, BedRecording, CaptureSummary, CaptureTime, Channel, Coverage, Evidence, Finding,
-=======
-    AlarmLimit, Asset, AssetId, CaptureSummary, CaptureTime, Channel, Coverage, Evidence, Finding,
->>>>>>> checks
-    IntegrityRow, Judged, Notice, PatientToken, Vital,
+    AlarmLimit, Asset, AssetId, BedRecording, CaptureSummary, CaptureTime, Channel, Coverage, Evidence,
+    Finding, IntegrityRow, Judged, Notice, PatientToken, Vital,
 };
 use std::collections::BTreeMap;
 

@@ -87,12 +87,9 @@ pub(super) const fn of(vital: Vital) -> Option<Codes> {
             unit: BEATS,
             place: (&ECG, 1, 1),
         },
-        Vital::PvcRate => Codes {
-            mdc: coded("148066", "MDC_ECG_V_P_C_RATE"),
-            loinc: &[],
-            unit: BEATS,
-            place: (&ECG, 1, 2),
-        },
+        Vital::PvcRate => {
+            Codes { mdc: coded("148066", "MDC_ECG_V_P_C_RATE"), loinc: &[], unit: BEATS, place: (&ECG, 1, 2) }
+        }
         Vital::RespirationRate => Codes {
             mdc: coded("151562", "MDC_RESP_RATE"),
             loinc: &[Coded { code: "9279-1", name: "Respiratory rate" }],
@@ -110,7 +107,10 @@ pub(super) const fn of(vital: Vital) -> Option<Codes> {
         },
         Vital::PulseRate => Codes {
             mdc: coded("149530", "MDC_PULS_OXIM_PULS_RATE"),
-            loinc: &[Coded { code: "8867-4", name: "Heart rate" }, Coded { code: "8889-8", name: "Heart rate by Pulse oximetry" }],
+            loinc: &[
+                Coded { code: "8867-4", name: "Heart rate" },
+                Coded { code: "8889-8", name: "Heart rate by Pulse oximetry" },
+            ],
             unit: BEATS,
             place: (&OXIMETER, 1, 2),
         },

@@ -46,7 +46,11 @@ fn row(
     let patient = field(&patient);
     let (asset, unit, value) = (bed.asset, vital.unit(), Number::Single(point.value).rounded());
     let validity = validity_word(point.validity);
-    write!(to, "{},{asset},{number},{patient},{vital},{value},{unit},{validity},{source}", rfc3339(point.time))?;
+    write!(
+        to,
+        "{},{asset},{number},{patient},{vital},{value},{unit},{validity},{source}",
+        rfc3339(point.time)
+    )?;
     match limit_at(bed, vital, point.time).filter(|_| source == "device") {
         Some(limit) => {
             let alarm = match limit.switch {

@@ -22,8 +22,8 @@ use crate::report1::{Number, patient_word};
 use crate::summary::{asset_by_id, number};
 use crate::time::rfc3339;
 use model::{
-    BedRecording, CaptureTime, Channel, ChannelRecording, IntegrityRow, NumericPoint, PatientToken, Report, Switch,
-    Validity, Verdict, Vital, stable_hash,
+    BedRecording, CaptureTime, Channel, ChannelRecording, IntegrityRow, NumericPoint, PatientToken, Report,
+    Switch, Validity, Verdict, Vital, stable_hash,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -78,8 +78,11 @@ impl Bundle<'_> {
     fn entry(&mut self, id: &str, resource: &Value) -> io::Result<()> {
         self.to.write_all(if self.empty { b",\"entry\":[\n" } else { b",\n" })?;
         self.empty = false;
-        serde_json::to_writer(&mut *self.to, &json!({"fullUrl": format!("urn:uuid:{id}"), "resource": resource}))
-            .map_err(io::Error::from)
+        serde_json::to_writer(
+            &mut *self.to,
+            &json!({"fullUrl": format!("urn:uuid:{id}"), "resource": resource}),
+        )
+        .map_err(io::Error::from)
     }
 
     fn close(&mut self) -> io::Result<()> {
@@ -116,7 +119,9 @@ impl Bed<'_> {
             json!({"text": "Temperature differences, ST levels and other parameters without a standard code are left out."}),
         ];
         if let Some(reason) = &self.report.identifiers_shown_because {
-            notes.push(json!({"text": format!("Patient identifiers are shown because: {}", printable(reason))}));
+            notes.push(
+                json!({"text": format!("Patient identifiers are shown because: {}", printable(reason))}),
+            );
         }
         let mut device = json!({
             "resourceType": "Device",
@@ -236,7 +241,11 @@ impl Bed<'_> {
             Validity::Unknown(_) => Some(("unknown", "marked by the device with a code of unknown meaning")),
         };
         if let Some((code, text)) = word {
-            put(to, "dataAbsentReason", json!({"coding": [{"system": ABSENT_SYSTEM, "code": code}], "text": text}));
+            put(
+                to,
+                "dataAbsentReason",
+                json!({"coding": [{"system": ABSENT_SYSTEM, "code": code}], "text": text}),
+            );
         }
         let limit = limit_at(self.bed, vital, point.time);
         if let Some(limit) = limit.filter(|limit| limit.switch == Switch::On && limit.low <= limit.high) {
@@ -271,7 +280,12 @@ impl Bed<'_> {
     }
 
     /// Notes of the failed checks between two times that speak of the same.
-    fn failed(&self, from: CaptureTime, to: CaptureTime, speaks: &dyn Fn(&IntegrityRow) -> bool) -> Vec<Value> {
+    fn failed(
+        &self,
+        from: CaptureTime,
+        to: CaptureTime,
+        speaks: &dyn Fn(&IntegrityRow) -> bool,
+    ) -> Vec<Value> {
         let rows = self.bed.integrity.iter().filter(|row| row.verdict == Verdict::Fail && speaks(row));
         rows.filter(|row| row.first <= to && row.last >= from)
             .map(|row| json!({"text": format!("Contradicted: {}: {}", row.check, printable(&row.why))}))
@@ -294,7 +308,11 @@ impl Bed<'_> {
                 let id = self.name(channel.as_str(), &start.nanos().to_string());
                 let code = json!({"coding": [mdc(coded)], "text": channel_name(channel)});
                 let mut observation = self.observation(&id, "procedure", code);
-                put(&mut observation, "effectivePeriod", json!({"start": rfc3339(start), "end": rfc3339(end)}));
+                put(
+                    &mut observation,
+                    "effectivePeriod",
+                    json!({"start": rfc3339(start), "end": rfc3339(end)}),
+                );
                 put(&mut observation, "valueSampledData", sampled(samples, rate));
                 let notes = self.failed(start, end, &|row| row.channel.is_none_or(|of| of == channel));
                 if !notes.is_empty() {

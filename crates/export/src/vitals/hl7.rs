@@ -54,7 +54,9 @@ pub fn write(report: &Report, every: Duration, mut to: impl Write) -> io::Result
             }
         }
         for mut rows in rows.into_values() {
-            rows.sort_by_key(|(codes, _, point)| (codes.place.0.number, codes.place.1, codes.place.2, point.time));
+            rows.sort_by_key(|(codes, _, point)| {
+                (codes.place.0.number, codes.place.1, codes.place.2, point.time)
+            });
             Message { report, bed, rows: &rows, text: String::new(), observations: 0 }.write(&mut to)?;
         }
     }
@@ -83,7 +85,10 @@ impl Message<'_> {
         ));
         self.segment(&format!("NTE|1|L|{}", escaped(&format!("{LABEL}."))));
         if let Some(reason) = &self.report.identifiers_shown_because {
-            self.segment(&format!("NTE|2|L|{}", escaped(&format!("Patient identifiers are shown because: {reason}"))));
+            self.segment(&format!(
+                "NTE|2|L|{}",
+                escaped(&format!("Patient identifiers are shown because: {reason}"))
+            ));
         }
         self.monitor();
         let mut place: (Option<&Module>, u8) = (None, 0);
@@ -126,7 +131,9 @@ impl Message<'_> {
     fn patient(&mut self) {
         let token = self.bed.patient.as_ref();
         let identifier = match (patient_word(token), token) {
-            (Some(word), Some(PatientToken::Pseudonym(_))) => format!("{}^^^LAZARET-PSEUDONYM^PI", escaped(&word)),
+            (Some(word), Some(PatientToken::Pseudonym(_))) => {
+                format!("{}^^^LAZARET-PSEUDONYM^PI", escaped(&word))
+            }
             (Some(word), _) => format!("{}^^^^PI", escaped(&word)),
             // The field is required: HL7's null.
             (None, _) => "\"\"".to_owned(),
@@ -154,8 +161,10 @@ impl Message<'_> {
     fn number(&mut self, codes: &Codes, vital: Vital, point: &NumericPoint, place: &str) {
         self.observations += 1;
         let at = self.observations;
-        let loinc = codes.loinc.first().map_or_else(String::new, |one| format!("^{}^{}^LN", one.code, one.name));
-        let unit = format!("{}^{}^MDC^{}^{}^UCUM", codes.unit.code, codes.unit.name, vital.unit(), vital.unit());
+        let loinc =
+            codes.loinc.first().map_or_else(String::new, |one| format!("^{}^{}^LN", one.code, one.name));
+        let unit =
+            format!("{}^{}^MDC^{}^{}^UCUM", codes.unit.code, codes.unit.name, vital.unit(), vital.unit());
         let limit = limit_at(self.bed, vital, point.time).filter(|limit| limit.switch == Switch::On);
         let limit = limit.map_or_else(String::new, |limit| {
             format!("{}-{}", Number::Single(limit.low).rounded(), Number::Single(limit.high).rounded())
@@ -192,7 +201,8 @@ impl Message<'_> {
 /// `20261123101500.250+0000`.
 fn stamp(time: CaptureTime) -> String {
     let text = rfc3339(time);
-    let digits: String = text.chars().take("2026-11-23T10:15:00.250".len()).filter(|c| !"-:T".contains(*c)).collect();
+    let digits: String =
+        text.chars().take("2026-11-23T10:15:00.250".len()).filter(|c| !"-:T".contains(*c)).collect();
     format!("{digits}+0000")
 }
 

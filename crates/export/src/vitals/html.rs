@@ -11,7 +11,7 @@
 
 use super::strip::{self, Strip};
 use super::trend::{Trend, trends};
-use super::{Asked, LABEL, asked, bed_name, speaks_of, device_name, left_out_words, nothing_words, text};
+use super::{Asked, LABEL, asked, bed_name, device_name, left_out_words, nothing_words, speaks_of, text};
 use crate::Tool;
 use crate::html::{STYLE, render, unit_words, vital_words};
 use crate::printable::printable;
@@ -98,7 +98,10 @@ impl<'a> View<'a> {
             (count, 0) => format!("Vital signs of {}", counted(count as u64, "bed", "beds")),
             (count, fails) => {
                 let beds = counted(count as u64, "bed", "beds");
-                format!("{fails} of {beds} {}", if fails == 1 { "contradicts itself" } else { "contradict themselves" })
+                format!(
+                    "{fails} of {beds} {}",
+                    if fails == 1 { "contradicts itself" } else { "contradict themselves" }
+                )
             }
         };
         Self {
@@ -253,12 +256,13 @@ fn numbers(bed: &BedRecording, time: CaptureTime) -> Vec<NumberView> {
     ] {
         let Some(point) = at(vital) else { continue };
         let again = bed.recomputed.get(&vital).and_then(|points| latest(points, time));
-        let again = again.filter(|again| time.nanos_since(again.time) <= STANDS_NANOS).map(|again| {
-            match again.validity {
-                Validity::Valid => format!("{source} says {}", number(again.value.round())),
-                _ => format!("{source} cannot tell"),
-            }
-        });
+        let again =
+            again.filter(|again| time.nanos_since(again.time) <= STANDS_NANOS).map(|again| {
+                match again.validity {
+                    Validity::Valid => format!("{source} says {}", number(again.value.round())),
+                    _ => format!("{source} cannot tell"),
+                }
+            });
         let limit = super::limit_at(bed, vital, time);
         views.push(NumberView {
             name: vital_words(vital).0,
@@ -322,11 +326,8 @@ struct StripSet {
 
 impl StripSet {
     fn of(bed: &BedRecording, start: CaptureTime, title: String) -> Option<Self> {
-        let strips: Vec<Strip> = bed
-            .channels
-            .iter()
-            .filter_map(|(channel, seen)| Strip::of(*channel, seen, start))
-            .collect();
+        let strips: Vec<Strip> =
+            bed.channels.iter().filter_map(|(channel, seen)| Strip::of(*channel, seen, start)).collect();
         let end = start.plus_nanos((strip::SECONDS * 1e9) as i64);
         (!strips.is_empty()).then(|| Self { title, strips, numbers: numbers(bed, end.min(bed.last)) })
     }

@@ -90,7 +90,9 @@ impl<'a> BedRow<'a> {
             last: rfc3339(bed.last),
             cycles: bed.cycles,
             cycle_ms: bed.cycle_ns.map(|nanos| Number::Double(nanos as f64 / NANOS_PER_MS)),
-            numerics: numerics.map(|(vital, points)| (vital.as_str(), NumericRow::of(bed, *vital, points))).collect(),
+            numerics: numerics
+                .map(|(vital, points)| (vital.as_str(), NumericRow::of(bed, *vital, points)))
+                .collect(),
             recomputed: recomputed.map(|(vital, points)| (vital.as_str(), Series::of(bed, points))).collect(),
             waveforms: channels.map(|(channel, seen)| (channel.as_str(), WaveformRow::of(seen))).collect(),
             limits: limits
@@ -152,7 +154,10 @@ impl<'a> Series<'a> {
     }
 }
 
-fn offsets<S: serde::Serializer>((first, points): &(CaptureTime, &[NumericPoint]), to: S) -> Result<S::Ok, S::Error> {
+fn offsets<S: serde::Serializer>(
+    (first, points): &(CaptureTime, &[NumericPoint]),
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_seq(points.iter().map(|point| Number::Double(point.time.nanos_since(*first) as f64 / 1e9)))
 }
 
@@ -180,7 +185,8 @@ struct StretchRow<'a> {
 
 impl<'a> WaveformRow<'a> {
     fn of(seen: &'a ChannelRecording) -> Self {
-        let stretch = |stretch: &'a Stretch| StretchRow { start: rfc3339(stretch.start), samples: &stretch.samples };
+        let stretch =
+            |stretch: &'a Stretch| StretchRow { start: rfc3339(stretch.start), samples: &stretch.samples };
         Self {
             samples: seen.samples,
             rate_hz: seen.rate_hz.map(Number::Double),

@@ -175,7 +175,8 @@ fn nearest(codes: &[Option<u8>], around: &[Option<u8>], last: usize) -> Option<(
         (count as usize * SEARCH_STEP * 4 > codes.len()).then(|| sum as f64 / count as f64)
     };
     let best = (0..=last).filter_map(|at| Some((at, apart(at)?))).min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let pairs = || codes.iter().zip(around.get(best.0..).unwrap_or_default()).filter(|(one, _)| one.is_some());
+    let pairs =
+        || codes.iter().zip(around.get(best.0..).unwrap_or_default()).filter(|(one, _)| one.is_some());
     let equal = pairs().filter(|(one, other)| one == other).count();
     Some((best.0, equal as f64 / pairs().count().max(1) as f64))
 }

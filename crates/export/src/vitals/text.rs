@@ -68,7 +68,9 @@ fn write_bed<W: Write>(page: &mut Page<W>, report: &Report, bed: &BedRecording) 
         for (vital, points) in &bed.numerics {
             let mut row = numeric_row(bed, *vital, points);
             if again {
-                row.push(bed.recomputed.get(vital).map_or_else(String::new, |points| recomputed_words(points)));
+                row.push(
+                    bed.recomputed.get(vital).map_or_else(String::new, |points| recomputed_words(points)),
+                );
             }
             table.add_row(row);
         }
@@ -192,7 +194,8 @@ fn checks<W: Write>(page: &mut Page<W>, bed: &BedRecording) -> io::Result<()> {
     more(page, found.len(), "findings of checks")?;
     let asked = asked(bed);
     let consistent = asked.iter().filter(|one| one.consistent > 0);
-    let consistent: Vec<String> = consistent.map(|one| format!("{} ({} s)", one.check, one.consistent)).collect();
+    let consistent: Vec<String> =
+        consistent.map(|one| format!("{} ({} s)", one.check, one.consistent)).collect();
     if !consistent.is_empty() {
         page.paragraph("Consistent where it could be judged: ", "  ", &consistent.join(", "))?;
     }
@@ -212,6 +215,8 @@ fn checks<W: Write>(page: &mut Page<W>, bed: &BedRecording) -> io::Result<()> {
 fn more<W: Write>(page: &mut Page<W>, all: usize, what: &str) -> io::Result<()> {
     match all.saturating_sub(LINES_MAX) {
         0 => Ok(()),
-        left => writeln!(page.to, "… and {left} more {what}: `--format html` or `--format json` list them all."),
+        left => {
+            writeln!(page.to, "… and {left} more {what}: `--format html` or `--format json` list them all.")
+        }
     }
 }

@@ -93,9 +93,8 @@ impl Trend {
         let shown = || vitals.iter().filter_map(|vital| Some((*vital, bed.numerics.get(vital)?)));
         let again = || vitals.iter().filter_map(|vital| Some((*vital, bed.recomputed.get(vital)?)));
         shown().find(|(_, points)| valid(points).next().is_some())?;
-        let changed = || {
-            vitals.iter().filter_map(|vital| bed.limits.get(vital).filter(|all| all.len() > 1)).flatten()
-        };
+        let changed =
+            || vitals.iter().filter_map(|vital| bed.limits.get(vital).filter(|all| all.len() > 1)).flatten();
         let values = shown().chain(again()).flat_map(|(_, points)| valid(points).map(|point| point.value));
         let values = values.chain(changed().flat_map(|change| [change.limit.low, change.limit.high]));
         let (low, high) = values.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)));
@@ -106,7 +105,8 @@ impl Trend {
         let mut lines: Vec<Line> = Vec::new();
         for (class, series) in [("again", again().collect::<Vec<_>>()), ("shown", shown().collect())] {
             for (vital, points) in series {
-                let what = if class == "again" { "recomputed from the waveform" } else { "shown by the device" };
+                let what =
+                    if class == "again" { "recomputed from the waveform" } else { "shown by the device" };
                 let title = format!("{}, {what}", vital_words(vital).0);
                 lines.push(Line { class, title, path: path(points, frame) });
             }
@@ -168,21 +168,23 @@ fn path(points: &[NumericPoint], frame: Frame) -> String {
     let mut path = String::new();
     let mut before: Option<CaptureTime> = None;
     let mut points = points.iter().peekable();
-    let column = |point: &NumericPoint| {
-        (point.time.nanos_since(frame.first) as f64 / frame.nanos * COLUMNS) as i64
-    };
+    let column =
+        |point: &NumericPoint| (point.time.nanos_since(frame.first) as f64 / frame.nanos * COLUMNS) as i64;
     while let Some(point) = points.next() {
         if point.validity != Validity::Valid {
             before = None;
             continue;
         }
         let mut kept = vec![*point];
-        while let Some(next) = points.next_if(|next| {
-            next.validity == Validity::Valid && column(next) == column(point)
-        }) {
+        while let Some(next) =
+            points.next_if(|next| next.validity == Validity::Valid && column(next) == column(point))
+        {
             kept.push(*next);
         }
-        let ends = [kept.iter().min_by(|a, b| a.value.total_cmp(&b.value)), kept.iter().max_by(|a, b| a.value.total_cmp(&b.value))];
+        let ends = [
+            kept.iter().min_by(|a, b| a.value.total_cmp(&b.value)),
+            kept.iter().max_by(|a, b| a.value.total_cmp(&b.value)),
+        ];
         let mut ends: Vec<&NumericPoint> = ends.into_iter().flatten().collect();
         ends.sort_by_key(|point| point.time);
         ends.dedup();

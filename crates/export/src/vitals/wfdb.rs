@@ -219,15 +219,18 @@ impl Part {
                 }
             }
         }
-        let signal = |((channel, per_frame, _), (initial, sum)): (&(Channel, u32, Vec<u8>), (i64, i64))| Signal {
-            format: if *per_frame == 1 { "80".to_owned() } else { format!("80x{per_frame}") },
-            gain: "1(-128)/NU".to_owned(),
-            resolution: 8,
-            initial,
-            checksum: checksum(sum),
-            name: channel_name(*channel).to_owned(),
-        };
-        let mut notes = vec!["codes as on the wire, gain not known; code 0 is written as 1, 0 means no sample".to_owned()];
+        let signal =
+            |((channel, per_frame, _), (initial, sum)): (&(Channel, u32, Vec<u8>), (i64, i64))| Signal {
+                format: if *per_frame == 1 { "80".to_owned() } else { format!("80x{per_frame}") },
+                gain: "1(-128)/NU".to_owned(),
+                resolution: 8,
+                initial,
+                checksum: checksum(sum),
+                name: channel_name(*channel).to_owned(),
+            };
+        let mut notes = vec![
+            "codes as on the wire, gain not known; code 0 is written as 1, 0 means no sample".to_owned(),
+        ];
         notes.extend(left.iter().map(|channel| format!("left out, its rate fits no frame: {channel}")));
         let signals = columns.iter().zip(signals).map(signal).collect();
         Some(Record { frame_hz, frames: frames as u64, signals, notes, bytes })
@@ -291,7 +294,8 @@ impl Part {
                 latest = Some(*point);
                 next += 1;
             }
-            let fresh = latest.filter(|point| point.time >= self.start && now.nanos_since(point.time) <= hold);
+            let fresh =
+                latest.filter(|point| point.time >= self.start && now.nanos_since(point.time) <= hold);
             let shown = fresh.filter(|point| point.validity == Validity::Valid);
             shown.map_or(INVALID_16, |point| {
                 let scaled = (point.value * f32::from(gain)).round();

@@ -151,7 +151,10 @@ fn json_keeps_every_number_and_sample() {
     let lengths: Vec<usize> =
         ecg["stretches"].as_array().unwrap().iter().map(|s| s["samples"].as_array().unwrap().len()).collect();
     assert_eq!(lengths, [30 * 256, 27 * 256]);
-    assert_eq!(bed["numerics"]["spo2"]["series"]["valid"], serde_json::json!([true, true, true, false, false, true]));
+    assert_eq!(
+        bed["numerics"]["spo2"]["series"]["valid"],
+        serde_json::json!([true, true, true, false, false, true])
+    );
     assert_eq!(bed["numerics"]["spo2"]["valid"], 4);
     assert_eq!(bed["integrity"][2]["earlier"], "2026-03-02T07:14:10.000000000Z");
 }
@@ -301,7 +304,11 @@ fn a_failed_check_stands_beside_the_number_in_records_and_messages() {
     let lines: Vec<&str> = message.split('\r').collect();
     let at = lines.iter().position(|line| line.contains("MDC_ECG_HEART_RATE")).unwrap();
     assert!(lines[at].contains("|30-200|"), "the limits in force: {}", lines[at]);
-    assert!(lines[at + 1].starts_with("NTE|1|L|Contradicted: numeric-waveform-disagree"), "{}", lines[at + 1]);
+    assert!(
+        lines[at + 1].starts_with("NTE|1|L|Contradicted: numeric-waveform-disagree"),
+        "{}",
+        lines[at + 1]
+    );
 }
 
 #[test]
@@ -333,7 +340,10 @@ fn the_page_asks_for_nothing_runs_nothing_and_leads_nowhere() {
         assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("49917"));
         for tag in tags(&page) {
             for names in tag.split('"').step_by(2) {
-                assert!(!names.contains(" on") && !names.contains("src=") && !names.contains("style="), "<{tag}>");
+                assert!(
+                    !names.contains(" on") && !names.contains("src=") && !names.contains("style="),
+                    "<{tag}>"
+                );
             }
             if let Some((_, target)) = tag.split_once("href=\"") {
                 let id = target.strip_prefix('#').expect("a place in the page").split('"').next().unwrap();
@@ -351,7 +361,10 @@ fn the_page_shows_the_number_beside_the_wave_and_the_replay_over_its_original() 
     assert!(page.contains("100 % of the samples are the same"));
     assert!(page.contains("widened"));
     assert!(page.contains("The checks could judge 85 % of the time."));
-    assert!(page.contains("The pleth is too short to be compared."), "what could not be judged has its reason");
+    assert!(
+        page.contains("The pleth is too short to be compared."),
+        "what could not be judged has its reason"
+    );
     let ghost = page.split("class=\"ghost\" d=\"").nth(1).unwrap().split('"').next().unwrap();
     assert!(page.contains(&format!("class=\"wave\" d=\"{ghost}\"")), "the copy is the original");
 }
@@ -363,7 +376,9 @@ fn hostile_text_breaks_out_of_no_format() {
     for (format, text) in all(&hostile).into_iter().filter(|(format, _)| *format != "json") {
         let acting: Vec<char> = text
             .chars()
-            .filter(|c| (c.is_control() && !matches!(c, '\n' | '\r')) || ('\u{202a}'..='\u{202e}').contains(c))
+            .filter(|c| {
+                (c.is_control() && !matches!(c, '\n' | '\r')) || ('\u{202a}'..='\u{202e}').contains(c)
+            })
             .collect();
         assert!(acting.is_empty(), "{format}: {acting:?}");
     }

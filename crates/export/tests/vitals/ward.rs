@@ -66,7 +66,13 @@ fn rows() -> Vec<IntegrityRow> {
         earlier: None,
     };
     vec![
-        row(Check::ChannelDisagree, Verdict::CannotJudge, 0.0, 60.0, "The pleth is too short to be compared."),
+        row(
+            Check::ChannelDisagree,
+            Verdict::CannotJudge,
+            0.0,
+            60.0,
+            "The pleth is too short to be compared.",
+        ),
         IntegrityRow {
             channel: Some(Channel::Ecg(1)),
             ..row(

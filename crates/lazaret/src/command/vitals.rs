@@ -93,9 +93,9 @@ enum Device {
 }
 
 fn device(text: &str) -> Result<Device, String> {
-    let is_id = text.strip_prefix("a-").is_some_and(|digits| {
-        digits.len() == 16 && digits.chars().all(|digit| digit.is_ascii_hexdigit())
-    });
+    let is_id = text
+        .strip_prefix("a-")
+        .is_some_and(|digits| digits.len() == 16 && digits.chars().all(|digit| digit.is_ascii_hexdigit()));
     if is_id {
         return Ok(Device::Id(text.to_ascii_lowercase()));
     }
@@ -140,7 +140,9 @@ impl Options {
         self.source.check()?;
         if self.format == Format::Wfdb {
             let words = match &self.output {
-                None => Some("--format wfdb writes several files; name a folder with --output DIR".to_owned()),
+                None => {
+                    Some("--format wfdb writes several files; name a folder with --output DIR".to_owned())
+                }
                 Some(path) if path.exists() && !path.is_dir() => {
                     Some(format!("--output: `{}` is no folder, and wfdb needs one", path.display()))
                 }
@@ -150,7 +152,9 @@ impl Options {
                 return Err(Failure::Usage(words));
             }
             if self.no_waveforms {
-                return Err(Failure::Usage("--format wfdb is for waveforms; leave --no-waveforms out".to_owned()));
+                return Err(Failure::Usage(
+                    "--format wfdb is for waveforms; leave --no-waveforms out".to_owned(),
+                ));
             }
         }
         if let (Some(from), Some(to)) = (self.from, self.to)

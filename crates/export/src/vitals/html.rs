@@ -42,6 +42,8 @@ pub const GAPS_MAX: usize = 30;
 
 /// How much of a strip lies before the moment that it is about, in seconds.
 const BEFORE_SECONDS: f64 = 2.0;
+/// Checks that fail within so many nanoseconds of each other share one picture.
+const SAME_MOMENT_NANOS: i64 = 5_000_000_000;
 /// A recomputed number stands for a moment for so long, in nanoseconds.
 const STANDS_NANOS: i64 = 5_000_000_000;
 
@@ -182,13 +184,19 @@ impl BedView {
     fn of(report: &Report, bed: &BedRecording, at: usize, pictures: bool) -> Self {
         let worst = worst(bed);
         let end = bed.last;
-        let mut fails = 0;
         let found = bed.integrity.iter().filter(|row| row.verdict >= Verdict::Suspect);
         let mut rows: Vec<&IntegrityRow> = found.collect();
         rows.sort_by_key(|row| (std::cmp::Reverse(row.verdict), row.first, row.check));
+        let mut shown: Vec<CaptureTime> = Vec::new();
         let check = |row: &&IntegrityRow| {
-            fails += usize::from(row.verdict == Verdict::Fail);
-            CheckView::of(bed, row, pictures && row.verdict == Verdict::Fail && fails <= FAIL_STRIPS_MAX)
+            let near = |time: &CaptureTime| row.first.nanos_since(*time).abs() < SAME_MOMENT_NANOS;
+            let told = matches!(row.check, Check::AlarmDisabled | Check::AlarmLimitsWidened)
+                || row.earlier.is_none() && shown.iter().any(near);
+            let drawn = pictures && row.verdict == Verdict::Fail && !told && shown.len() < FAIL_STRIPS_MAX;
+            if drawn {
+                shown.push(row.first);
+            }
+            CheckView::of(bed, row, drawn)
         };
         let changes = changes(bed);
         let notice = |notice: &model::NoticeAt| {
@@ -433,11 +441,12 @@ impl CheckView {
 impl LaidOver {
     fn of(bed: &BedRecording, row: &IntegrityRow) -> Option<Self> {
         let (channel, earlier) = (row.channel?, row.earlier?);
-        let strip = Strip::laid_over(channel, bed.channels.get(&channel)?, earlier, row.first)?;
+        let (strip, before) = Strip::laid_over(channel, bed.channels.get(&channel)?, earlier, row.first)?;
+        let back = -i64::from(before) * 1_000_000_000;
         Some(Self {
             strip,
-            original: time_of_day(earlier),
-            copy: time_of_day(row.first),
+            original: time_of_day(earlier.plus_nanos(back)),
+            copy: time_of_day(row.first.plus_nanos(back)),
             later: span(row.first.since(earlier)),
         })
     }

@@ -20,6 +20,8 @@ const CODES_MIN: f64 = 48.0;
 const MARGIN: f64 = 150.0;
 /// How far the place of a repeated stretch is looked for around where it is said to be, in seconds.
 const SEARCH_SECONDS: f64 = 2.5;
+/// How far before the moment that a check names the repeated stretch may begin, in seconds.
+const BACK_SECONDS_MAX: u32 = 10;
 /// Every so many samples are compared in that search.
 const SEARCH_STEP: usize = 2;
 
@@ -132,31 +134,58 @@ impl Strip {
         })
     }
 
-    /// The time from `copy` on laid over the one from `original` on.
+    /// The time around `copy` laid over the one around `original`, and by how many seconds before `copy` it
+    /// begins: a check may name the end of what repeats as well as its start, so the seconds that are most alike
+    /// are shown.
     pub(super) fn laid_over(
         channel: Channel,
         seen: &ChannelRecording,
         original: CaptureTime,
         copy: CaptureTime,
-    ) -> Option<Self> {
+    ) -> Option<(Self, u32)> {
         let rate = seen.rate_hz.filter(|rate| *rate >= 1.0)?;
+        let mut best: Option<(Pair, u32)> = None;
+        for before in 0..=BACK_SECONDS_MAX {
+            let back = -i64::from(before) * 1_000_000_000;
+            let pair = Pair::of(seen, rate, original.plus_nanos(back), copy.plus_nanos(back));
+            if let Some(pair) = pair
+                && best.as_ref().is_none_or(|(best, _)| pair.equal > best.equal)
+            {
+                best = Some((pair, before));
+            }
+        }
+        let (pair, before) = best?;
+        let height = height(channel);
+        let scale = Scale::of(pair.codes.iter().chain(&pair.ghost), height)?;
+        let strip = Self {
+            name: channel_name(channel),
+            class: class(channel),
+            height,
+            path: path(&pair.codes, rate, scale),
+            ghost: path(&pair.ghost, rate, scale),
+            note: format!("{:.0} % of the samples are the same", pair.equal * 100.0),
+        };
+        Some((strip, before))
+    }
+}
+
+/// A stretch and the one that it is most like.
+struct Pair {
+    codes: Vec<Option<u8>>,
+    ghost: Vec<Option<u8>>,
+    /// Share of equal samples.
+    equal: f64,
+}
+
+impl Pair {
+    fn of(seen: &ChannelRecording, rate: f64, original: CaptureTime, copy: CaptureTime) -> Option<Self> {
         let samples = (SECONDS * rate) as usize;
         let codes = window(seen, copy, samples);
         let reach = (SEARCH_SECONDS * rate) as usize;
         let around = window(seen, original.plus_nanos(-(SEARCH_SECONDS * 1e9) as i64), samples + 2 * reach);
-        let (at, share) = nearest(&codes, &around, 2 * reach)?;
-        let ghost = around.get(at..at + samples)?;
-        let height = height(channel);
-        let scale = Scale::of(codes.iter().chain(ghost), height)?;
-        let equal = share * 100.0;
-        Some(Self {
-            name: channel_name(channel),
-            class: class(channel),
-            height,
-            path: path(&codes, rate, scale),
-            ghost: path(ghost, rate, scale),
-            note: format!("{equal:.0} % of the samples are the same"),
-        })
+        let (at, equal) = nearest(&codes, &around, 2 * reach)?;
+        let ghost = around.get(at..at + samples)?.to_vec();
+        Some(Self { codes, ghost, equal })
     }
 }
 
@@ -227,8 +256,9 @@ mod tests {
     fn a_repeated_stretch_finds_its_original_though_told_a_second_off() {
         // Samples from 30 s on are those from 3 s on.
         let off = CaptureTime::from_nanos(4_100_000_000);
-        let strip =
-            Strip::laid_over(Channel::Ecg(1), &seen(), off, CaptureTime::from_nanos(30_000_000_000)).unwrap();
+        let copy = CaptureTime::from_nanos(30_000_000_000);
+        let (strip, before) = Strip::laid_over(Channel::Ecg(1), &seen(), off, copy).unwrap();
+        assert_eq!(before, 0);
         assert_eq!(strip.note, "100 % of the samples are the same");
         assert_eq!(strip.ghost, strip.path);
     }

@@ -96,7 +96,13 @@ impl Trend {
         let changed =
             || vitals.iter().filter_map(|vital| bed.limits.get(vital).filter(|all| all.len() > 1)).flatten();
         let values = shown().chain(again()).flat_map(|(_, points)| valid(points).map(|point| point.value));
-        let values = values.chain(changed().flat_map(|change| [change.limit.low, change.limit.high]));
+        // Of limits that changed the narrowest are in the picture: wide ones would flatten the numbers, and are drawn
+        // along its edges.
+        let narrowest = [
+            changed().map(|change| change.limit.low).reduce(f32::max),
+            changed().map(|change| change.limit.high).reduce(f32::min),
+        ];
+        let values = values.chain(narrowest.into_iter().flatten());
         let (low, high) = values.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)));
         let (low, high) = (f64::from(low), f64::from(high));
         let span = (high - low).max(room) * 1.08;
@@ -145,7 +151,9 @@ impl Trend {
 
 /// The number at an edge of the picture, no finer than what can be told apart in it.
 fn edge(value: f64, room: f64) -> String {
-    if room < 5.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+    let (step, decimals) = if room < 5.0 { (10.0, 1) } else { (1.0, 0) };
+    // Adding zero turns a rounded -0 into 0.
+    format!("{:.decimals$}", (value * step).round() / step + 0.0)
 }
 
 fn bar(frame: Frame, from: CaptureTime, to: CaptureTime) -> (f64, f64) {

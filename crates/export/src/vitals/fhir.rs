@@ -170,7 +170,7 @@ impl Bed<'_> {
     }
 
     /// What every observation has.
-    fn observation(&self, id: &str, category: &str, code: Value) -> Value {
+    fn observation(&self, id: &str, category: &str, code: &Value) -> Value {
         json!({
             "resourceType": "Observation",
             "id": id,
@@ -202,7 +202,7 @@ impl Bed<'_> {
 
     fn number(&self, vital: Vital, codes: &Codes, point: &NumericPoint) -> (String, Value) {
         let id = self.name(vital.as_str(), &point.time.nanos().to_string());
-        let mut observation = self.observation(&id, "vital-signs", concept(codes));
+        let mut observation = self.observation(&id, "vital-signs", &concept(codes));
         self.fill(&mut observation, vital, point);
         self.complete(&mut observation, &[vital], point.time, !codes.loinc.is_empty());
         (id, observation)
@@ -212,7 +212,7 @@ impl Bed<'_> {
         let id = self.name("nibp", &time.nanos().to_string());
         let (group, panel) = PRESSURES;
         let code = json!({"coding": [loinc(panel), mdc(group)], "text": "blood pressure"});
-        let mut observation = self.observation(&id, "vital-signs", code);
+        let mut observation = self.observation(&id, "vital-signs", &code);
         let component = |(vital, point): &(Vital, NumericPoint)| {
             let codes = code::of(*vital)?;
             let mut component = json!({"code": concept(&codes)});
@@ -307,7 +307,7 @@ impl Bed<'_> {
                 let end = start.plus_nanos(offset(samples.len()));
                 let id = self.name(channel.as_str(), &start.nanos().to_string());
                 let code = json!({"coding": [mdc(coded)], "text": channel_name(channel)});
-                let mut observation = self.observation(&id, "procedure", code);
+                let mut observation = self.observation(&id, "procedure", &code);
                 put(
                     &mut observation,
                     "effectivePeriod",

@@ -151,7 +151,7 @@ pub(super) fn limit_words(in_force: &LimitInForce) -> String {
 
 fn recomputed_words(points: &[NumericPoint]) -> String {
     let valid = || points.iter().filter(|point| point.validity == Validity::Valid).map(|point| point.value);
-    match (valid().last(), valid().reduce(f32::min), valid().reduce(f32::max)) {
+    match (valid().next_back(), valid().reduce(f32::min), valid().reduce(f32::max)) {
         (Some(last), Some(min), Some(max)) => format!("{last:.0} ({min:.0}–{max:.0})"),
         _ => "cannot tell".to_owned(),
     }

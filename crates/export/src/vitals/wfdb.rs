@@ -159,8 +159,17 @@ fn date_and_time(time: CaptureTime) -> (String, String) {
     (day.join("/"), time.chars().take("07:14:00.250".len()).collect())
 }
 
-/// Frames a second, and samples a frame of each channel that fits; the channels that do not.
-fn layout(bed: &BedRecording) -> Option<(f64, Vec<(Channel, u32)>, Vec<Channel>)> {
+/// How the channels of a bed lie in frames.
+struct Layout {
+    frame_hz: f64,
+    /// The channels that fit, with their samples a frame.
+    laid: Vec<(Channel, u32)>,
+    /// Those that do not.
+    left: Vec<Channel>,
+}
+
+/// The frame that holds a whole number of samples of as many channels as can be.
+fn layout(bed: &BedRecording) -> Option<Layout> {
     let rated = || {
         bed.channels.iter().filter_map(|(channel, seen)| {
             let carried = !seen.stretches.is_empty();
@@ -185,13 +194,13 @@ fn layout(bed: &BedRecording) -> Option<(f64, Vec<(Channel, u32)>, Vec<Channel>)
             None => left.push(channel),
         }
     }
-    Some((frame_hz, laid, left))
+    Some(Layout { frame_hz, laid, left })
 }
 
 impl Part {
     /// The waveforms of this time.
     fn waves(self, bed: &BedRecording) -> Option<Record> {
-        let (frame_hz, laid, left) = layout(bed)?;
+        let Layout { frame_hz, laid, left } = layout(bed)?;
         let columns: Vec<(Channel, u32, Vec<u8>)> = laid
             .iter()
             .filter_map(|(channel, per_frame)| {

@@ -260,9 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn waveforms_are_carried_unless_left_out() {
-        assert_eq!(options(&["x"]).plan().unwrap().flow.waveforms, Waveforms::Carry);
-        assert_eq!(options(&["--no-waveforms", "x"]).plan().unwrap().flow.waveforms, Waveforms::Omit);
+    fn waveforms_are_carried_unless_nobody_looks_at_them() {
+        let carried = |arguments: &[&str]| options(arguments).plan().unwrap().flow.waveforms;
+        assert_eq!(carried(&["--integrity", "off", "x"]), Waveforms::Carry);
+        assert_eq!(carried(&["--no-waveforms", "x"]), Waveforms::Carry, "the checks look at them");
+        assert_eq!(carried(&["--no-waveforms", "--integrity", "off", "x"]), Waveforms::Omit);
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Wanted {
     pub from: Option<CaptureTime>,
     /// Up to here.
     pub to: Option<CaptureTime>,
+    /// Samples of waveforms are counted only, whoever else looks at them.
+    pub without_samples: bool,
 }
 
 impl Wanted {
@@ -152,11 +154,14 @@ impl Recorder {
     }
 
     fn waveform(&mut self, id: u32, waveform: &Waveform, time: CaptureTime) {
-        let total = self.wave_bytes;
+        let (total, without) = (self.wave_bytes, self.wanted.without_samples);
         let tape = self.tape(id, time, true);
         let wave = tape.waves.entry(waveform.channel).or_default();
         wave.seen += u64::from(waveform.samples);
         let WaveformPayload::U8(samples) = &waveform.payload else { return };
+        if without {
+            return;
+        }
         let cost = (samples.len() + size_of::<Beat>()) as u64;
         if tape.wave_bytes + cost > WAVE_BYTES_PER_BED_MAX || total + cost > WAVE_BYTES_MAX {
             tape.left_out.samples += samples.len() as u64;

@@ -168,7 +168,12 @@ impl Options {
     fn plan(&self) -> Result<ScanPlan, Failure> {
         let waveforms = if self.no_waveforms { Waveforms::Omit } else { Waveforms::Carry };
         let plan = self.source.plan(flow::Options { waveforms, ..flow::Options::default() })?;
-        let wanted = Wanted { beds: self.bed.iter().copied().collect(), from: self.from, to: self.to };
+        let wanted = Wanted {
+            beds: self.bed.iter().copied().collect(),
+            from: self.from,
+            to: self.to,
+            without_samples: self.no_waveforms,
+        };
         Ok(ScanPlan { recording: Some(wanted), ..plan })
     }
 

@@ -65,9 +65,14 @@ impl Judge {
 
     /// Vital signs by asset and bed, with what the checks say of them.
     pub(crate) fn vitals(&self, survey: &Survey<'_>) -> Vec<BedVitals> {
+        self.beds(survey).into_iter().map(|(_, bed)| bed).collect()
+    }
+
+    /// The same, each with its number among all rows.
+    pub(crate) fn beds(&self, survey: &Survey<'_>) -> Vec<(u32, BedVitals)> {
         match &self.integrity {
-            Some(integrity) => survey.vitals_with(&|number| integrity.of(number)),
-            None => survey.vitals(),
+            Some(integrity) => survey.beds_with(&|number| integrity.of(number)),
+            None => survey.beds_with(&|_| (Vec::new(), None)),
         }
     }
 

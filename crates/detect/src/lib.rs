@@ -19,12 +19,16 @@ mod draft;
 mod integrity;
 mod judge;
 mod judgement;
+mod recompute;
 mod rule;
 mod tally;
 
 pub use blind::blind_spots;
 pub use judge::Judge;
 pub use judgement::{DataError, Judgement};
+pub use recompute::{
+    ECG_ALIKE_MIN, PLETH_ALIKE_MIN, RESPIRATION_WINDOW_SECONDS, SETTLING_SECONDS, recompute,
+};
 pub use rule::{Rule, RuleError, Rules};
 pub use tally::Tally;
 pub use vitals::Depth;

@@ -54,22 +54,28 @@ const STRIP_CODES_MIN: f64 = 48.0;
 const STRIP_HEIGHT: f64 = 60.0;
 
 const PAGE: &str = include_str!("html/page.html");
-const STYLE: &str = include_str!("html/page.css");
+/// Colours and shapes of every page of ours.
+pub(crate) const STYLE: &str = include_str!("html/page.css");
 
 /// Writes the page.
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(report: &Report, tool: Tool<'_>, mut to: impl io::Write) -> io::Result<()> {
+pub fn write(report: &Report, tool: Tool<'_>, to: impl io::Write) -> io::Result<()> {
+    render(PAGE, View::of(report, tool), to)
+}
+
+/// Fills one of our templates; every text in it is escaped.
+pub(crate) fn render(template: &'static str, view: impl Serialize, mut to: impl io::Write) -> io::Result<()> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(lines.map_err(io::Error::other)?);
     // The template is ours and every test renders it, so this fails only together with the build.
-    environment.add_template("page.html", PAGE).map_err(io::Error::other)?;
+    environment.add_template("page.html", template).map_err(io::Error::other)?;
     let page = environment.get_template("page.html").map_err(io::Error::other)?;
-    let page = page.render(Serde(View::of(report, tool))).map_err(io::Error::other)?;
+    let page = page.render(Serde(view)).map_err(io::Error::other)?;
     to.write_all(page.as_bytes())
 }
 
@@ -488,7 +494,7 @@ fn limit_words(vital: Vital, limits: &[model::LimitInForce]) -> Vec<String> {
 }
 
 /// Name and colour class of a parameter, as bedside monitors group them.
-const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
+pub(crate) const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
     match vital {
         Vital::HeartRate => ("Heart rate", "ecg"),
         Vital::RespirationRate => ("Respiration", "resp"),
@@ -506,7 +512,7 @@ const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
 }
 
 /// UCUM units as people write them.
-fn unit_words(unit: &'static str) -> &'static str {
+pub(crate) fn unit_words(unit: &'static str) -> &'static str {
     match unit {
         "mm[Hg]" => "mmHg",
         "Cel" => "°C",

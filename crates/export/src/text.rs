@@ -74,8 +74,7 @@ impl Default for Layout {
 /// # Errors
 /// What the writer says.
 pub fn write(report: &Report, layout: Layout, to: impl Write) -> io::Result<()> {
-    let layout = Layout { columns: layout.columns.max(WIDTH_COLUMNS_MIN), ..layout };
-    let mut page = Page { to, layout };
+    let mut page = Page::new(to, layout);
     page.summary(report)?;
     page.findings(report)?;
     page.devices(report)?;
@@ -85,12 +84,17 @@ pub fn write(report: &Report, layout: Layout, to: impl Write) -> io::Result<()> 
     page.captures(report)
 }
 
-struct Page<W> {
-    to: W,
+/// A page of text being written.
+pub(crate) struct Page<W> {
+    pub(crate) to: W,
     layout: Layout,
 }
 
 impl<W: Write> Page<W> {
+    pub(crate) fn new(to: W, layout: Layout) -> Self {
+        Self { to, layout: Layout { columns: layout.columns.max(WIDTH_COLUMNS_MIN), ..layout } }
+    }
+
     fn summary(&mut self, report: &Report) -> io::Result<()> {
         let summary = Summary::of(report);
         let style = summary.worst.map_or("1;32", severity_style);
@@ -259,12 +263,12 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    fn heading(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
         let text = self.styled("1", &text.to_uppercase());
         writeln!(self.to, "\n{text}\n")
     }
 
-    fn more(&mut self, all: usize, shown: usize, what: &str) -> io::Result<()> {
+    pub(crate) fn more(&mut self, all: usize, shown: usize, what: &str) -> io::Result<()> {
         if all <= shown {
             return Ok(());
         }
@@ -272,14 +276,14 @@ impl<W: Write> Page<W> {
         writeln!(self.to, "\n… and {left} more {what}: `--format html` or `--format json` list them all.")
     }
 
-    fn styled(&self, style: &str, text: &str) -> String {
+    pub(crate) fn styled(&self, style: &str, text: &str) -> String {
         match self.layout.colour {
             Colour::Off => text.to_owned(),
             Colour::On => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
         }
     }
 
-    fn table(&self, head: &[&str]) -> Table {
+    pub(crate) fn table(&self, head: &[&str]) -> Table {
         let mut table = Table::new();
         table
             .load_style(presets::UTF8_HORIZONTAL_ONLY)
@@ -290,7 +294,7 @@ impl<W: Write> Page<W> {
     }
 
     /// Breaks `text` into lines: `first` before the first, `rest` before the others.
-    fn paragraph(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
+    pub(crate) fn paragraph(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
         let columns = self.layout.columns.min(PARAGRAPH_COLUMNS_MAX);
         let mut line = first.to_owned();
         let mut used = line.width();

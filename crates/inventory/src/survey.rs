@@ -277,21 +277,21 @@ impl<'a> Survey<'a> {
     /// Vital signs by asset and bed.
     #[must_use]
     pub fn vitals(&self) -> Vec<BedVitals> {
-        self.vitals_with(&|_| (Vec::new(), None))
+        self.beds_with(&|_| (Vec::new(), None)).into_iter().map(|(_, bed)| bed).collect()
     }
 
-    /// Vital signs by asset and bed, with what `integrity` says of each [`crate::BedRow::number`].
+    /// Vital signs by asset and bed, each with its [`crate::BedRow::number`] and what `integrity` says of that.
     #[must_use]
-    pub fn vitals_with(
+    pub fn beds_with(
         &self,
         integrity: &dyn Fn(u32) -> (Vec<IntegrityRow>, Option<Judged>),
-    ) -> Vec<BedVitals> {
+    ) -> Vec<(u32, BedVitals)> {
         let with_asset = |(number, station, vitals): (u32, StationId, BedVitals)| {
             let (integrity, judged) = integrity(number);
-            Some(BedVitals { asset: self.asset_of(station)?.id, integrity, judged, ..vitals })
+            Some((number, BedVitals { asset: self.asset_of(station)?.id, integrity, judged, ..vitals }))
         };
         let mut beds: Vec<_> = self.inventory.beds.all().filter_map(with_asset).collect();
-        beds.sort_by(|a, b| {
+        beds.sort_by(|(_, a), (_, b)| {
             (a.asset, a.bed, &a.patient, a.first).cmp(&(b.asset, b.bed, &b.patient, b.first))
         });
         beds

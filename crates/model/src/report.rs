@@ -1,8 +1,8 @@
 //! What one run says: the whole answer of `scan`, before it takes an outside format.
 
 use crate::{
-    AlarmLimit, Asset, AssetId, CaptureSummary, CaptureTime, Channel, Coverage, Evidence, Finding,
-    IntegrityRow, Judged, Notice, PatientToken, Vital,
+    AlarmLimit, Asset, AssetId, BedRecording, CaptureSummary, CaptureTime, Channel, Coverage, Evidence,
+    Finding, IntegrityRow, Judged, Notice, PatientToken, Vital,
 };
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Vital signs by asset and bed.
     pub vitals: Vec<BedVitals>,
+    /// The same in full, where a recorder was asked for.
+    pub recordings: Vec<BedRecording>,
     /// Why patient identifiers stand in clear; absent where they do not.
     pub identifiers_shown_because: Option<String>,
 }

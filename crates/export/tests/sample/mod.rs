@@ -432,6 +432,7 @@ pub(crate) fn report() -> Report {
             bed(0x12, 8, PatientToken::Pseudonym(Pseudonym(0x0012_3456_789a_bcde))),
             bed(0x11, 7, PatientToken::Withheld),
         ],
+        recordings: Vec::new(),
         identifiers_shown_because: None,
     }
 }

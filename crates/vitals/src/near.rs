@@ -249,9 +249,11 @@ mod tests {
             beats.push(at as usize);
             let height = 60.0 + 4.0 * random.normal();
             for (offset, share, width) in [(0.0, 1.0, 3.0), (70.0, 0.25, 14.0), (-40.0, 0.12, 8.0)] {
-                for place in (at as usize - 90)..(at as usize + 115) {
+                for (place, value) in
+                    wave.iter_mut().enumerate().take(at as usize + 115).skip(at as usize - 90)
+                {
                     let distance: f64 = (place as f64 - at - offset) / width;
-                    wave[place] += height * share * (-0.5 * distance * distance).exp();
+                    *value += height * share * (-0.5 * distance * distance).exp();
                 }
             }
             at += 205.0 + 14.0 * random.normal();

@@ -24,7 +24,7 @@ fn wave(second: u32, rate: u32, per_minute: f64, width: f64) -> Vec<u8> {
     let sample = |at: u32| {
         let place = second * rate + at;
         let phase = (f64::from(place) / f64::from(rate) * per_minute / 60.0).fract() - 0.4;
-        let noise = (place.wrapping_mul(2_654_435_761) >> 29) as f64;
+        let noise = f64::from(place.wrapping_mul(2_654_435_761) >> 29);
         (100.0 + 110.0 * (-(phase * phase) / (2.0 * width * width)).exp() + noise) as u8
     };
     (0..rate).map(sample).collect()

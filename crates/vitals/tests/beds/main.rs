@@ -1,4 +1,5 @@
 //! Whole beds: what each check says of a made-up patient who is tampered with, and that it says nothing else.
+#![expect(clippy::indexing_slicing, reason = "tests")]
 
 mod bench;
 mod honest;

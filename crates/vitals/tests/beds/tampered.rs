@@ -23,7 +23,7 @@ fn tampered(
 #[test]
 fn a_number_that_its_waveform_contradicts_is_found() {
     let bench = tampered(11, 76.0, 120, 60, |at, all| {
-        all[at].heart_rate = all[at].heart_rate.map(|rate| rate + 18.0)
+        all[at].heart_rate = all[at].heart_rate.map(|rate| rate + 18.0);
     });
     assert_eq!(bench.fails(0), [Check::NumericWaveformDisagree]);
     let row = bench.row(Check::NumericWaveformDisagree, Verdict::Fail).unwrap();
@@ -132,7 +132,7 @@ fn a_halved_gain_and_a_cut_wave_are_found() {
     });
     assert!(bench.fails(0).contains(&Check::WaveformChanged), "{:?}", bench.against(0));
     let bench = tampered(24, 70.0, 160, 90, |at, all| {
-        all[at].ecg.iter_mut().for_each(|code| *code = (*code).min(140))
+        all[at].ecg.iter_mut().for_each(|code| *code = (*code).min(140));
     });
     assert!(bench.fails(0).contains(&Check::WaveformClipped), "{:?}", bench.against(0));
 }

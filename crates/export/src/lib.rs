@@ -22,4 +22,4 @@ mod time;
 mod timeline;
 
 pub use report1::Tool;
-pub use time::bytes;
+pub use time::{bytes, rfc3339, to_second};

@@ -25,6 +25,8 @@ mod import;
 mod retention;
 mod row;
 mod seam;
+#[cfg(test)]
+mod tests;
 
 pub use asset::{
     ADDRESSES_MAX, AssetCard, AssetQuery, AssetTally, StoredAsset, StoredConversation, StoredNumeric,

@@ -141,6 +141,14 @@ impl Writer {
     }
 }
 
+#[cfg(test)]
+impl Writer {
+    /// The connection itself, to set it limits.
+    pub(crate) const fn raw(&self) -> &Connection {
+        &self.reader.connection
+    }
+}
+
 impl Reading for Reader {
     fn findings(&self, query: &FindingQuery) -> Result<Vec<StoredFinding>, StoreError> {
         finding::page(&self.connection, query)

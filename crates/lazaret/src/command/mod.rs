@@ -1,7 +1,11 @@
 //! The commands: one file each, one line each here.
 
+mod assets;
+mod audit;
+mod findings;
 mod scan;
 mod simulate;
+mod upkeep;
 
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
@@ -12,6 +16,14 @@ use crate::exit::{Failure, Status};
 pub(crate) enum Command {
     /// Read captures and report the devices in them, whom they talk to, and what is wrong.
     Scan(Box<scan::Options>),
+    /// Show what a store holds of findings, and decide about them.
+    Findings(Box<findings::Options>),
+    /// Show what a store holds of devices and hosts, since when, and what changed.
+    Assets(Box<assets::Options>),
+    /// Show who did what to a store, and check that this log is whole.
+    Audit(Box<audit::Options>),
+    /// Back up, restore and prune a store.
+    Store(Box<upkeep::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -22,6 +34,10 @@ impl Command {
     pub(crate) fn run(self) -> Result<Status, Failure> {
         match self {
             Self::Scan(options) => options.run(),
+            Self::Findings(options) => options.run(),
+            Self::Assets(options) => options.run(),
+            Self::Audit(options) => options.run(),
+            Self::Store(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

@@ -167,7 +167,7 @@ fn a_story_that_is_not_so_is_told_apart() {
         "assets": [{ "model": "M" }, { "model": null }],
         "coverage": { "flows": 7 },
     });
-    assert_eq!(story.differences(&report), [String::new(); 0]);
+    assert_eq!(story.differences(&report), Vec::<String>::new());
     report["findings"] = serde_json::json!([row("x", "high", "1"), row("z", "low", "1")]);
     report["assets"] = serde_json::json!([]);
     report["coverage"]["flows"] = 8.into();

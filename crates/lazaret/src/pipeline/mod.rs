@@ -13,7 +13,7 @@ use detect::Judgement;
 use early::Early;
 use flow::{SHARDS, Shard};
 use ingest::{Batch, Captures};
-use model::{Coverage, Finding, Report, Schema};
+use model::{Coverage, Finding, Observation, Report, Schema};
 use std::sync::Arc;
 
 /// Who is told what while a scan runs; told on whichever thread is judging.
@@ -68,10 +68,18 @@ fn alone(mut run: Run, mut early: Early<'_>) -> Run {
                 shard.push(order, &frame, &decoded, &mut out);
             }
         }
-        out.drain(..).for_each(|observation| run.judgement.observe(&observation));
+        judge_all(&mut out, &mut run.judgement);
         early.judged(&batch, run.captures.progress(), &run.judgement);
     }
     run
+}
+
+/// Judges observations where they lie, and makes room for the next.
+fn judge_all(observations: &mut Vec<Observation>, judgement: &mut Judgement) {
+    for observation in &*observations {
+        judgement.observe(observation);
+    }
+    observations.clear();
 }
 
 fn conclude(mut run: Run) -> Report {
@@ -79,7 +87,7 @@ fn conclude(mut run: Run) -> Report {
     let mut coverage = Coverage::default();
     for shard in &mut run.shards {
         shard.finish(&mut out);
-        out.drain(..).for_each(|observation| run.judgement.observe(&observation));
+        judge_all(&mut out, &mut run.judgement);
         coverage.add(&shard.coverage());
     }
     run.judgement.finish(run.captures.summaries(), coverage)

@@ -61,6 +61,8 @@ struct Shared<'a> {
     in_flight: usize,
     free: Vec<Frames>,
     empty: Vec<Vec<Observation>>,
+    /// Workers that wait for something to do: waking nobody is a system call too.
+    waiting: usize,
     failed: bool,
 }
 
@@ -104,6 +106,7 @@ pub(super) fn together(run: Run, workers: usize, early: Early<'_>) -> Run {
             in_flight: 0,
             free: Vec::new(),
             empty: Vec::new(),
+            waiting: 0,
             failed: false,
         }),
         changed: Condvar::new(),
@@ -152,12 +155,16 @@ impl<'a> Pool<'a> {
             match shared.next_task(worker, self.workers) {
                 Task::Stop => break,
                 Task::Wait => {
+                    shared.waiting += 1;
                     shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
+                    shared.waiting -= 1;
                 }
                 task => {
                     drop(shared);
                     shared = self.perform(task);
-                    self.changed.notify_all();
+                    if shared.waiting > 0 {
+                        self.changed.notify_all();
+                    }
                 }
             }
         }
@@ -222,20 +229,19 @@ impl<'a> Pool<'a> {
 
     fn judge(&self, mut judge: Box<Judge<'a>>, flight: Flight) -> MutexGuard<'_, Shared<'a>> {
         let Flight { frames, groups, read } = flight;
-        let mut seen: Vec<_> = groups
-            .into_iter()
-            .map(|progress| if let Progress::Done(out) = progress { out } else { Vec::new() })
-            .collect();
-        {
-            let mut seen: Vec<_> = seen.iter_mut().map(|seen| seen.drain(..).peekable()).collect();
-            let count = seen.len();
-            for (order, shard) in (frames.batch.first_order()..).zip(&frames.shards) {
-                let Some(of_group) = seen.get_mut(usize::from(*shard) % count) else { continue };
-                while let Some(observation) = of_group.next_if(|observation| observation.order == order) {
-                    judge.judgement.observe(&observation);
-                }
+        let seen = groups.into_iter();
+        let mut seen: Vec<_> =
+            seen.map(|progress| if let Progress::Done(out) = progress { out } else { Vec::new() }).collect();
+        let mut at = vec![0; seen.len()];
+        for (order, shard) in (frames.batch.first_order()..).zip(&frames.shards) {
+            let group = usize::from(*shard) % self.groups;
+            let (Some(seen), Some(at)) = (seen.get(group), at.get_mut(group)) else { continue };
+            while let Some(observation) = seen.get(*at).filter(|observation| observation.order == order) {
+                judge.judgement.observe(observation);
+                *at += 1;
             }
         }
+        seen.iter_mut().for_each(Vec::clear);
         judge.early.judged(&frames.batch, read, &judge.judgement);
         let mut shared = self.lock();
         shared.judge = Some(judge);
@@ -253,17 +259,26 @@ impl<'a> Shared<'a> {
             return Task::Stop;
         }
         let own = |index: usize| index % workers == worker;
-        if let Some(task) = self.judging().or_else(|| self.running(own)).or_else(|| self.running(|_| true)) {
+        let task = if worker == 0 {
+            let task = self.judging().or_else(|| self.running(own)).or_else(|| self.reading(workers));
+            task.or_else(|| self.running(|_| true))
+        } else {
+            let task = self.running(own).or_else(|| self.reading(workers)).or_else(|| self.running(|_| true));
+            task.or_else(|| self.judging())
+        };
+        if let Some(task) = task {
             return task;
         }
-        if !self.ended
-            && self.in_flight < workers * BATCHES_PER_WORKER_MAX
-            && let Some(captures) = self.captures.take()
-        {
-            self.in_flight += 1;
-            return Task::Read(captures, self.free.pop().unwrap_or_default());
-        }
         if self.ended && self.flights.is_empty() && self.judge.is_some() { Task::Stop } else { Task::Wait }
+    }
+
+    fn reading(&mut self, workers: usize) -> Option<Task<'a>> {
+        if self.ended || self.in_flight >= workers * BATCHES_PER_WORKER_MAX {
+            return None;
+        }
+        let captures = self.captures.take()?;
+        self.in_flight += 1;
+        Some(Task::Read(captures, self.free.pop().unwrap_or_default()))
     }
 
     fn judging(&mut self) -> Option<Task<'a>> {

@@ -26,7 +26,9 @@ impl Where {
     /// The folder, which no command can do without.
     pub(crate) fn folder(&self) -> Result<&Path, Failure> {
         self.folder.as_deref().ok_or_else(|| {
-            Failure::Usage("--store DIR is missing: say which store; `lazaret scan --store DIR` makes one".into())
+            Failure::Usage(
+                "--store DIR is missing: say which store; `lazaret scan --store DIR` makes one".into(),
+            )
         })
     }
 
@@ -78,8 +80,10 @@ pub(crate) fn now() -> i64 {
 /// A moment on a command line: RFC 3339, a day (its beginning in UTC), or a span from now (`30d`, `12h`), which
 /// `direction` takes forwards or backwards.
 pub(crate) fn moment(text: &str, direction: Direction) -> Result<i64, String> {
-    let refused =
-        || "a moment is written like 2026-12-31, 2026-12-31T08:00:00Z, or as days or hours like 30d, 12h".to_owned();
+    let refused = || {
+        "a moment is written like 2026-12-31, 2026-12-31T08:00:00Z, or as days or hours like 30d, 12h"
+            .to_owned()
+    };
     let nanos = if let Ok(at) = text.parse::<jiff::Timestamp>() {
         at.as_nanosecond()
     } else if let Ok(day) = text.parse::<jiff::civil::Date>() {
@@ -157,9 +161,13 @@ pub(crate) fn keep(folder: &Path, report: &Report, quiet: bool) -> Result<(), Fa
 fn told(folder: &Path, imported: &Imported) -> String {
     let place = shown(&folder.display().to_string());
     match imported.meeting {
-        Meeting::Nothing => return format!("store `{place}`: no capture could be read, so nothing was kept\n"),
+        Meeting::Nothing => {
+            return format!("store `{place}`: no capture could be read, so nothing was kept\n");
+        }
         Meeting::Same => {
-            return format!("store `{place}`: these captures are in it, with these results; nothing changed\n");
+            return format!(
+                "store `{place}`: these captures are in it, with these results; nothing changed\n"
+            );
         }
         Meeting::Covered => {
             return format!(
@@ -168,7 +176,8 @@ fn told(folder: &Path, imported: &Imported) -> String {
         }
         Meeting::New | Meeting::Replaced(_) => {}
     }
-    let count = |wanted: fn(&Change) -> bool| imported.changed.iter().filter(|one| wanted(&one.change)).count();
+    let count =
+        |wanted: fn(&Change) -> bool| imported.changed.iter().filter(|one| wanted(&one.change)).count();
     let mut parts = vec![format!("{} new", count(|change| *change == Change::New))];
     for (number, word) in [
         (count(|change| matches!(change, Change::Grown { .. })), "grown"),

@@ -148,7 +148,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let page = FindingQuery { limit: PAGE, ..FindingQuery::default() };
     findings(&store, "findings", page.clone())?;
     let open = vec![State::New, State::Acknowledged];
-    findings(&store, "open findings", FindingQuery { states: open, unsuppressed_at: Some(DAY), ..page.clone() })?;
+    findings(
+        &store,
+        "open findings",
+        FindingQuery { states: open, unsuppressed_at: Some(DAY), ..page.clone() },
+    )?;
     findings(&store, "findings in one rare state", FindingQuery { states: vec![State::Resolved], ..page })?;
     let mut query = AssetQuery { limit: PAGE, ..AssetQuery::default() };
     let mut pages = Vec::new();

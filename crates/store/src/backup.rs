@@ -56,12 +56,15 @@ pub fn backup(folder: &Path, to: &Path) -> Result<Copied, StoreError> {
 pub fn restore(folder: &Path, from: &Path, actor: &Actor) -> Result<Copied, StoreError> {
     let source = folder::open_copy(from)?;
     holds(&source)?;
-    if folder::database(folder).exists() {
-        let folder = folder.display();
-        return Err(StoreError::Refused(format!("there is a store at `{folder}`; restore into a new folder")));
-    }
-    // Made and locked as any store is; what is in it then is replaced as a whole.
+    // Made and locked as any store is; what is in it then is replaced as a whole. One without an entry is new, or
+    // was left by a restore that was killed.
     let (mut store, _lock) = folder::open_to_write(folder, IfMissing::Make)?;
+    if audit::verify(&store, None)?.entries != 0 {
+        let folder = folder.display();
+        return Err(StoreError::Refused(format!(
+            "there is a store at `{folder}`; restore into a new folder"
+        )));
+    }
     pages(&source, &mut store)?;
     let chain = holds(&store)?;
     let detail = json!({ "entries": chain.entries, "hash": chain.hash });
@@ -98,9 +101,7 @@ fn holds(copy: &Connection) -> Result<Chain, StoreError> {
     let chain = audit::verify(copy, None)?;
     match &chain.broken {
         None => Ok(chain),
-        Some(broken) => {
-            Err(StoreError::Damaged(format!("audit log, entry {}: {}", broken.seq, broken.what)))
-        }
+        Some(broken) => Err(StoreError::Damaged(format!("audit log, entry {}: {}", broken.seq, broken.what))),
     }
 }
 

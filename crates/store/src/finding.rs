@@ -245,8 +245,7 @@ fn with_body((mut finding, body): (StoredFinding, String)) -> Result<StoredFindi
 }
 
 pub(crate) fn one(connection: &Connection, id: FindingId) -> Result<StoredFinding, StoreError> {
-    let mut query =
-        connection.prepare_cached(&format!("{COLUMNS} WHERE id = ?1")).doing("read a finding")?;
+    let mut query = connection.prepare_cached(&format!("{COLUMNS} WHERE id = ?1")).doing("read a finding")?;
     let found = query.query_row([signed(id.0)], finding).optional().doing("read a finding")?;
     found.map(with_body).transpose()?.ok_or(StoreError::Unknown { what: "finding", id: id.to_string() })
 }
@@ -315,7 +314,8 @@ pub(crate) fn tally(connection: &Connection, now: i64) -> Result<FindingTally, S
         .doing("count findings")?;
     let mut rows = query.query([now]).doing("count findings")?;
     while let Some(row) = rows.next().doing("count findings")? {
-        let of = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, i64>(2)?));
+        let of =
+            |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, i64>(2)?));
         let (state, quiet, count) = of(row).doing("count findings")?;
         match (State::named(&state), quiet) {
             (State::FalsePositive, _) => tally.false_positive += count,
@@ -397,7 +397,8 @@ pub(crate) fn decide(
         };
         let update = "UPDATE findings SET state = ?2, state_at = ?3, state_by = ?4, note = ?5, resolved_through = ?6 \
                       WHERE id = ?1";
-        step.execute(update, params![key, state.as_str(), actor.at, actor.name, note, through]).doing(change)?;
+        step.execute(update, params![key, state.as_str(), actor.at, actor.name, note, through])
+            .doing(change)?;
     }
     let mut detail = json!({ "from": before.state.as_str(), "note": note });
     match decision {

@@ -86,7 +86,7 @@ fn state(folder: &Path) -> Result<State, StoreError> {
         Ok(about) if !about.is_dir() => return Ok(State::Foreign),
         Ok(_) => {}
     }
-    let database = folder.join(DATABASE);
+    let database = database(folder);
     if fs::metadata(&database).is_ok_and(|about| about.len() > 0) {
         return Ok(State::Store);
     }
@@ -135,7 +135,7 @@ pub(crate) fn open_to_write(folder: &Path, missing: IfMissing) -> Result<(Connec
     if !readme.exists() {
         fs::write(&readme, WORDS).map_err(failed("write", &readme))?;
     }
-    let database = folder.join(DATABASE);
+    let database = database(folder);
     own(&database).map_err(failed("make", &database))?;
     let mut connection = connect(folder, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     prepare(&connection).doing("be opened for writing")?;
@@ -156,7 +156,11 @@ pub(crate) fn check(folder: &Path) -> Result<(), StoreError> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), StoreError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed("make the folder", folder))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(failed("make the folder", folder))
 }
 
 /// Makes the file for its owner alone; SQLite gives its companions the same mode.
@@ -189,7 +193,7 @@ fn lock(folder: &Path) -> Result<Lock, StoreError> {
 
 fn connect(folder: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(folder.join(DATABASE), flags).doing("be opened")?;
+    let connection = Connection::open_with_flags(database(folder), flags).doing("be opened")?;
     connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX)).doing("be opened")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
@@ -208,11 +212,11 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The version of the store; 0 where it was only begun.
 fn version(connection: &Connection, folder: &Path) -> Result<i64, StoreError> {
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).doing("be read");
+    let number =
+        |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).doing("be read");
     let (application, version) = (number("application_id")?, number("user_version")?);
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
-        .doing("be read")?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).doing("be read")?;
     match (application, version) {
         (0, 0) if tables == 0 => Ok(0),
         (APPLICATION_ID, found) if found <= VERSION => Ok(found),
@@ -240,9 +244,8 @@ pub(crate) fn open_copy(path: &Path) -> Result<Connection, StoreError> {
     if version(&connection, path)? == 0 {
         return Err(StoreError::Foreign(path.to_owned()));
     }
-    let said: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .doing("check the copy")?;
+    let said: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).doing("check the copy")?;
     if said == "ok" { Ok(connection) } else { Err(StoreError::Damaged(said)) }
 }
 

@@ -365,8 +365,8 @@ fn refresh(
         imported.changed.push(changed(Change::New));
         return Ok(());
     };
-    let grew = after.count > before.count
-        || (after.certainty, after.severity) > (before.certainty, before.severity);
+    let grew =
+        after.count > before.count || (after.certainty, after.severity) > (before.certainty, before.severity);
     let newer = before.resolved_through.is_none_or(|through| after.last > through);
     if before.state == State::Resolved && newer && new.is_some() {
         reopen(step, &before, after.last, actor)?;

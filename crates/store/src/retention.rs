@@ -37,19 +37,23 @@ impl Prunable {
     }
 
     /// Deletes what was last seen before `?1`.
-    const fn statements(self) -> &'static [&'static str] {
+    const fn statement(self) -> &'static str {
         match self {
-            Self::Vitals => &["DELETE FROM vitals WHERE last < ?1"],
-            Self::Conversations => &["DELETE FROM conversations WHERE last < ?1"],
-            Self::AssetHistory => &["DELETE FROM asset_traits WHERE last < ?1 \
-                 AND last < (SELECT last FROM assets WHERE assets.id = asset)"],
-            Self::ClosedFindings => &[
-                "DELETE FROM findings WHERE last < ?1 AND state_at < ?1 AND state IN ('resolved', 'false-positive')",
-                "DELETE FROM sightings WHERE finding NOT IN (SELECT id FROM findings)",
-            ],
+            Self::Vitals => "DELETE FROM vitals WHERE last < ?1",
+            Self::Conversations => "DELETE FROM conversations WHERE last < ?1",
+            Self::AssetHistory => {
+                "DELETE FROM asset_traits WHERE last < ?1 \
+                 AND last < (SELECT last FROM assets WHERE assets.id = asset)"
+            }
+            Self::ClosedFindings => {
+                "DELETE FROM findings WHERE last < ?1 AND state_at < ?1 AND state IN ('resolved', 'false-positive')"
+            }
         }
     }
 }
+
+/// What hung on findings that went.
+const ORPHANS: &str = "DELETE FROM sightings WHERE finding NOT IN (SELECT id FROM findings)";
 
 /// How many rows of a kind went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,14 +83,10 @@ pub(crate) fn prune(
     let step = connection.transaction().doing("prune")?;
     let mut pruned = Vec::new();
     for &kind in kinds {
-        let mut rows = None;
-        for statement in kind.statements() {
-            let deleted = step.execute(statement, [before]).doing("prune")?;
-            // The first statement is about the kind itself, the others about what hangs on it.
-            rows.get_or_insert(deleted);
-        }
-        pruned.push(Pruned { kind, rows: rows.unwrap_or_default() });
+        let rows = step.execute(kind.statement(), [before]).doing("prune")?;
+        pruned.push(Pruned { kind, rows });
     }
+    step.execute(ORPHANS, []).doing("prune")?;
     if trial == Trial::Dry {
         return Ok(pruned);
     }
@@ -103,7 +103,5 @@ fn give_back(connection: &Connection) -> Result<(), StoreError> {
     let mut vacuum = connection.prepare("PRAGMA incremental_vacuum").doing("give room back")?;
     let mut rows = vacuum.query([]).doing("give room back")?;
     while rows.next().doing("give room back")?.is_some() {}
-    connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        .doing("give room back")
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).doing("give room back")
 }

@@ -8,8 +8,8 @@
 use crate::audit::hex;
 use crate::error::StoreError;
 use model::{
-    Asset, BedVitals, CaptureTime, Certainty, Conversation, Detail, Direction, Finding, PatientToken, Peer,
-    Report, Severity,
+    Asset, BedVitals, CaptureTime, Certainty, Conversation, Detail, Direction, Finding, NumericRange,
+    PatientToken, Peer, Report, Severity,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -39,6 +39,8 @@ pub(crate) struct Rows {
 #[derive(Debug, Serialize)]
 pub(crate) struct CaptureRow {
     pub(crate) sha256: String,
+    /// Not hashed: a file that was given another name is the same capture.
+    #[serde(skip)]
     pub(crate) name: String,
     pub(crate) frames: i64,
     pub(crate) bytes: i64,
@@ -279,8 +281,7 @@ impl Rows {
     /// A hash of everything that is kept: equal for equal results of equal captures.
     pub(crate) fn digest(&self) -> Result<String, StoreError> {
         let mut digest = Hashing(Sha256::new());
-        serde_json::to_writer(&mut digest, self)
-            .map_err(|cause| StoreError::form("results", cause))?;
+        serde_json::to_writer(&mut digest, self).map_err(|cause| StoreError::form("results", cause))?;
         Ok(hex(&digest.0.finalize()))
     }
 }
@@ -363,7 +364,9 @@ fn traits(asset: &Asset) -> BTreeSet<(&'static str, String)> {
     traits.extend(asset.model.iter().map(|model| ("model", model.clone())));
     traits.extend(asset.firmware.iter().map(|version| ("firmware", version.as_str().to_owned())));
     traits.extend(asset.serial.iter().map(|serial| ("serial", serial.as_str().to_owned())));
-    traits.extend(asset.exposures.iter().map(|one| ("exposure", format!("{} {}", one.cve, one.status.as_str()))));
+    traits.extend(
+        asset.exposures.iter().map(|one| ("exposure", format!("{} {}", one.cve, one.status.as_str()))),
+    );
     traits
 }
 
@@ -439,14 +442,18 @@ impl ConversationRow {
 
 impl VitalsRow {
     fn of(vitals: &BedVitals) -> Self {
-        let numerics = vitals.numerics.iter().map(|(vital, range)| NumericRow {
-            vital: vital.as_str(),
-            unit: vital.unit(),
-            least: f64::from(range.min),
-            most: f64::from(range.max),
-            latest: f64::from(range.last),
-            samples: count(range.samples),
-        });
+        // A column of numbers has no place for what is none.
+        let finite =
+            |range: &NumericRange| [range.min, range.max, range.last].iter().all(|value| value.is_finite());
+        let numerics =
+            vitals.numerics.iter().filter(|(_, range)| finite(range)).map(|(vital, range)| NumericRow {
+                vital: vital.as_str(),
+                unit: vital.unit(),
+                least: f64::from(range.min),
+                most: f64::from(range.max),
+                latest: f64::from(range.last),
+                samples: count(range.samples),
+            });
         Self {
             asset: signed(vitals.asset.0),
             bed: vitals.bed,

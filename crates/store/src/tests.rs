@@ -2,9 +2,9 @@
 
 use crate::*;
 use model::{
-    Asset, AssetId, BedVitals, CaptureSummary, CaptureTime, Certainty, Conversation, DeviceClass, Digest256, Direction,
-    Endpoint, Evidence, Finding, FindingId, Location, NumericRange, PatientToken, Peer, Pseudonym, Report, Severity,
-    Text, Transport, Vital,
+    Asset, AssetId, BedVitals, CaptureSummary, CaptureTime, Certainty, Conversation, DeviceClass, Digest256,
+    Direction, Endpoint, Evidence, Finding, FindingId, Location, NumericRange, PatientToken, Peer, Pseudonym,
+    Report, Severity, Text, Transport, Vital,
 };
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,7 +204,10 @@ fn captures_that_cannot_be_told_apart_are_refused_by_name() {
     put(&mut store, &both(report(1, 0, 60), report(2, 24, 30), 90));
     let overlapping = both(report(2, 24, 30), report(3, 48, 10), 40);
     let refused = store.import(&overlapping, "0.1.0", &actor()).unwrap_err().to_string();
-    assert!(refused.contains("`2.pcap` is in the store") && refused.contains("themselves: `3.pcap`"), "{refused}");
+    assert!(
+        refused.contains("`2.pcap` is in the store") && refused.contains("themselves: `3.pcap`"),
+        "{refused}"
+    );
     assert_eq!(the_finding(&store).count, 90);
     assert_eq!(changes(&put(&mut store, &report(3, 48, 10))), [Change::Grown { from: 90, to: 100 }]);
 }
@@ -363,8 +366,10 @@ fn a_patient_in_clear_is_nowhere_and_a_keyed_hash_is_kept() {
         ..no_vitals()
     };
     let mut report = report(1, 0, 60);
-    report.vitals =
-        vec![bed(PatientToken::Clear(Text::from("Orvela Ashdale"))), bed(PatientToken::Pseudonym(Pseudonym(0xAB)))];
+    report.vitals = vec![
+        bed(PatientToken::Clear(Text::from("Orvela Ashdale"))),
+        bed(PatientToken::Pseudonym(Pseudonym(0xAB))),
+    ];
     put(&mut store, &report);
     let vitals = store.asset(AssetId(7), 0).unwrap().vitals;
     let patients: Vec<_> = vitals.iter().map(|row| row.patient.as_deref()).collect();
@@ -439,7 +444,10 @@ fn tampered(test: &str, sql: &str) -> Chain {
     assert_eq!((whole.entries, whole.broken), (4, None));
     let raw = folder.raw();
     assert!(raw.execute_batch("DELETE FROM audit WHERE seq = 2").is_err(), "the log can be cut by mistake");
-    assert!(raw.execute_batch("UPDATE audit SET by = 'nobody'").is_err(), "the log can be changed by mistake");
+    assert!(
+        raw.execute_batch("UPDATE audit SET by = 'nobody'").is_err(),
+        "the log can be changed by mistake"
+    );
     raw.execute_batch("DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_cut").unwrap();
     raw.execute_batch(sql).unwrap();
     store.verify_audit(None).unwrap()
@@ -451,7 +459,12 @@ fn the_chain_says_where_it_breaks() {
         ("who", "UPDATE audit SET by = 'nobody' WHERE seq = 2", 2, "content"),
         ("when", "UPDATE audit SET at = at + 1 WHERE seq = 1", 1, "content"),
         ("what", "UPDATE audit SET action = 'resolve' WHERE seq = 3", 3, "content"),
-        ("shift", "UPDATE audit SET action = 'acknowledgef', subject = substr(subject, 2) WHERE seq = 2", 2, "content"),
+        (
+            "shift",
+            "UPDATE audit SET action = 'acknowledgef', subject = substr(subject, 2) WHERE seq = 2",
+            2,
+            "content",
+        ),
         ("out", "DELETE FROM audit WHERE seq = 3", 3, "missing"),
         ("first", "DELETE FROM audit WHERE seq = 1", 1, "missing"),
         ("end", "DELETE FROM audit WHERE seq = 4", 4, "cut off"),
@@ -463,12 +476,7 @@ fn the_chain_says_where_it_breaks() {
             2,
             "follow",
         ),
-        (
-            "head",
-            "DELETE FROM audit WHERE seq = 4; UPDATE audit_head SET seq = 3",
-            4,
-            "added",
-        ),
+        ("head", "DELETE FROM audit WHERE seq = 4; UPDATE audit_head SET seq = 3", 4, "added"),
     ] {
         let broken = tampered(test, sql).broken.unwrap_or_else(|| panic!("{test}: not seen"));
         assert_eq!(broken.seq, seq, "{test}: {broken:?}");
@@ -594,7 +602,8 @@ fn pruning_takes_what_is_old_and_leaves_what_is_open() {
     let mut store = folder.writer();
     let mut old = report(1, 0, 60);
     old.findings.push(finding(2, 1, 0));
-    old.vitals = vec![BedVitals { asset: AssetId(7), first: time(0), last: time(1), cycles: 9, ..no_vitals() }];
+    old.vitals =
+        vec![BedVitals { asset: AssetId(7), first: time(0), last: time(1), cycles: 9, ..no_vitals() }];
     put(&mut store, &old);
     let mut new = report(2, 5000, 30);
     new.assets = vec![asset(7, [10, 0, 0, 9], 5000)];
@@ -611,7 +620,8 @@ fn pruning_takes_what_is_old_and_leaves_what_is_open() {
     assert_eq!((the_finding(&store).id, the_finding(&store).count), (FindingId(1), 90));
     let card = store.asset(AssetId(7), 0).unwrap();
     assert_eq!((card.vitals.len(), card.conversations.len()), (0, 1));
-    let ips: Vec<_> = card.traits.iter().filter(|one| one.kind == "ip").map(|one| one.value.as_str()).collect();
+    let ips: Vec<_> =
+        card.traits.iter().filter(|one| one.kind == "ip").map(|one| one.value.as_str()).collect();
     assert_eq!(ips, ["10.0.0.9"]);
     assert_eq!(store.audit(0, 10).unwrap().last().unwrap().action, "prune");
     // What was pruned does not come back with the same captures.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use store::{
-    AssetBody, AssetCard, AssetQuery, AssetTally, Reading as _, StoredAsset, StoredConversation, StoredVitals,
-    Trait,
+    AssetBody, AssetCard, AssetQuery, AssetTally, Reading as _, StoredAsset, StoredConversation,
+    StoredVitals, Trait,
 };
 
 const EXAMPLES: &str = "\
@@ -21,6 +21,9 @@ Examples:
 First and last seen are times of the captures, not of the scans.
 
 Exit status: 0 done; 2 bad usage, no such asset, or a store that cannot be used.";
+
+/// Assets in a page, unless somebody asks for more or less.
+const PAGE: u32 = 50;
 
 /// Options of `assets`.
 #[derive(Debug, clap::Args)]
@@ -56,7 +59,7 @@ struct List {
     #[arg(long, value_name = "ID", value_parser = asset_id)]
     after: Option<AssetId>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = PAGE, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
@@ -70,14 +73,16 @@ pub(crate) fn id_after(text: &str, prefix: &str) -> Option<u64> {
 }
 
 pub(crate) fn asset_id(text: &str) -> Result<AssetId, String> {
-    id_after(text, "a-").map(AssetId).ok_or_else(|| "the id of an asset looks like a-0123456789abcdef".to_owned())
+    id_after(text, "a-")
+        .map(AssetId)
+        .ok_or_else(|| "the id of an asset looks like a-0123456789abcdef".to_owned())
 }
 
 impl Options {
     /// Does it.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         match &self.what {
-            None => self.list(&List { medical: false, after: None, limit: 50 }),
+            None => self.list(&List { medical: false, after: None, limit: PAGE }),
             Some(What::List(list)) => self.list(list),
             Some(What::Show { id }) => self.show(*id),
         }

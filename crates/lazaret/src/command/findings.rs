@@ -26,6 +26,9 @@ go on counting and stay out of the list. Do not name patients in notes: they are
 
 Exit status: 0 done; 2 bad usage, no such finding, or a store that cannot be used.";
 
+/// Findings in a page, unless somebody asks for more or less.
+const PAGE: u32 = 50;
+
 /// Options of `findings`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -100,7 +103,7 @@ struct List {
     #[arg(long, value_name = "ID", value_parser = finding_id)]
     after: Option<FindingId>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = PAGE, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
@@ -113,7 +116,7 @@ impl Default for List {
             rule: None,
             asset: None,
             after: None,
-            limit: 50,
+            limit: PAGE,
         }
     }
 }
@@ -177,8 +180,7 @@ impl Options {
         let store = self.place.reader()?;
         let now = now();
         let by_default = !list.all && list.states.is_empty();
-        let states =
-            if by_default { vec![State::New, State::Acknowledged] } else { list.states.clone() };
+        let states = if by_default { vec![State::New, State::Acknowledged] } else { list.states.clone() };
         // One more than asked for tells whether there is a next page.
         let query = FindingQuery {
             states,
@@ -335,7 +337,10 @@ fn in_full(card: &FindingCard, now: i64) -> String {
         line("evidence", &format!("{} frames {}", shown(capture), frames.join(", ")));
     }
     for entry in &card.history {
-        line("history", &format!("{} {} by {} {}", at(entry.at), entry.action, entry.by, shown(&entry.detail)));
+        line(
+            "history",
+            &format!("{} {} by {} {}", at(entry.at), entry.action, entry.by, shown(&entry.detail)),
+        );
     }
     out
 }

@@ -37,7 +37,9 @@ fn content(store: &str) -> Value {
     let findings = findings["findings"].as_array().unwrap().iter();
     let assets = assets["assets"].as_array().unwrap().iter();
     json!([
-        findings.map(|row| pick(row, &["id", "count", "first", "last", "severity", "state"])).collect::<Vec<_>>(),
+        findings
+            .map(|row| pick(row, &["id", "count", "first", "last", "severity", "state"]))
+            .collect::<Vec<_>>(),
         assets.map(|row| pick(row, &["id", "first", "last", "open_findings"])).collect::<Vec<_>>(),
     ])
 }
@@ -137,6 +139,8 @@ fn a_store_survives_being_killed_at_any_moment() {
             decide(&store);
         }
     }
-    println!("{kills} kills: {died} came before the scan ended, {died_writing} of them while it wrote; {undone} undone");
+    println!(
+        "{kills} kills: {died} came before the scan ended, {died_writing} of them while it wrote; {undone} undone"
+    );
     assert!(died_writing >= kills / 10, "{died_writing} of {kills} kills came while the store was written");
 }

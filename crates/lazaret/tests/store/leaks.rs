@@ -5,7 +5,8 @@ use serde_json::Value;
 
 /// Who is on the ward: names, their parts, numbers, doctors.
 fn identifiers(capture: &str) -> Vec<String> {
-    let truth: Value = serde_json::from_slice(&std::fs::read(format!("{capture}.truth.json")).unwrap()).unwrap();
+    let truth: Value =
+        serde_json::from_slice(&std::fs::read(format!("{capture}.truth.json")).unwrap()).unwrap();
     let mut all = Vec::new();
     let mut name = |name: &str| {
         all.push(name.to_owned());
@@ -49,7 +50,10 @@ fn no_byte_of_the_store_tells_a_patient() {
     };
     let (report, told) = scan(&first);
     let patients = identifiers(&first);
-    assert!(patients.iter().any(|name| holds(&report, name.as_bytes())), "the report does not show them: a blind test");
+    assert!(
+        patients.iter().any(|name| holds(&report, name.as_bytes())),
+        "the report does not show them: a blind test"
+    );
     assert!(!patients.iter().any(|name| told.contains(name)));
     // An open reader keeps the write-ahead log of the second scan where it is.
     let reader = store::Reader::open(store.as_ref()).unwrap();

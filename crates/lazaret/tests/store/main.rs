@@ -29,7 +29,8 @@ impl Folder {
     fn ward(&self, seed: u32, scenarios: &[&str]) -> String {
         let path = self.text(&format!("ward-{seed}.pcap"));
         let seed = seed.to_string();
-        let mut arguments = vec!["simulate", "ward", "--monitors", "3", "--minutes", "0.2", "--quiet", "--seed", &seed];
+        let mut arguments =
+            vec!["simulate", "ward", "--monitors", "3", "--minutes", "0.2", "--quiet", "--seed", &seed];
         scenarios.iter().for_each(|scenario| arguments.extend(["--scenario", scenario]));
         arguments.extend(["--output", &path]);
         done(&arguments);
@@ -85,7 +86,8 @@ fn a_scan_is_kept_once_and_says_what_is_new() {
     let folder = Folder::new("once");
     let (store, first) = (folder.text("s"), folder.ward(1, &["leak"]));
     let report: Value =
-        serde_json::from_slice(&done(&["scan", "--format", "json", "--store", &store, &first]).stdout).unwrap();
+        serde_json::from_slice(&done(&["scan", "--format", "json", "--store", &store, &first]).stdout)
+            .unwrap();
     let told = report["findings"].as_array().unwrap();
     let kept = json(&["findings", "--store", &store, "list", "--limit", "1000"]);
     let kept = kept["findings"].as_array().unwrap();
@@ -100,7 +102,9 @@ fn a_scan_is_kept_once_and_says_what_is_new() {
         for name in ["details", "attack", "advisories", "cves", "why", "fix"] {
             assert_eq!(card[name], finding[name], "{name} of {}", finding["id"]);
         }
-        let frames = |of: &Value| of["evidence"].as_array().unwrap().iter().map(|e| e["frame"].clone()).collect::<Vec<_>>();
+        let frames = |of: &Value| {
+            of["evidence"].as_array().unwrap().iter().map(|e| e["frame"].clone()).collect::<Vec<_>>()
+        };
         assert_eq!(frames(&card), frames(finding));
         assert_eq!(card["evidence"][0]["sha256"], report["captures"][0]["sha256"]);
     }
@@ -148,8 +152,12 @@ fn a_finding_is_decided_about_and_remembers_who_and_why() {
     act(&["reopen", &ids[2]]);
     assert_eq!(listed(), all - 1);
     let log = json(&["audit", "--store", &store, "show"]);
-    let actions: Vec<_> = log["entries"].as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
-    assert_eq!(actions, ["import", "acknowledge", "false-positive", "suppress", "resolve", "reopen", "reopen"]);
+    let actions: Vec<_> =
+        log["entries"].as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
+    assert_eq!(
+        actions,
+        ["import", "acknowledge", "false-positive", "suppress", "resolve", "reopen", "reopen"]
+    );
 }
 
 #[test]
@@ -228,8 +236,14 @@ fn what_cannot_be_done_is_two_and_says_what_to_do() {
         (&["findings", "--store", &store, "show", "7"], "f-0123456789abcdef"),
         (&["findings", "--store", &store, "show", none], none),
         (&["findings", "--store", &store, "false-positive", none], "--note"),
-        (&["findings", "--store", &store, "suppress", none, "--until", "2020-01-01", "--reason", "x"], "past"),
-        (&["findings", "--store", &store, "suppress", none, "--until", "soon", "--reason", "x"], "2026-12-31"),
+        (
+            &["findings", "--store", &store, "suppress", none, "--until", "2020-01-01", "--reason", "x"],
+            "past",
+        ),
+        (
+            &["findings", "--store", &store, "suppress", none, "--until", "soon", "--reason", "x"],
+            "2026-12-31",
+        ),
         (&["findings", "--store", &store, "list", "--state", "odd"], "acknowledged"),
         (&["findings", "--store", &store, "acknowledge", none, "--by", " "], "--by"),
         (&["assets", "--store", &store, "show", "a-00000000000000ff"], "a-00000000000000ff"),
@@ -258,8 +272,12 @@ fn a_broken_chain_is_one_and_says_where() {
     // The file's own bytes, changed as an editor of files would: one letter of who.
     let path = format!("{store}/store.sqlite");
     let mut bytes = std::fs::read(&path).unwrap();
-    let places: Vec<usize> =
-        bytes.windows(12).enumerate().filter(|(_, window)| window == b"testerimport").map(|(at, _)| at).collect();
+    let places: Vec<usize> = bytes
+        .windows(12)
+        .enumerate()
+        .filter(|(_, window)| window == b"testerimport")
+        .map(|(at, _)| at)
+        .collect();
     assert_eq!(places.len(), 1);
     bytes[places[0]] = b'T';
     std::fs::write(&path, bytes).unwrap();

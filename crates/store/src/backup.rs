@@ -56,15 +56,13 @@ pub fn backup(folder: &Path, to: &Path) -> Result<Copied, StoreError> {
 pub fn restore(folder: &Path, from: &Path, actor: &Actor) -> Result<Copied, StoreError> {
     let source = folder::open_copy(from)?;
     holds(&source)?;
+    if let Ok(there) = folder::open_to_read(folder) {
+        is_new(&there, folder)?;
+    }
     // Made and locked as any store is; what is in it then is replaced as a whole. One without an entry is new, or
     // was left by a restore that was killed.
     let (mut store, _lock) = folder::open_to_write(folder, IfMissing::Make)?;
-    if audit::verify(&store, None)?.entries != 0 {
-        let folder = folder.display();
-        return Err(StoreError::Refused(format!(
-            "there is a store at `{folder}`; restore into a new folder"
-        )));
-    }
+    is_new(&store, folder)?;
     pages(&source, &mut store)?;
     let chain = holds(&store)?;
     let detail = json!({ "entries": chain.entries, "hash": chain.hash });
@@ -73,6 +71,14 @@ pub fn restore(folder: &Path, from: &Path, actor: &Actor) -> Result<Copied, Stor
     step.commit().doing("restore")?;
     let bytes = fs::metadata(from).map_err(|cause| failed("read", from, cause))?.len();
     Ok(Copied { bytes, chain })
+}
+
+fn is_new(store: &Connection, folder: &Path) -> Result<(), StoreError> {
+    if audit::verify(store, None)?.entries == 0 {
+        return Ok(());
+    }
+    let folder = folder.display();
+    Err(StoreError::Refused(format!("there is a store at `{folder}`; restore into a new folder")))
 }
 
 fn copy(from: &Connection, part: &Path) -> Result<Copied, StoreError> {

@@ -113,8 +113,8 @@ pub(crate) fn import(
         touched.extend(take_out(&step, *old)?);
     }
     let id = add(&step, &rows, version, &digest, actor)?;
-    let mut imported = Imported::default();
-    imported.meeting = if imports.is_empty() { Meeting::New } else { Meeting::Replaced(imports.len()) };
+    let meeting = if imports.is_empty() { Meeting::New } else { Meeting::Replaced(imports.len()) };
+    let mut imported = Imported { meeting, ..Imported::default() };
     for row in &rows.assets {
         let new = asset::merge(&step, row, again)?;
         *(if new { &mut imported.assets_new } else { &mut imported.assets_known }) += 1;

@@ -116,15 +116,26 @@ fn file(folder: &Path, number: u32, part: &str) -> Option<std::path::PathBuf> {
     [plain, packed].into_iter().find(|path| path.exists())
 }
 
-fn table(folder: &Path, number: u32, part: &str) -> Result<Table, Fault> {
+/// Reads one table of recording `number`.
+pub fn table(folder: &Path, number: u32, part: &str) -> Result<Table, Fault> {
     let missing = || Fault::Content { path: folder.to_owned(), what: format!("no {part} of {number:02}") };
-    let path = file(folder, number, part).ok_or_else(missing)?;
-    let content = bytes(&path)?;
+    Ok(Table::parse(&content(&file(folder, number, part).ok_or_else(missing)?)?))
+}
+
+/// What is said about recording `number`; none where that is missing.
+pub fn text(folder: &Path, number: u32, part: &str) -> Option<String> {
+    let names = [format!("bidmc_{number:02}_{part}.txt"), format!("bidmc_{number:02}_{part}.txt.gz")];
+    let path = names.iter().map(|name| folder.join(name)).find(|path| path.exists())?;
+    String::from_utf8(content(&path).ok()?).ok()
+}
+
+/// The bytes of a file, unpacked where it is packed.
+fn content(path: &Path) -> Result<Vec<u8>, Fault> {
+    let content = bytes(path)?;
     if path.extension().is_some_and(|extension| extension == "gz") {
-        let text = unpacked(&content).map_err(|cause| Fault::Read { path, cause })?;
-        return Ok(Table::parse(&text));
+        return unpacked(&content).map_err(|cause| Fault::Read { path: path.to_owned(), cause });
     }
-    Ok(Table::parse(&content))
+    Ok(content)
 }
 
 #[expect(clippy::disallowed_types, reason = "capped by CSV_BYTES_MAX")]

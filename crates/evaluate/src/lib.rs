@@ -12,6 +12,7 @@ pub mod peers;
 pub mod pleth;
 pub mod resample;
 pub mod respiration;
+pub mod tamper;
 pub mod wfdb;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,8 @@ mod tables;
 use clap::{Parser, ValueEnum};
 use evaluate::Fault;
 use evaluate::peers::Peers;
+use evaluate::tamper::table::{Wanted, evaluate};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,6 +22,9 @@ struct Arguments {
     /// Also choose the parameters in five folds by subject and measure on the subjects left out.
     #[arg(long)]
     folds: bool,
+    /// Of the tamperings, only those whose name holds this text.
+    #[arg(long)]
+    only: Option<String>,
     /// Where the recordings are; LAZARET_CORPUS where it is not given.
     #[arg(long)]
     corpus: Option<PathBuf>,
@@ -39,7 +44,11 @@ enum What {
     Pleth,
     /// Respiration rate, on BIDMC.
     Respiration,
-    /// All of them.
+    /// What the integrity checks make of untouched recordings.
+    Untouched,
+    /// The same, and of recordings that are tampered with.
+    Tamper,
+    /// Everything but the last two.
     All,
 }
 
@@ -71,6 +80,14 @@ fn run(arguments: &Arguments) -> Result<(), Fault> {
     }
     if matches!(arguments.what, What::Respiration | What::All) {
         tables::respiration(&corpus, peers()?, arguments.folds)?;
+    }
+    if matches!(arguments.what, What::Untouched | What::Tamper) {
+        let untouched_only = arguments.what == What::Untouched;
+        let wanted = Wanted { only: arguments.only.clone(), untouched_only };
+        evaluate(&corpus, &wanted, &mut |text| {
+            print!("{text}");
+            drop(std::io::stdout().flush());
+        })?;
     }
     Ok(())
 }

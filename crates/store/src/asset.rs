@@ -103,6 +103,27 @@ pub struct StoredVitals {
     pub cycles: i64,
     /// Ranges, by parameter.
     pub numerics: Vec<StoredNumeric>,
+    /// What the integrity checks said, in order of check and time.
+    pub integrity: Vec<StoredCheck>,
+}
+
+/// What one integrity check said over some time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredCheck {
+    /// The check, as the report writes it.
+    pub check: String,
+    /// `pass`, `cannot-judge`, `suspect`, `fail`.
+    pub verdict: String,
+    /// The waveform it speaks of, where it speaks of one.
+    pub channel: Option<String>,
+    /// First moment, in capture time.
+    pub first: i64,
+    /// Last moment, in capture time.
+    pub last: i64,
+    /// For how many seconds between the two.
+    pub seconds: i64,
+    /// Why, in plain words.
+    pub why: String,
 }
 
 /// Range of one parameter.
@@ -293,6 +314,18 @@ fn conversations(connection: &Connection, id: AssetId) -> Result<Vec<StoredConve
     rows.collect::<Result<_, _>>().doing("read an asset's conversations")
 }
 
+fn check(row: &Row<'_>) -> rusqlite::Result<StoredCheck> {
+    Ok(StoredCheck {
+        check: row.get(0)?,
+        verdict: row.get(1)?,
+        channel: row.get(2)?,
+        first: row.get(3)?,
+        last: row.get(4)?,
+        seconds: row.get(5)?,
+        why: row.get(6)?,
+    })
+}
+
 fn vitals(connection: &Connection, id: AssetId) -> Result<Vec<StoredVitals>, StoreError> {
     let doing = "read an asset's vital signs";
     let mut query = connection
@@ -303,6 +336,12 @@ fn vitals(connection: &Connection, id: AssetId) -> Result<Vec<StoredVitals>, Sto
     let mut ranges = connection
         .prepare_cached(
             "SELECT vital, unit, least, most, latest, samples FROM numerics WHERE vitals = ?1 ORDER BY vital",
+        )
+        .doing(doing)?;
+    let mut checks = connection
+        .prepare_cached(
+            "SELECT asked, verdict, channel, first, last, seconds, why FROM integrity WHERE vitals = ?1 \
+             ORDER BY asked, first, channel",
         )
         .doing(doing)?;
     let mut rows = query.query([signed(id.0)]).doing(doing)?;
@@ -321,6 +360,8 @@ fn vitals(connection: &Connection, id: AssetId) -> Result<Vec<StoredVitals>, Sto
             })
             .doing(doing)?;
         let numerics = numerics.collect::<Result<_, _>>().doing(doing)?;
+        let integrity = checks.query_map([row.get::<_, i64>(0).doing(doing)?], check).doing(doing)?;
+        let integrity = integrity.collect::<Result<_, _>>().doing(doing)?;
         let of = |row: &Row<'_>| {
             Ok(StoredVitals {
                 bed: row.get(1)?,
@@ -329,6 +370,7 @@ fn vitals(connection: &Connection, id: AssetId) -> Result<Vec<StoredVitals>, Sto
                 last: row.get(4)?,
                 cycles: row.get(5)?,
                 numerics,
+                integrity,
             })
         };
         all.push(of(row).doing(doing)?);

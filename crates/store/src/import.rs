@@ -291,6 +291,22 @@ fn write_vitals(step: &Transaction<'_>, import: i64, rows: &[VitalsRow]) -> Resu
         )
         .doing(doing)?;
         let vitals = step.last_insert_rowid();
+        for one in &row.integrity {
+            step.execute(
+                "INSERT INTO integrity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    vitals,
+                    one.asked,
+                    one.verdict,
+                    one.channel,
+                    one.first,
+                    one.last,
+                    one.seconds,
+                    one.why
+                ],
+            )
+            .doing(doing)?;
+        }
         for numeric in &row.numerics {
             step.execute(
                 "INSERT INTO numerics VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -29,8 +29,8 @@ mod seam;
 mod tests;
 
 pub use asset::{
-    ADDRESSES_MAX, AssetCard, AssetQuery, AssetTally, StoredAsset, StoredConversation, StoredNumeric,
-    StoredVitals, Trait,
+    ADDRESSES_MAX, AssetCard, AssetQuery, AssetTally, StoredAsset, StoredCheck, StoredConversation,
+    StoredNumeric, StoredVitals, Trait,
 };
 pub use audit::{Actor, Break, Chain, Entry};
 pub use backup::{Copied, backup, restore};

@@ -8,8 +8,8 @@
 use crate::audit::hex;
 use crate::error::StoreError;
 use model::{
-    Asset, BedVitals, CaptureTime, Certainty, Conversation, Detail, Direction, Finding, NumericRange,
-    PatientToken, Peer, Report, Severity,
+    Asset, BedVitals, CaptureTime, Certainty, Conversation, Detail, Direction, Finding, IntegrityRow,
+    NumericRange, PatientToken, Peer, Report, Severity,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -214,6 +214,18 @@ pub(crate) struct VitalsRow {
     pub(crate) last: i64,
     pub(crate) cycles: i64,
     pub(crate) numerics: Vec<NumericRow>,
+    pub(crate) integrity: Vec<CheckRow>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckRow {
+    pub(crate) asked: &'static str,
+    pub(crate) verdict: &'static str,
+    pub(crate) channel: Option<&'static str>,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) seconds: i64,
+    pub(crate) why: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -462,6 +474,21 @@ impl VitalsRow {
             last: vitals.last.nanos(),
             cycles: count(vitals.cycles),
             numerics: numerics.collect(),
+            integrity: vitals.integrity.iter().map(CheckRow::of).collect(),
+        }
+    }
+}
+
+impl CheckRow {
+    fn of(row: &IntegrityRow) -> Self {
+        Self {
+            asked: row.check.as_str(),
+            verdict: row.verdict.as_str(),
+            channel: row.channel.map(model::Channel::as_str),
+            first: row.first.nanos(),
+            last: row.last.nanos(),
+            seconds: count(row.seconds),
+            why: row.why.clone(),
         }
     }
 }

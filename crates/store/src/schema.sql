@@ -145,6 +145,19 @@ CREATE TABLE numerics (
     PRIMARY KEY (vitals, vital)
 ) STRICT, WITHOUT ROWID;
 
+-- What the integrity checks said of them.
+CREATE TABLE integrity (
+    vitals INTEGER NOT NULL REFERENCES vitals (id) ON DELETE CASCADE,
+    asked TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    channel TEXT,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    why TEXT NOT NULL
+) STRICT;
+CREATE INDEX integrity_by_vitals ON integrity (vitals, asked, first);
+
 -- The audit log: a hash chain. `audit_head` tells when its end was cut off.
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,

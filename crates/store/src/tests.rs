@@ -395,6 +395,8 @@ fn no_vitals() -> BedVitals {
         limits: BTreeMap::new(),
         notices: BTreeMap::new(),
         waveforms: BTreeMap::new(),
+        integrity: Vec::new(),
+        judged: None,
     }
 }
 

@@ -8,14 +8,32 @@
 //! What comes out says what the signal holds, not how the patient is.
 
 mod adaptive;
+mod bed;
+mod check;
+mod clock;
 pub mod coupling;
+mod front;
+mod fusion;
 mod grid;
+mod near;
+pub mod news2;
 pub mod pleth;
 pub mod qrs;
 pub mod quality;
 pub mod rate;
+mod replay;
 pub mod respiration;
 mod ring;
+mod shape;
+mod verdict;
+mod ward;
+mod wave;
+mod why;
+
+pub use near::NEAR_HISTORY_SECONDS;
+pub use replay::{FINGERPRINTS_MAX, HISTORY_SECONDS};
+pub use verdict::At;
+pub use ward::{BEDS_MAX, Depth, Row, Said, Source, Ward};
 
 /// Lowest sampling rate that the detectors work at, in hertz; a lower or senseless rate is taken as this one.
 pub const RATE_HZ_MIN: f64 = 25.0;

@@ -231,6 +231,18 @@ fn in_full(card: &AssetCard) -> String {
             let store::StoredNumeric { vital, unit, least, most, samples, .. } = range;
             let _ = writeln!(out, "    {vital:<18} {least:.1} to {most:.1} {unit}, {samples} values");
         }
+        // What passed or could not be judged is in the JSON form.
+        for one in vitals.integrity.iter().filter(|one| matches!(&*one.verdict, "fail" | "suspect")) {
+            let _ = writeln!(
+                out,
+                "    {} {}  {} to {}: {}",
+                one.verdict,
+                one.check,
+                at(one.first),
+                at(one.last),
+                one.why
+            );
+        }
     }
     if !card.findings.is_empty() {
         out.push_str("Findings:\n");
@@ -334,6 +346,33 @@ struct VitalsRow<'a> {
     last: String,
     cycles: i64,
     numerics: BTreeMap<&'a str, NumericRow<'a>>,
+    integrity: Vec<CheckRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct CheckRow<'a> {
+    check: &'a str,
+    verdict: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    first: String,
+    last: String,
+    seconds: i64,
+    why: &'a str,
+}
+
+impl<'a> CheckRow<'a> {
+    fn of(check: &'a store::StoredCheck) -> Self {
+        Self {
+            check: &check.check,
+            verdict: &check.verdict,
+            channel: check.channel.as_deref(),
+            first: rfc3339(check.first),
+            last: rfc3339(check.last),
+            seconds: check.seconds,
+            why: &check.why,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -404,6 +443,7 @@ impl<'a> VitalsRow<'a> {
             last: rfc3339(vitals.last),
             cycles: vitals.cycles,
             numerics: numerics.collect(),
+            integrity: vitals.integrity.iter().map(CheckRow::of).collect(),
         }
     }
 }

@@ -5,7 +5,9 @@ mod audit;
 mod findings;
 mod scan;
 mod simulate;
+mod source;
 mod upkeep;
+mod vitals;
 
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
@@ -16,6 +18,8 @@ use crate::exit::{Failure, Status};
 pub(crate) enum Command {
     /// Read captures and report the devices in them, whom they talk to, and what is wrong.
     Scan(Box<scan::Options>),
+    /// Show the vital signs in captures, bed by bed, or write them for other programs.
+    Vitals(Box<vitals::Options>),
     /// Show what a store holds of findings, and decide about them.
     Findings(Box<findings::Options>),
     /// Show what a store holds of devices and hosts, since when, and what changed.
@@ -34,6 +38,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<Status, Failure> {
         match self {
             Self::Scan(options) => options.run(),
+            Self::Vitals(options) => options.run(),
             Self::Findings(options) => options.run(),
             Self::Assets(options) => options.run(),
             Self::Audit(options) => options.run(),

@@ -13,6 +13,7 @@ use detect::Judgement;
 use early::Early;
 use flow::{SHARDS, Shard};
 use ingest::{Batch, Captures};
+use inventory::Recorder;
 use model::{Coverage, Finding, Observation, Report, Schema};
 use std::sync::Arc;
 
@@ -31,7 +32,13 @@ pub(crate) struct Told<'a> {
 /// does not load.
 pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure> {
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
-    let judgement = Judgement::new(plan.site)?;
+    let mut judgement = Judgement::new(plan.site)?;
+    if let Some(depth) = plan.integrity {
+        judgement = judgement.checking_vitals(depth);
+    }
+    if let Some(wanted) = plan.recording {
+        judgement = judgement.recording(Recorder::new(wanted));
+    }
     let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
     let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
     // Asked for every unit of telemetry: a schema is the same where its place is.

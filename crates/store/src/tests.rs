@@ -2,9 +2,9 @@
 
 use crate::*;
 use model::{
-    Asset, AssetId, BedVitals, CaptureSummary, CaptureTime, Certainty, Conversation, DeviceClass, Digest256,
-    Direction, Endpoint, Evidence, Finding, FindingId, Location, NumericRange, PatientToken, Peer, Pseudonym,
-    Report, Severity, Text, Transport, Vital,
+    Asset, AssetId, BedVitals, CaptureSummary, CaptureTime, Certainty, Channel, Check, Conversation,
+    DeviceClass, Digest256, Direction, Endpoint, Evidence, Finding, FindingId, IntegrityRow, Location,
+    NumericRange, PatientToken, Peer, Pseudonym, Report, Severity, Text, Transport, Verdict, Vital,
 };
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -370,11 +370,25 @@ fn a_patient_in_clear_is_nowhere_and_a_keyed_hash_is_kept() {
         bed(PatientToken::Clear(Text::from("Orvela Ashdale"))),
         bed(PatientToken::Pseudonym(Pseudonym(0xAB))),
     ];
+    report.vitals[0].integrity = vec![IntegrityRow {
+        check: Check::WaveformFrozen,
+        verdict: Verdict::Fail,
+        first: time(0),
+        last: time(1),
+        seconds: 40,
+        why: "The same two seconds 20 times.".to_owned(),
+        evidence: Vec::new(),
+        channel: Some(Channel::Ecg(1)),
+        earlier: None,
+    }];
     put(&mut store, &report);
     let vitals = store.asset(AssetId(7), 0).unwrap().vitals;
     let patients: Vec<_> = vitals.iter().map(|row| row.patient.as_deref()).collect();
     assert_eq!(patients, [None, Some("p:00000000000000ab")]);
     assert_eq!(vitals[0].numerics[0].vital, "heart-rate");
+    let told: Vec<_> =
+        vitals[0].integrity.iter().map(|one| (&*one.check, &*one.verdict, one.seconds)).collect();
+    assert_eq!(told, [("waveform-frozen", "fail", 40)]);
     for entry in std::fs::read_dir(&folder.0).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(7).any(|window| window == b"Ashdale"));

@@ -5,7 +5,6 @@ use crate::exit::Failure;
 use crate::output::write_to;
 use model::{CaptureTime, Report, Text};
 use serde::Serialize;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use store::{Actor, Change, Changed, IfMissing, Imported, Meeting, Reader, Writer, Writing as _};
 

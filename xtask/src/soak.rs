@@ -25,10 +25,15 @@ pub struct Soak {
 enum Name {
     /// Every fuzz target, for as long as its issue says.
     Fuzz,
+    /// A store killed at 200 random moments while a scan is kept.
+    StoreKills,
 }
 
 /// Targets that are fuzzed ten minutes; the others three.
 const TEN_MINUTES: &[&str] = &["capture_file", "cms8000", "nfs", "rpc", "hl7", "dicom", "stream"];
+
+/// Kills that issue 4 asks for.
+const STORE_KILLS: &str = "200";
 
 /// The target that fails by design.
 const CANARY: &str = "canary";
@@ -38,6 +43,10 @@ impl Soak {
     pub fn run(&self) -> Result<(), String> {
         match self.name {
             Name::Fuzz => self.fuzz(),
+            Name::StoreKills => {
+                let test = ["test", "--profile", "ci", "--locked", "-p", "lazaret", "--test", "store", "--", "kills", "--nocapture"];
+                run_program("cargo", &test, &[("LAZARET_STORE_KILLS", STORE_KILLS)])
+            }
         }
     }
 

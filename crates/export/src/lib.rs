@@ -24,4 +24,4 @@ mod timeline;
 pub mod vitals;
 
 pub use report1::Tool;
-pub use time::bytes;
+pub use time::{bytes, rfc3339, to_second};

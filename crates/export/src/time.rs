@@ -5,12 +5,14 @@ use std::time::Duration;
 
 /// RFC 3339 in UTC with nine digits of a second. Every time that fits a [`CaptureTime`] (the years 1677 to
 /// 2262) has such a form.
-pub(crate) fn rfc3339(time: CaptureTime) -> String {
+#[must_use]
+pub fn rfc3339(time: CaptureTime) -> String {
     format!("{:.9}", timestamp(time))
 }
 
 /// To the second, for people: `2026-03-02 07:14:09`.
-pub(crate) fn to_second(time: CaptureTime) -> String {
+#[must_use]
+pub fn to_second(time: CaptureTime) -> String {
     jiff::fmt::strtime::format("%Y-%m-%d %H:%M:%S", timestamp(time)).unwrap_or_else(|_| rfc3339(time))
 }
 

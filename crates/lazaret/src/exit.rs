@@ -53,6 +53,9 @@ pub(crate) enum Failure {
     /// The site file does not have its form; names file, line and key.
     #[error(transparent)]
     Site(#[from] inventory::SiteError),
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
     /// The compiled-in data does not load: a fault of this build.
     #[error(transparent)]
     Data(#[from] detect::DataError),

@@ -10,6 +10,7 @@ mod output;
 mod pipeline;
 mod progress;
 mod secret;
+mod stored;
 mod terminal;
 
 use clap::Parser;
@@ -21,6 +22,8 @@ Examples:
   lazaret simulate ward --output ward.pcap --scenario leak   make a practice capture of an invented ward
   lazaret scan ward.pcap                                     is one of these monitors in it? whom does it talk to?
   lazaret scan --format html --output ward.html ward.pcap    the same, to read, print and hand over
+  lazaret scan --store ward.store ward.pcap                  the same, kept: what is new since the last scan?
+  lazaret findings --store ward.store                        what is open, and what was decided about it
 
 Nothing is ever sent to the network by these commands.";
 

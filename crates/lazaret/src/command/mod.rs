@@ -1,8 +1,12 @@
 //! The commands: one file each, one line each here.
 
+mod assets;
+mod audit;
+mod findings;
 mod scan;
 mod simulate;
 mod source;
+mod upkeep;
 mod vitals;
 
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
@@ -16,6 +20,14 @@ pub(crate) enum Command {
     Scan(Box<scan::Options>),
     /// Show the vital signs in captures, bed by bed, or write them for other programs.
     Vitals(Box<vitals::Options>),
+    /// Show what a store holds of findings, and decide about them.
+    Findings(Box<findings::Options>),
+    /// Show what a store holds of devices and hosts, since when, and what changed.
+    Assets(Box<assets::Options>),
+    /// Show who did what to a store, and check that this log is whole.
+    Audit(Box<audit::Options>),
+    /// Back up, restore and prune a store.
+    Store(Box<upkeep::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -27,6 +39,10 @@ impl Command {
         match self {
             Self::Scan(options) => options.run(),
             Self::Vitals(options) => options.run(),
+            Self::Findings(options) => options.run(),
+            Self::Assets(options) => options.run(),
+            Self::Audit(options) => options.run(),
+            Self::Store(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

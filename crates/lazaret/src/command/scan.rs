@@ -25,6 +25,7 @@ Examples:
   lazaret scan ward.pcap                                  the report, to read here
   lazaret scan --format html --output ward.html captures/ all captures of a folder, to read, print and hand over
   lazaret scan --site site.toml ward.pcapng.zst           with what the site says of itself
+  lazaret scan --store ward.store captures/monday/        kept: one finding per matter, however often it is scanned
   lazaret scan --fail-on high --quiet ward.pcap           in a script: status 1 where something high was found
   ssh probe 'tcpdump -i eth1 -w - -c 100000' | lazaret scan -    from standard input
 
@@ -61,6 +62,9 @@ pub(crate) struct Options {
     /// Keep the files that were carried over the network in this folder. They are hostile until shown otherwise
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
+    /// Keep the results in this store, and say what is new; it is made where it is not there
+    #[arg(long, value_name = "DIR", conflicts_with = "no_hash")]
+    store: Option<PathBuf>,
 }
 
 /// Formats of a report.
@@ -159,15 +163,19 @@ impl Options {
         scan: impl FnOnce(ScanPlan, Told<'_>) -> Result<ScanOutcome, Failure>,
     ) -> Result<Status, Failure> {
         self.source.check()?;
+        // A scan can take hours; what stands against keeping it is said before.
+        self.store.as_deref().map_or(Ok(()), store::Writer::check)?;
         let evidence = self.evidence.as_deref().map(Evidence::start).transpose()?.map(Arc::new);
         let plan = self.plan(evidence.clone())?;
         if self.format != Format::Ndjson {
             let (report, status) = self.report(plan, evidence, None, scan)?;
-            self.write(&report)?;
-            return Ok(status);
+            // Kept also where the reader of the report went away (`… | head`).
+            let written = self.write(&report);
+            self.keep(&report)?;
+            return written.map(|()| status);
         }
         // Lines are written while the scan runs, so whatever goes wrong with it comes out of the writing.
-        let mut outcome = Ok(Status::Done);
+        let mut outcome = None;
         let written = write_to(self.output.as_deref(), |to| {
             let tool = Tool::lazaret(env!("CARGO_PKG_VERSION"));
             let mut lines = ndjson::Lines::start(to, tool, self.source.reason())?;
@@ -183,17 +191,19 @@ impl Options {
             }
             match scanned {
                 Ok((report, status)) => {
-                    outcome = Ok(status);
-                    lines.finish(&report).map(drop)
+                    let ended = lines.finish(&report).map(drop);
+                    outcome = Some(Ok((report, status)));
+                    ended
                 }
                 Err(failure) => {
-                    outcome = Err(failure);
+                    outcome = Some(Err(failure));
                     // Without its last line the output says that it is not whole; a file is not left behind.
                     Err(io::Error::other("the scan failed"))
                 }
             }
         });
-        let status = outcome?;
+        let Some((report, status)) = outcome.transpose()? else { return written.map(|()| Status::Done) };
+        self.keep(&report)?;
         written.map(|()| status)
     }
 
@@ -210,6 +220,12 @@ impl Options {
         self.complete(&mut report, &rejected, left_out);
         let status = self.status(&report, &rejected);
         Ok((report, status))
+    }
+
+    /// Puts the results into the store, where one is named.
+    fn keep(&self, report: &Report) -> Result<(), Failure> {
+        let Some(folder) = &self.store else { return Ok(()) };
+        crate::stored::keep(folder, report, self.source.is_quiet())
     }
 
     fn plan(&self, evidence: Option<Arc<Evidence>>) -> Result<ScanPlan, Failure> {

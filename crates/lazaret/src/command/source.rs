@@ -159,6 +159,11 @@ impl Source {
         report.blind_spots.extend(unchecked);
     }
 
+    /// Whether nobody wants to hear of progress.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Why patients' identifiers are shown, where they are.
     pub(crate) fn reason(&self) -> Option<&str> {
         self.reason.as_deref().map(str::trim).filter(|_| self.show_identifiers)

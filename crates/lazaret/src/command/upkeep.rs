@@ -1,0 +1,103 @@
+//! `lazaret store`: backup, restore, retention.
+
+use crate::exit::{Failure, Status};
+use crate::stored::{By, Direction, Where, at, moment, print, shown};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use store::{Prunable, Trial, Writing as _};
+
+const EXAMPLES: &str = "\
+Examples:
+  lazaret store --store ward.store backup --output ward-2026-11-28.sqlite    while others read and write
+  lazaret store --store new.store restore --from ward-2026-11-28.sqlite      into a folder that is not there yet
+  lazaret store --store ward.store prune --older-than 365d --dry-run         what would go
+  lazaret store --store ward.store prune --older-than 90d --kind vitals --kind conversations
+
+Nothing is ever pruned by itself. Open findings, assets and the audit log always stay. A backup is checked before it
+takes its name and is as confidential as the store.
+
+Exit status: 0 done; 2 bad usage, or a store, backup or disk that cannot be used.";
+
+/// Options of `store`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    place: Where,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Copy the store, while it is in use, to one file
+    Backup {
+        /// File to write; it appears whole or not at all
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Make a store of a backup, in a folder that holds none
+    Restore {
+        /// The backup
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Delete what is old
+    Prune {
+        /// What was last seen before this moment of capture time: a day, a moment, or days ago, like 365d
+        #[arg(long, value_name = "TIME", value_parser = |text: &str| moment(text, Direction::Back))]
+        older_than: i64,
+        /// Only this kind; may be given several times [default: all]
+        #[arg(long = "kind", value_name = "KIND", value_parser = kind)]
+        kinds: Vec<Prunable>,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        by: By,
+    },
+}
+
+fn kind(text: &str) -> Result<Prunable, String> {
+    Prunable::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+        let known: Vec<_> = Prunable::ALL.iter().map(|kind| kind.as_str()).collect();
+        format!("kinds are {}", known.join(", "))
+    })
+}
+
+impl Options {
+    /// Does it.
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        match &self.what {
+            What::Backup { output } => {
+                let copied = store::backup(self.place.folder()?, output)?;
+                let (path, size) = (shown(&output.display().to_string()), export::bytes(copied.bytes));
+                let entries = copied.chain.entries;
+                print(&format!("{path}: {size}, checked; its audit log is whole ({entries} entries)\n"))?;
+            }
+            What::Restore { from, by } => {
+                let folder = self.place.folder()?;
+                let copied = store::restore(folder, from, &by.actor()?)?;
+                let (path, size) = (shown(&folder.display().to_string()), export::bytes(copied.bytes));
+                print(&format!("{path}: restored, {size}; its audit log is whole\n"))?;
+            }
+            What::Prune { older_than, kinds, dry_run, by } => self.prune(*older_than, kinds, *dry_run, by)?,
+        }
+        Ok(Status::Done)
+    }
+
+    fn prune(&self, before: i64, kinds: &[Prunable], dry_run: bool, by: &By) -> Result<(), Failure> {
+        let all = Prunable::ALL;
+        let kinds = if kinds.is_empty() { &all } else { kinds };
+        let trial = if dry_run { Trial::Dry } else { Trial::Real };
+        let pruned = self.place.writer()?.prune(kinds, before, trial, &by.actor()?)?;
+        let verb = if dry_run { "Would delete" } else { "Deleted" };
+        let mut out = format!("{verb} what was last seen before {}:\n", at(before));
+        for one in pruned {
+            let _ = writeln!(out, "  {:<16} {}", one.kind.as_str(), one.rows);
+        }
+        print(&out)
+    }
+}

@@ -1,0 +1,45 @@
+//! What is kept on disk: captures by hash, assets with history, findings that live, conversations, vital signs in
+//! short, and the audit log.
+//!
+//! An edge: it opens files and waits for locks, and judges nothing. It takes a whole [`model::Report`], keeps it in
+//! SQLite (ADR 0004), and answers in types of its own, since what was stored once must be readable by every later
+//! version, whatever becomes of the types of `model`.
+//!
+//! * [`Reading`] and [`Writing`] are the seam: what the commands, later the console, ask of a store.
+//! * One process writes at a time; any number read meanwhile.
+//! * Every change is one transaction with its entry in the audit log: done as a whole or not at all, whenever the
+//!   process is killed.
+//! * Patients are keyed hashes or absent, also where the report shows them in clear.
+//!
+//! # Limits
+//! A store grows with what is imported; `prune` is the operator's. Each finding keeps [`model::Finding::EVIDENCE_MAX`]
+//! frames of evidence per import.
+
+mod asset;
+mod audit;
+mod backup;
+mod error;
+mod finding;
+mod folder;
+mod import;
+mod retention;
+mod row;
+mod seam;
+#[cfg(test)]
+mod tests;
+
+pub use asset::{
+    ADDRESSES_MAX, AssetCard, AssetQuery, AssetTally, StoredAsset, StoredCheck, StoredConversation,
+    StoredNumeric, StoredVitals, Trait,
+};
+pub use audit::{Actor, Break, Chain, Entry};
+pub use backup::{Copied, backup, restore};
+pub use error::StoreError;
+pub use finding::{
+    Decision, FindingCard, FindingQuery, FindingTally, Shown, State, StoredFinding, Suppression,
+};
+pub use folder::IfMissing;
+pub use import::{Change, Changed, Imported, Meeting};
+pub use retention::{Prunable, Pruned, Trial};
+pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
+pub use seam::{Reader, Reading, Writer, Writing};

@@ -390,13 +390,14 @@ fn bed_verdict(report: &Report, bed: &BedVitals) -> String {
 
 /// As [`bed_verdict`], without the name.
 pub(crate) fn verdict_words(bed: &BedVitals) -> String {
+    let judged = bed.judged.unwrap_or_default();
     let verdict = against(bed).map(|row| row.verdict).max();
     let word = match verdict {
         Some(Verdict::Fail) => "the data contradicts itself",
         Some(_) => "something is suspicious, which alone means little",
+        None if judged.seconds == 0 => "there was nothing to compare its numbers with",
         None => "no contradiction",
     };
-    let judged = bed.judged.unwrap_or_default();
     format!("{word}; {} of {} s could be judged.", judged.seconds, judged.of_seconds)
 }
 

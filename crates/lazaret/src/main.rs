@@ -4,12 +4,16 @@
 //! command is one file under `command/`; [`command::Command`] is the only list of them.
 
 mod command;
+mod confine;
 mod evidence;
 mod exit;
+mod load;
 mod output;
 mod pipeline;
 mod progress;
 mod secret;
+mod supervisor;
+mod teller;
 mod terminal;
 
 use clap::Parser;
@@ -21,6 +25,7 @@ Examples:
   lazaret simulate ward --output ward.pcap --scenario leak   make a practice capture of an invented ward
   lazaret scan ward.pcap                                     is one of these monitors in it? whom does it talk to?
   lazaret scan --format html --output ward.html ward.pcap    the same, to read, print and hand over
+  sudo lazaret watch --interface eth1                        the same, live, on the mirror port of a switch
 
 Nothing is ever sent to the network by these commands.";
 

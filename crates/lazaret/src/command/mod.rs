@@ -2,6 +2,7 @@
 
 mod scan;
 mod simulate;
+mod watch;
 
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
@@ -12,6 +13,8 @@ use crate::exit::{Failure, Status};
 pub(crate) enum Command {
     /// Read captures and report the devices in them, whom they talk to, and what is wrong.
     Scan(Box<scan::Options>),
+    /// Listen to a network interface and report as things are found, until told to end.
+    Watch(Box<watch::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -22,6 +25,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<Status, Failure> {
         match self {
             Self::Scan(options) => options.run(),
+            Self::Watch(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

@@ -17,7 +17,7 @@ use inventory::Site;
 use model::{Finding, Report, Severity};
 use std::io::{self, Write};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Most workers. Our limit: the flow stage has as many shards; more workers would wait.
@@ -118,8 +118,9 @@ enum Integrity {
     Full,
 }
 
+/// What makes a run end with status 1.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     Low,
     Medium,
     High,
@@ -127,6 +128,15 @@ enum FailOn {
 }
 
 impl FailOn {
+    /// Status of a run that wrote this report.
+    pub(super) fn status(limit: Option<Self>, report: &Report) -> Status {
+        let worst = report.findings.iter().map(|finding| finding.severity).max();
+        match (worst, limit) {
+            (Some(worst), Some(limit)) if worst >= limit.severity() => Status::Found,
+            _ => Status::Done,
+        }
+    }
+
     const fn severity(self) -> Severity {
         match self {
             Self::Low => Severity::Low,
@@ -307,16 +317,9 @@ impl Options {
             inputs: self.captures.iter().map(|path| Input::from_argument(path)).collect(),
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
             flow: flow::Options { waveforms, redaction, keeper, ..flow::Options::default() },
-            site: self.site()?,
+            site: read_site(self.site.as_deref())?,
             workers: self.workers.unwrap_or_else(processors),
         })
-    }
-
-    fn site(&self) -> Result<Site, Failure> {
-        let Some(path) = &self.site else { return Ok(Site::default()) };
-        let failed = |cause| Failure::Read { option: "--site", path: path.clone(), cause };
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        Ok(Site::parse(&text, &path.display().to_string())?)
     }
 
     /// Adds to the report what only the command line knows.
@@ -364,12 +367,16 @@ impl Options {
         if !rejected.is_empty() {
             return Status::Unreadable;
         }
-        let worst = report.findings.iter().map(|finding| finding.severity).max();
-        match (worst, self.fail_on) {
-            (Some(worst), Some(limit)) if worst >= limit.severity() => Status::Found,
-            _ => Status::Done,
-        }
+        FailOn::status(self.fail_on, report)
     }
+}
+
+/// What the site says of itself, from the file of `--site`.
+pub(super) fn read_site(path: Option<&Path>) -> Result<Site, Failure> {
+    let Some(path) = path else { return Ok(Site::default()) };
+    let failed = |cause| Failure::Read { option: "--site", path: path.to_owned(), cause };
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    Ok(Site::parse(&text, &path.display().to_string())?)
 }
 
 #[cfg(test)]

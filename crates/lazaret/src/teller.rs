@@ -40,7 +40,7 @@ impl Teller {
     /// Writes findings to `stream`, and reports to the file `report`, the first of them at once: whether it can be
     /// written is known before anything is watched.
     pub(crate) fn start(stream: Stream, report: Option<PathBuf>, first: &Report) -> Result<Self, Failure> {
-        let mut writer = Writer { stream, report, failing: false };
+        let writer = Writer { stream, report, failing: false };
         writer.report(first)?;
         let (to, from) = sync_channel(WAITING_MAX);
         let failed = |cause| Failure::Write { what: "results: no thread for it".to_owned(), cause };

@@ -196,7 +196,7 @@ fn an_interface_that_goes_down_is_waited_for_and_said_once() {
 #[test]
 fn what_a_sensor_that_stands_still_cannot_take_is_counted_and_said() {
     let Some(cable) = Cable::new() else { return };
-    let capture = ward(&cable, "3");
+    let capture = ward(&cable, "6");
     let scanned = scan(&capture);
     assert!(wire_bytes(&capture) > 2 << 20, "the ward does not fill the ring: {}", wire_bytes(&capture));
     let mut watch = cable.watch(&["--buffer", "2"]);

@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod golden;
 mod soak;
+mod vitals_eval;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Command {
     Golden(golden::Golden),
     /// One long trial at full length, by name.
     Soak(soak::Soak),
+    /// The vital-sign algorithms against recordings that people marked, and against the named peers.
+    VitalsEval(vitals_eval::VitalsEval),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench.run(),
         Command::Golden(golden) => golden.run(),
         Command::Soak(soak) => soak.run(),
+        Command::VitalsEval(evaluation) => evaluation.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,10 +11,12 @@ use crate::detector::silence::{Sent, Silence};
 use crate::detector::storage::StorageUses;
 use crate::detector::{egress, exposure, mismatch, rogue};
 use crate::draft::{Draft, Ground};
+use crate::integrity::{self, Integrity};
 use crate::rule::Rules;
 use inventory::{Inventory, LiveFlow, Survey};
 use model::{
-    Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side, Transport,
+    BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side,
+    Transport,
 };
 use std::net::IpAddr;
 
@@ -31,6 +33,7 @@ pub struct Judge {
     malformed: Malformations,
     radios: Radios,
     silence: Silence,
+    integrity: Option<Integrity>,
     dropped: u64,
 }
 
@@ -49,7 +52,35 @@ impl Judge {
             malformed: Malformations::default(),
             radios: Radios::default(),
             silence: Silence::default(),
+            integrity: None,
             dropped: 0,
+        }
+    }
+
+    /// Checks vital signs as well.
+    #[must_use]
+    pub fn checking_vitals(self, depth: vitals::Depth) -> Self {
+        Self { integrity: Some(Integrity::new(depth)), ..self }
+    }
+
+    /// Vital signs by asset and bed, with what the checks say of them.
+    pub(crate) fn vitals(&self, survey: &Survey<'_>) -> Vec<BedVitals> {
+        self.beds(survey).into_iter().map(|(_, bed)| bed).collect()
+    }
+
+    /// The same, each with its number among all rows.
+    pub(crate) fn beds(&self, survey: &Survey<'_>) -> Vec<(u32, BedVitals)> {
+        match &self.integrity {
+            Some(integrity) => survey.beds_with(&|number| integrity.of(number)),
+            None => survey.beds_with(&|_| (Vec::new(), None)),
+        }
+    }
+
+    /// Units of beds that were not checked because there were too many beds.
+    pub(crate) const fn unchecked(&self) -> u64 {
+        match &self.integrity {
+            Some(integrity) => integrity.unchecked(),
+            None => 0,
         }
     }
 
@@ -63,6 +94,9 @@ impl Judge {
     pub fn observe(&mut self, inventory: &Inventory, observation: &Observation) {
         match (&observation.observed, observation.origin) {
             (Observed::Fact(fact), Origin::Flow(id, side)) => {
+                if let Some(integrity) = &mut self.integrity {
+                    integrity.see(inventory, (id, side), fact, observation);
+                }
                 if let Some(flow) = inventory.flow(id) {
                     self.flow_fact(inventory, flow, side, fact, observation);
                 }
@@ -213,8 +247,15 @@ impl Judge {
     /// As [`Judge::conclude`], on a survey already made.
     #[must_use]
     pub fn conclude_on(&self, survey: &Survey<'_>) -> Vec<Finding> {
+        let vitals = if self.integrity.is_some() { self.vitals(survey) } else { Vec::new() };
+        self.conclude_with(survey, &vitals)
+    }
+
+    /// As [`Judge::conclude_on`], with the vital signs already put together.
+    pub(crate) fn conclude_with(&self, survey: &Survey<'_>, vitals: &[BedVitals]) -> Vec<Finding> {
         let ground = Ground { survey };
         let mut draft = Draft::new(&self.rules);
+        integrity::conclude(vitals, &ground, &mut draft);
         self.disclosures.conclude(&ground, &mut draft);
         self.storage.conclude(&ground, &mut draft);
         self.carried.conclude(&ground, &mut draft);

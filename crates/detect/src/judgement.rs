@@ -2,9 +2,10 @@
 
 use crate::blind::blind_spots;
 use crate::judge::Judge;
+use crate::recompute::recompute;
 use crate::rule::{RuleError, Rules};
-use inventory::{FormError, Inventory, Profiles, Site};
-use model::{CaptureSummary, Coverage, Finding, Observation, Report, Schema};
+use inventory::{FormError, Inventory, Profiles, Recorder, Site};
+use model::{CaptureSummary, Coverage, Finding, Observation, Origin, Report, Schema};
 use std::collections::BTreeSet;
 
 /// The compiled-in data does not load: a fault of this build.
@@ -25,6 +26,7 @@ pub struct Judgement {
     inventory: Inventory,
     judge: Judge,
     watched: BTreeSet<String>,
+    recorder: Option<Recorder>,
 }
 
 impl Judgement {
@@ -40,7 +42,20 @@ impl Judgement {
             inventory: Inventory::new(profiles, site)?,
             judge: Judge::new(Rules::built_in()?),
             watched,
+            recorder: None,
         })
+    }
+
+    /// The same, with the vital signs of each bed in full in the report at the end.
+    #[must_use]
+    pub fn recording(self, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..self }
+    }
+
+    /// Checks whether vital signs can be believed, too; samples of waveforms must then be carried.
+    #[must_use]
+    pub fn checking_vitals(self, depth: vitals::Depth) -> Self {
+        Self { judge: self.judge.checking_vitals(depth), ..self }
     }
 
     /// Whether messages of `schema` are asked for.
@@ -53,6 +68,12 @@ impl Judgement {
     pub fn observe(&mut self, observation: &Observation) {
         self.inventory.learn(observation);
         self.judge.observe(&self.inventory, observation);
+        if let Some(recorder) = &mut self.recorder
+            && let Origin::Flow(flow, side) = observation.origin
+            && let Some(row) = self.inventory.bed_row(flow, side)
+        {
+            recorder.record(row, observation);
+        }
     }
 
     /// What is on the network, as far as known.
@@ -71,13 +92,17 @@ impl Judgement {
     #[must_use]
     pub fn report(&self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
         let survey = self.inventory.survey();
-        let findings = self.judge.conclude_on(&survey);
+        let vitals = self.judge.vitals(&survey);
+        let findings = self.judge.conclude_with(&survey, &vitals);
         let mut blind_spots = blind_spots(&coverage, &self.inventory, &self.judge);
         if survey.conversations_unlisted() > 0 {
             let count = survey.conversations_unlisted();
             blind_spots.push(format!("{count} conversations are not listed because an asset had too many."));
         }
-        let vitals = survey.vitals();
+        if self.judge.unchecked() > 0 {
+            blind_spots
+                .push("Some beds' vital signs were not checked because there are too many beds.".to_owned());
+        }
         Report {
             captures,
             coverage,
@@ -85,13 +110,20 @@ impl Judgement {
             assets: survey.into_assets(),
             findings,
             vitals,
+            recordings: Vec::new(),
             identifiers_shown_because: None,
         }
     }
 
     /// The report, at the end.
     #[must_use]
-    pub fn finish(self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
-        self.report(captures, coverage)
+    pub fn finish(mut self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
+        let recorder = self.recorder.take();
+        let mut report = self.report(captures, coverage);
+        if let Some(recorder) = recorder {
+            report.recordings = recorder.finish(self.judge.beds(&self.inventory.survey()));
+            report.recordings.iter_mut().for_each(recompute);
+        }
+        report
     }
 }

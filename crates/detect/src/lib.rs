@@ -9,18 +9,26 @@
 //! Observation ─→ Inventory ─→ Survey ──────┐
 //!        └─────→ Judge (tallies) ─→ detector: circumstances ─→ rule: case ─→ Finding
 //! ```
+//! With [`Judgement::checking_vitals`] the vital signs of every bed go through the checks of `vitals` as well.
+//!
 //! Nothing here names a protocol: detectors read facts, and the words of the data files.
 
 mod blind;
 mod detector;
 mod draft;
+mod integrity;
 mod judge;
 mod judgement;
+mod recompute;
 mod rule;
 mod tally;
 
 pub use blind::blind_spots;
 pub use judge::Judge;
 pub use judgement::{DataError, Judgement};
+pub use recompute::{
+    ECG_ALIKE_MIN, PLETH_ALIKE_MIN, RESPIRATION_WINDOW_SECONDS, SETTLING_SECONDS, recompute,
+};
 pub use rule::{Rule, RuleError, Rules};
 pub use tally::Tally;
+pub use vitals::Depth;

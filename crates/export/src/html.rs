@@ -16,6 +16,7 @@ use crate::summary::{
     Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
     evidence_words, extent, from_to, groups, kind, label, number, peer_words, references, unseen, when_words,
 };
+use crate::text::{against, verdict_words};
 use crate::time::{bytes, counted, grouped, span, time_of_day};
 use crate::timeline::{Timeline, rounded};
 use minijinja::syntax::SyntaxConfig;
@@ -53,22 +54,28 @@ const STRIP_CODES_MIN: f64 = 48.0;
 const STRIP_HEIGHT: f64 = 60.0;
 
 const PAGE: &str = include_str!("html/page.html");
-const STYLE: &str = include_str!("html/page.css");
+/// Colours and shapes of every page of ours.
+pub(crate) const STYLE: &str = include_str!("html/page.css");
 
 /// Writes the page.
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(report: &Report, tool: Tool<'_>, mut to: impl io::Write) -> io::Result<()> {
+pub fn write(report: &Report, tool: Tool<'_>, to: impl io::Write) -> io::Result<()> {
+    render(PAGE, View::of(report, tool), to)
+}
+
+/// Fills one of our templates; every text in it is escaped.
+pub(crate) fn render(template: &'static str, view: impl Serialize, mut to: impl io::Write) -> io::Result<()> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(lines.map_err(io::Error::other)?);
     // The template is ours and every test renders it, so this fails only together with the build.
-    environment.add_template("page.html", PAGE).map_err(io::Error::other)?;
+    environment.add_template("page.html", template).map_err(io::Error::other)?;
     let page = environment.get_template("page.html").map_err(io::Error::other)?;
-    let page = page.render(Serde(View::of(report, tool))).map_err(io::Error::other)?;
+    let page = page.render(Serde(view)).map_err(io::Error::other)?;
     to.write_all(page.as_bytes())
 }
 
@@ -384,6 +391,9 @@ struct BedView {
     limits: Vec<String>,
     notices: Vec<String>,
     strips: Vec<Strip>,
+    /// Whether the vital signs can be believed, in a sentence.
+    believed: Option<String>,
+    against: Vec<CheckView>,
 }
 
 #[derive(Serialize)]
@@ -404,6 +414,29 @@ struct Strip {
     height: f64,
     seconds: Vec<f64>,
     path: String,
+}
+
+/// One row that speaks against a bed.
+#[derive(Serialize)]
+struct CheckView {
+    check: &'static str,
+    verdict: &'static str,
+    when: String,
+    why: String,
+}
+
+/// Rows of one bed that speak against it, at most so many on the page; the JSON has all.
+const INTEGRITY_ROWS_MAX: usize = 24;
+
+impl CheckView {
+    fn of(row: &model::IntegrityRow) -> Self {
+        Self {
+            check: row.check.as_str(),
+            verdict: row.verdict.as_str(),
+            when: from_to(row.first, row.last),
+            why: row.why.clone(),
+        }
+    }
 }
 
 impl BedView {
@@ -438,6 +471,8 @@ impl BedView {
             limits: limits.collect(),
             notices: notices.collect(),
             strips: strips.filter_map(|(channel, seen)| Strip::of(*channel, seen)).collect(),
+            believed: bed.judged.map(|_| verdict_words(bed)),
+            against: against(bed).take(INTEGRITY_ROWS_MAX).map(CheckView::of).collect(),
         }
     }
 }
@@ -459,7 +494,7 @@ fn limit_words(vital: Vital, limits: &[model::LimitInForce]) -> Vec<String> {
 }
 
 /// Name and colour class of a parameter, as bedside monitors group them.
-const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
+pub(crate) const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
     match vital {
         Vital::HeartRate => ("Heart rate", "ecg"),
         Vital::RespirationRate => ("Respiration", "resp"),
@@ -477,7 +512,7 @@ const fn vital_words(vital: Vital) -> (&'static str, &'static str) {
 }
 
 /// UCUM units as people write them.
-fn unit_words(unit: &'static str) -> &'static str {
+pub(crate) fn unit_words(unit: &'static str) -> &'static str {
     match unit {
         "mm[Hg]" => "mmHg",
         "Cel" => "°C",

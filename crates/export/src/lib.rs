@@ -6,6 +6,7 @@
 //! | [`ndjson`] | one object per line, as things arise | log shippers |
 //! | [`text`] | plain or coloured text | a terminal |
 //! | [`html`] | one self-contained file | people, paper, the archive |
+//! | [`vitals`] | vital signs in full, in seven formats | people, records, research |
 //!
 //! Everything is written to a given [`std::io::Write`]; nothing here opens a file or a socket or reads a
 //! clock, so the same report gives the same bytes. Text from the wire arrives escaped by `model::Text`;
@@ -20,6 +21,7 @@ mod summary;
 pub mod text;
 mod time;
 mod timeline;
+pub mod vitals;
 
 pub use report1::Tool;
 pub use time::bytes;

@@ -13,9 +13,9 @@
 
 use crate::time::rfc3339;
 use model::{
-    Asset, BedVitals, CaptureSummary, Conversation, Coverage, Detail, Endpoint, Evidence, Exposure, Finding,
-    LimitInForce, Location, NumericRange, PatientToken, Peer, Report, Seen, SignSeen, Switch, Transport,
-    WaveformSeen,
+    Asset, BedVitals, CaptureSummary, Channel, Conversation, Coverage, Detail, Endpoint, Evidence, Exposure,
+    Finding, IntegrityRow, LimitInForce, Location, NumericRange, PatientToken, Peer, Report, Seen, SignSeen,
+    Switch, Transport, WaveformSeen,
 };
 use serde::{Serialize, Serializer};
 use std::cmp::Reverse;
@@ -509,7 +509,30 @@ pub(crate) struct VitalsRow<'a> {
     limits: BTreeMap<&'static str, Vec<LimitRow>>,
     notices: Vec<NoticeRow<'a>>,
     waveforms: BTreeMap<&'static str, WaveformRow>,
-    integrity: [(); 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judged: Option<JudgedRow>,
+    integrity: Vec<CheckRow<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct JudgedRow {
+    seconds: u64,
+    of_seconds: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckRow<'a> {
+    check: &'static str,
+    verdict: &'static str,
+    first: String,
+    last: String,
+    seconds: u64,
+    why: &'a str,
+    evidence: Vec<EvidenceRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -579,7 +602,26 @@ impl<'a> VitalsRow<'a> {
             limits: vitals.limits.iter().map(|(v, all)| (v.as_str(), LimitRow::list(all))).collect(),
             notices: notices.collect(),
             waveforms: vitals.waveforms.iter().map(|(c, seen)| (c.as_str(), WaveformRow::of(seen))).collect(),
-            integrity: [],
+            judged: vitals
+                .judged
+                .map(|judged| JudgedRow { seconds: judged.seconds, of_seconds: judged.of_seconds }),
+            integrity: vitals.integrity.iter().map(CheckRow::of).collect(),
+        }
+    }
+}
+
+impl<'a> CheckRow<'a> {
+    fn of(row: &'a IntegrityRow) -> Self {
+        Self {
+            check: row.check.as_str(),
+            verdict: row.verdict.as_str(),
+            first: rfc3339(row.first),
+            last: rfc3339(row.last),
+            seconds: row.seconds,
+            why: &row.why,
+            evidence: row.evidence.iter().map(|evidence| EvidenceRow::of(*evidence)).collect(),
+            channel: row.channel.map(Channel::as_str),
+            earlier: row.earlier.map(rfc3339),
         }
     }
 }

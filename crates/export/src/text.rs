@@ -14,9 +14,9 @@ use crate::summary::{
     Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
     evidence_words, groups, kind, label, number, peer_words, references, unseen, when_words, whom_words,
 };
-use crate::time::{bytes, counted, span, to_second};
+use crate::time::{bytes, counted, span, time_of_day, to_second};
 use comfy_table::{ContentArrangement, Table, presets};
-use model::{Asset, BedVitals, Finding, NumericRange, Report, Severity, Vital};
+use model::{Asset, BedVitals, Finding, IntegrityRow, NumericRange, Report, Severity, Verdict, Vital};
 use std::io::{self, Write};
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
@@ -74,12 +74,12 @@ impl Default for Layout {
 /// # Errors
 /// What the writer says.
 pub fn write(report: &Report, layout: Layout, to: impl Write) -> io::Result<()> {
-    let layout = Layout { columns: layout.columns.max(WIDTH_COLUMNS_MIN), ..layout };
-    let mut page = Page { to, layout };
+    let mut page = Page::new(to, layout);
     page.summary(report)?;
     page.findings(report)?;
     page.devices(report)?;
     page.vitals(report)?;
+    page.integrity(report)?;
     page.unseen(report)?;
     page.captures(report)
 }
@@ -99,12 +99,17 @@ pub fn line(finding: &Finding, colour: Colour, to: &mut dyn Write) -> io::Result
     writeln!(to, "{time} UTC  {severity}  {title}  ({}, {}{peer})", finding.rule, finding.asset)
 }
 
-struct Page<W> {
-    to: W,
+/// A page of text being written.
+pub(crate) struct Page<W> {
+    pub(crate) to: W,
     layout: Layout,
 }
 
 impl<W: Write> Page<W> {
+    pub(crate) fn new(to: W, layout: Layout) -> Self {
+        Self { to, layout: Layout { columns: layout.columns.max(WIDTH_COLUMNS_MIN), ..layout } }
+    }
+
     fn summary(&mut self, report: &Report) -> io::Result<()> {
         let summary = Summary::of(report);
         let style = summary.worst.map_or("1;32", severity_style);
@@ -219,6 +224,25 @@ impl<W: Write> Page<W> {
         self.more(vitals.len(), BEDS_MAX, "beds")
     }
 
+    /// What speaks against each bed, or that nothing does.
+    fn integrity(&mut self, report: &Report) -> io::Result<()> {
+        let vitals = sorted_vitals(report);
+        let mut checked = vitals.iter().filter(|bed| bed.judged.is_some()).peekable();
+        if checked.peek().is_none() {
+            return Ok(());
+        }
+        self.heading("Can they be believed")?;
+        for bed in checked.take(BEDS_MAX) {
+            self.paragraph("- ", "  ", &bed_verdict(report, bed))?;
+            for row in against(bed).take(INTEGRITY_ROWS_MAX) {
+                let when = format!("{} to {}", time_of_day(row.first), time_of_day(row.last));
+                let line = format!("{} {}, {when}: {}", row.verdict.as_str(), row.check, row.why);
+                self.paragraph("    ", "      ", &line)?;
+            }
+        }
+        Ok(())
+    }
+
     fn unseen(&mut self, report: &Report) -> io::Result<()> {
         self.heading("What could not be seen")?;
         let unseen = unseen(report);
@@ -254,12 +278,12 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    fn heading(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
         let text = self.styled("1", &text.to_uppercase());
         writeln!(self.to, "\n{text}\n")
     }
 
-    fn more(&mut self, all: usize, shown: usize, what: &str) -> io::Result<()> {
+    pub(crate) fn more(&mut self, all: usize, shown: usize, what: &str) -> io::Result<()> {
         if all <= shown {
             return Ok(());
         }
@@ -267,14 +291,14 @@ impl<W: Write> Page<W> {
         writeln!(self.to, "\n… and {left} more {what}: `--format html` or `--format json` list them all.")
     }
 
-    fn styled(&self, style: &str, text: &str) -> String {
+    pub(crate) fn styled(&self, style: &str, text: &str) -> String {
         match self.layout.colour {
             Colour::Off => text.to_owned(),
             Colour::On => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
         }
     }
 
-    fn table(&self, head: &[&str]) -> Table {
+    pub(crate) fn table(&self, head: &[&str]) -> Table {
         let mut table = Table::new();
         table
             .load_style(presets::UTF8_HORIZONTAL_ONLY)
@@ -285,7 +309,7 @@ impl<W: Write> Page<W> {
     }
 
     /// Breaks `text` into lines: `first` before the first, `rest` before the others.
-    fn paragraph(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
+    pub(crate) fn paragraph(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
         let columns = self.layout.columns.min(PARAGRAPH_COLUMNS_MAX);
         let mut line = first.to_owned();
         let mut used = line.width();
@@ -362,6 +386,33 @@ fn talk_words(asset: &Asset) -> String {
         lines.push(format!("and {} more", conversations.len() - CONVERSATIONS_MAX));
     }
     lines.join("\n")
+}
+
+/// Rows of one bed that speak against it, at most so many in the text; the JSON has all.
+const INTEGRITY_ROWS_MAX: usize = 12;
+
+/// The rows that speak against a bed.
+pub(crate) fn against(bed: &BedVitals) -> impl Iterator<Item = &IntegrityRow> {
+    bed.integrity.iter().filter(|row| matches!(row.verdict, Verdict::Fail | Verdict::Suspect))
+}
+
+/// One sentence about a bed: contradicted, suspicious or nothing found, and how much of its time could be judged.
+fn bed_verdict(report: &Report, bed: &BedVitals) -> String {
+    let name = bed.bed.map_or_else(|| "A bed that is not named".to_owned(), |bed| format!("Bed {bed}"));
+    let device = asset_by_id(report, bed.asset).map_or_else(|| bed.asset.to_string(), label);
+    format!("{name} ({device}): {}", verdict_words(bed))
+}
+
+/// As [`bed_verdict`], without the name.
+pub(crate) fn verdict_words(bed: &BedVitals) -> String {
+    let verdict = against(bed).map(|row| row.verdict).max();
+    let word = match verdict {
+        Some(Verdict::Fail) => "the data contradicts itself",
+        Some(_) => "something is suspicious, which alone means little",
+        None => "no contradiction",
+    };
+    let judged = bed.judged.unwrap_or_default();
+    format!("{word}; {} of {} s could be judged.", judged.seconds, judged.of_seconds)
 }
 
 fn bed_row(report: &Report, bed: &BedVitals) -> [String; 9] {

@@ -25,6 +25,17 @@ pub const CYCLE_TIMES_MAX: usize = 128;
 /// Different parameters with a place of their own; lead numbers beyond 3 share the third's.
 const VITALS: usize = 14;
 
+/// One row of vital signs: a monitor's bed and patient.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BedRow {
+    /// Its number among all rows; small and dense.
+    pub number: u32,
+    /// The bed number that the monitor gives.
+    pub bed: Option<u16>,
+    /// A patient is named who can be told from others.
+    pub told_apart: bool,
+}
+
 /// Names the context of one side of one flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ContextId(u32);
@@ -313,9 +324,16 @@ impl Beds {
         }
     }
 
-    /// Every bed, with the station that reported it.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (StationId, BedVitals)> {
-        self.rows.iter().map(|row| (row.rest.station, row.vitals()))
+    /// Every bed, with its number and the station that reported it.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, StationId, BedVitals)> {
+        (0..).zip(&self.rows).map(|(number, row)| (number, row.rest.station, row.vitals()))
+    }
+
+    /// The row that the last value of a context went to.
+    pub(crate) fn row_of(&self, id: ContextId) -> Option<BedRow> {
+        let number = self.heads.get(id.0 as usize)?.row;
+        let row = &self.rows.get(number as usize)?.rest;
+        Some(BedRow { number, bed: row.bed, told_apart: apart(row.patient.as_ref()).is_some() })
     }
 
     /// Stations that report beds.
@@ -493,6 +511,8 @@ impl Row {
             limits: limits.clone(),
             notices: notices.clone(),
             waveforms: (0..).zip(CHANNELS).filter_map(|(place, channel)| seen(place, channel)).collect(),
+            integrity: Vec::new(),
+            judged: None,
         }
     }
 }

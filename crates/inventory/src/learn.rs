@@ -1,7 +1,7 @@
 //! Taking observations in.
 
 use crate::advisory::{self, Vulnerability};
-use crate::bed::{Beds, ContextId};
+use crate::bed::{BedRow, Beds, ContextId};
 use crate::exchange::{EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId, Exchanges};
 use crate::flow::{Flows, LiveFlow, is_group};
 use crate::neighbour::{Neighbours, Owner};
@@ -439,6 +439,13 @@ impl Inventory {
     #[must_use]
     pub fn flow(&self, id: FlowId) -> Option<&LiveFlow> {
         self.flows.at(id)
+    }
+
+    /// The row that the last value which `side` of the live flow `id` sent went to.
+    #[must_use]
+    pub fn bed_row(&self, id: FlowId, side: Side) -> Option<BedRow> {
+        let contexts = self.flows.at(id)?.contexts;
+        self.beds.row_of(*contexts.get(side.index())?)
     }
 
     /// The station with these addresses, where it is known.

@@ -7,7 +7,8 @@
 //! Observation ─┬─ stations    one network address behind one link address
 //!              ├─ exchanges   all flows between two stations on one port with one protocol
 //!              ├─ neighbours  who owns an address on the link, who routes
-//!              └─ beds        vital signs by monitor, bed and patient
+//!              ├─ beds        vital signs by monitor, bed and patient
+//!              └─ recorder    the same in full, where asked for
 //!                     │
 //!                  Survey     assets (stations added up), their class, where each peer is
 //! ```
@@ -25,14 +26,16 @@ mod identity;
 mod learn;
 mod location;
 mod neighbour;
+mod pace;
 mod profile;
+mod recorder;
 mod shelf;
 mod site;
 mod station;
 mod survey;
 mod vocabulary;
 
-pub use bed::{BEDS_MAX, BEDS_PER_STATION_MAX, CYCLE_TIMES_MAX, LIMIT_CHANGES_MAX, NOTICES_MAX};
+pub use bed::{BEDS_MAX, BEDS_PER_STATION_MAX, BedRow, CYCLE_TIMES_MAX, LIMIT_CHANGES_MAX, NOTICES_MAX};
 pub use exchange::{EXCHANGES_MAX, EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId};
 pub use flow::{LiveFlow, SLOTS_PER_SHARD_MAX, is_group};
 pub use form::{FormError, read_form};
@@ -41,6 +44,10 @@ pub use neighbour::{OWNED_ADDRESSES_MAX, OWNERS_PER_ADDRESS_MAX, Owner, ROUTERS_
 pub use profile::{
     CLASS_WEIGHT_MIN, Clue, Fragile, IDENTIFIES, MODEL_WEIGHT_MIN, Profile, ProfileError, Profiles, Reach,
     Role, Sign, Speaks, operation_name,
+};
+pub use recorder::{
+    CYCLE_RECORDS_MAX, LIMIT_RECORDS_MAX, NOTICE_RECORDS_MAX, NUMERICS_MAX, NUMERICS_PER_BED_MAX, Recorder,
+    WAVE_BYTES_MAX, WAVE_BYTES_PER_BED_MAX, Wanted,
 };
 pub use site::{Device, DeviceState, Server, Site, SiteError, Zone};
 pub use station::{

@@ -9,7 +9,7 @@ use crate::profile::{CLASS_WEIGHT_MIN, Clue, IDENTIFIES, MODEL_WEIGHT_MIN, Profi
 use crate::station::{Station, StationId};
 use model::{
     Asset, AssetId, BedVitals, Conversation, DeviceClass, Direction, Endpoint, Evidence, Identifier,
-    Location, Mac, Prefix, Side, SignSeen, Text, stable_hash,
+    IntegrityRow, Judged, Location, Mac, Prefix, Side, SignSeen, Text, stable_hash,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -277,11 +277,21 @@ impl<'a> Survey<'a> {
     /// Vital signs by asset and bed.
     #[must_use]
     pub fn vitals(&self) -> Vec<BedVitals> {
-        let with_asset = |(station, vitals): (StationId, BedVitals)| {
-            Some(BedVitals { asset: self.asset_of(station)?.id, ..vitals })
+        self.beds_with(&|_| (Vec::new(), None)).into_iter().map(|(_, bed)| bed).collect()
+    }
+
+    /// Vital signs by asset and bed, each with its [`crate::BedRow::number`] and what `integrity` says of that.
+    #[must_use]
+    pub fn beds_with(
+        &self,
+        integrity: &dyn Fn(u32) -> (Vec<IntegrityRow>, Option<Judged>),
+    ) -> Vec<(u32, BedVitals)> {
+        let with_asset = |(number, station, vitals): (u32, StationId, BedVitals)| {
+            let (integrity, judged) = integrity(number);
+            Some((number, BedVitals { asset: self.asset_of(station)?.id, integrity, judged, ..vitals }))
         };
         let mut beds: Vec<_> = self.inventory.beds.all().filter_map(with_asset).collect();
-        beds.sort_by(|a, b| {
+        beds.sort_by(|(_, a), (_, b)| {
             (a.asset, a.bed, &a.patient, a.first).cmp(&(b.asset, b.bed, &b.patient, b.first))
         });
         beds

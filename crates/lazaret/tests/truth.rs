@@ -179,4 +179,9 @@ scenarios! {
     lost_frames_invent_nothing: "loss",
     frames_out_of_order_change_nothing: "reorder",
     doubled_frames_count_once: "duplicate",
+    frozen_waveforms_are_found: "tamper-freeze",
+    replayed_waveforms_are_found: "tamper-replay",
+    a_raised_number_is_found: "tamper-number",
+    an_alarm_switched_off_is_found: "alarm-off",
+    widened_limits_are_found: "limits-widened",
 }

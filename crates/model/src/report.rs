@@ -1,8 +1,8 @@
 //! What one run says: the whole answer of `scan`, before it takes an outside format.
 
 use crate::{
-    AlarmLimit, Asset, AssetId, CaptureSummary, CaptureTime, Channel, Coverage, Evidence, Finding, Notice,
-    PatientToken, Vital,
+    AlarmLimit, Asset, AssetId, BedRecording, CaptureSummary, CaptureTime, Channel, Coverage, Evidence,
+    Finding, IntegrityRow, Judged, Notice, PatientToken, Vital,
 };
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Vital signs by asset and bed.
     pub vitals: Vec<BedVitals>,
+    /// The same in full, where a recorder was asked for.
+    pub recordings: Vec<BedRecording>,
     /// Why patient identifiers stand in clear; absent where they do not.
     pub identifiers_shown_because: Option<String>,
 }
@@ -52,6 +54,10 @@ pub struct BedVitals {
     pub notices: BTreeMap<Notice, Seen>,
     /// Waveforms, by channel.
     pub waveforms: BTreeMap<Channel, WaveformSeen>,
+    /// What the integrity checks say, in order of check; empty where they were not asked for.
+    pub integrity: Vec<IntegrityRow>,
+    /// How much of the time could be judged; absent where the checks were not asked for.
+    pub judged: Option<Judged>,
 }
 
 /// Range of the valid values of one parameter.

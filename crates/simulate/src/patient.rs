@@ -70,6 +70,8 @@ pub struct Identity {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) heart_rate: (u16, u16),
+    /// Whether the alarm of the heart rate is on.
+    pub(crate) heart_rate_alarm: bool,
     pub(crate) respiration: (u16, u16),
     pub(crate) spo2: (u16, u16),
 }
@@ -138,7 +140,12 @@ pub(crate) fn patient(index: u32, random: &mut Random) -> Patient {
     Patient {
         identity: identity(index, random),
         constitution,
-        limits: Limits { heart_rate: (130, 45), respiration: (32, 8), spo2: (100, 88) },
+        limits: Limits {
+            heart_rate: (130, 45),
+            heart_rate_alarm: true,
+            respiration: (32, 8),
+            spo2: (100, 88),
+        },
         spo2: random.between(94.5, 98.6),
         temperature: random.between(36.3, 37.9),
         pressure: (systolic, systolic * random.between(0.54, 0.64)),

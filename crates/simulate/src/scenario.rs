@@ -36,6 +36,16 @@ pub enum Scenario {
     Duplicate,
     /// The mirror copies only what the monitors send.
     OneWay,
+    /// The waveforms of one monitor stand still while its numbers go on.
+    TamperFreeze,
+    /// Ten seconds of one monitor's waveforms come a second time.
+    TamperReplay,
+    /// The heart rate that one monitor shows is raised.
+    TamperNumber,
+    /// The heart rate alarm of one monitor is switched off.
+    AlarmOff,
+    /// The heart rate limits of one monitor are widened.
+    LimitsWidened,
 }
 
 /// A name that is no scenario.
@@ -61,6 +71,11 @@ impl Scenario {
         Self::Reorder,
         Self::Duplicate,
         Self::OneWay,
+        Self::TamperFreeze,
+        Self::TamperReplay,
+        Self::TamperNumber,
+        Self::AlarmOff,
+        Self::LimitsWidened,
     ];
 
     /// The name on the command line.
@@ -82,6 +97,11 @@ impl Scenario {
             Self::Reorder => "reorder",
             Self::Duplicate => "duplicate",
             Self::OneWay => "one-way",
+            Self::TamperFreeze => "tamper-freeze",
+            Self::TamperReplay => "tamper-replay",
+            Self::TamperNumber => "tamper-number",
+            Self::AlarmOff => "alarm-off",
+            Self::LimitsWidened => "limits-widened",
         }
     }
 
@@ -104,12 +124,40 @@ impl Scenario {
             Self::Reorder => "The capture swaps about 2 % of neighbouring frames.",
             Self::Duplicate => "The capture holds about 2 % of the frames twice, as mirror ports do.",
             Self::OneWay => "The mirror copies only one direction of the monitors' streams.",
+            Self::TamperFreeze => "Half way through, one monitor's waveforms stand still; its numbers go on.",
+            Self::TamperReplay => {
+                "Half way through, ten seconds of one monitor's waveforms come a second time."
+            }
+            Self::TamperNumber => "Half way through, one monitor's heart rate is shown 20/min too high.",
+            Self::AlarmOff => "Half way through, one monitor's heart rate alarm is switched off.",
+            Self::LimitsWidened => "Half way through, one monitor's heart rate limits are widened.",
         }
     }
 
     /// Whether it decides where monitors send; several of these share the monitors among them.
     pub(crate) const fn steers_telemetry(self) -> bool {
         matches!(self, Self::Benign | Self::Leak | Self::LeakUnanswered | Self::LocalCentral | Self::ArpOnly)
+    }
+
+    /// Whether somebody changes what a monitor sends.
+    pub(crate) const fn tampers(self) -> bool {
+        matches!(
+            self,
+            Self::TamperFreeze
+                | Self::TamperReplay
+                | Self::TamperNumber
+                | Self::AlarmOff
+                | Self::LimitsWidened
+        )
+    }
+
+    /// The rule that finds what it does.
+    pub(crate) const fn found_by(self) -> &'static str {
+        match self {
+            Self::AlarmOff => "alarm-disabled",
+            Self::LimitsWidened => "alarm-limits-widened",
+            _ => "vitals-untrusted",
+        }
     }
 
     /// Why two scenarios cannot stand on one ward: they disagree about who owns the address.

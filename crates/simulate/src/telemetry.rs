@@ -141,7 +141,8 @@ pub(crate) fn ecg(block: &Block, limits: &Limits) -> Vec<u8> {
     for (index, level) in [0.02_f32, 0.04, 0.02].into_iter().enumerate() {
         unit.float(0x388 + 4 * index, level);
     }
-    unit.alarm(0x3A3, limits.heart_rate);
+    let (high, low) = limits.heart_rate;
+    unit.words(0x3A3, [high, low, ALARM_ON * u16::from(limits.heart_rate_alarm)]);
     unit.alarm(0x3A9, limits.respiration);
     for lead in 0..3 {
         unit.float(0x3AF + 10 * lead, 0.2);
@@ -233,7 +234,8 @@ mod tests {
 
     #[test]
     fn a_sensor_that_is_off_shows_no_number_and_no_pulse() {
-        let limits = Limits { heart_rate: (130, 45), respiration: (30, 8), spo2: (100, 88) };
+        let limits =
+            Limits { heart_rate: (130, 45), heart_rate_alarm: true, respiration: (30, 8), spo2: (100, 88) };
         let mut block = Block::empty();
         block.pleth = [9; 256];
         block.pulse_rate = 71;

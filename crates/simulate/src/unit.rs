@@ -10,6 +10,7 @@ use crate::patient::Patient;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::site::{HARDCODED, HARDCODED_HL7, HARDCODED_HL7_PORT};
+use crate::tamper::Tamper;
 use crate::tcp::{Link, Side, behind};
 use crate::telemetry::{self, Pressure};
 use crate::truth::{Beats, Bed, Numeric, Truth};
@@ -89,6 +90,7 @@ pub(crate) struct Unit {
     sensor_off: std::ops::Range<u64>,
     list_beats: bool,
     bed: Bed,
+    tampers: Vec<Tamper>,
 }
 
 impl Unit {
@@ -131,7 +133,13 @@ impl Unit {
             bed,
             patient,
             random,
+            tampers: Vec::new(),
         }
+    }
+
+    /// Somebody changes what it sends.
+    pub(crate) fn tampered(self, tampers: Vec<Tamper>) -> Self {
+        Self { tampers, ..self }
     }
 
     fn join(&mut self, now: CaptureTime, stage: &mut Stage<'_>) -> CaptureTime {
@@ -201,6 +209,11 @@ impl Unit {
         let cycle = self.bed.cycles;
         let attached = !self.sensor_off.contains(&cycle);
         self.live(cycle, now);
+        for tamper in &mut self.tampers {
+            if let Some(what) = tamper.apply(cycle, &mut self.block, &mut self.patient.limits) {
+                stage.truth.happened(now, self.host.mac, what);
+            }
+        }
         let spo2 = attached.then(|| self.spo2.round() as u8);
         let first = telemetry::ecg(&self.block, &self.patient.limits);
         let mut rest = vec![telemetry::pleth(&self.block, spo2, &self.patient.limits)];

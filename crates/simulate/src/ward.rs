@@ -16,6 +16,7 @@ use crate::patient;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::site::{HARDCODED, HARDCODED_HL7, HARDCODED_HL7_PORT, Site, TELEMETRY_PORT};
+use crate::tamper::Tamper;
 use crate::tcp::{LOCAL_NANOS, behind};
 use crate::truth::{BEATS_LISTED_MAX, Beats, Bed, Expectation, HostTruth, ServerTruth, Truth};
 use crate::unit::{SECOND, Steering, Unit};
@@ -227,7 +228,12 @@ impl Ward {
             self.admit_update(index, &host, cast, truth, (site, &dice));
             let at = self.start.plus_nanos(dice.below(spread.unsigned_abs() + 1) as i64);
             let unit = Unit::new(host, steering, (patient, bed), list_beats, seconds as u64, dice.fork(2));
-            cast.enter(at, unit);
+            let tampers = Tamper::of(&self.scenarios, index, seconds as u64 / 2);
+            for scenario in self.scenarios.iter().filter(|scenario| index == 0 && scenario.tampers()) {
+                truth.expected.push(Expectation::on(scenario.found_by(), host.mac).judged("high", None));
+                truth.allowed.push(Expectation::on(scenario.found_by(), host.mac));
+            }
+            cast.enter(at, unit.tampered(tampers));
         }
     }
 
@@ -373,7 +379,16 @@ impl Ward {
             "vitals-untrusted",
             "malformed-traffic",
         ];
-        truth.forbidden.extend(WARD_RULES.map(Expectation::any));
+        let tampered = |rule: &&str| self.scenarios.iter().any(|s| s.tampers() && s.found_by() == *rule);
+        for rule in WARD_RULES {
+            if !tampered(&rule) {
+                truth.forbidden.push(Expectation::any(rule));
+                continue;
+            }
+            // Only one unit is tampered with.
+            let others = (1..self.monitors).map(|index| self.unit_plan(index, site).0.mac);
+            truth.forbidden.extend(others.map(|mac| Expectation::on(rule, mac)));
+        }
         if truth.files.is_empty() && !self.has(Scenario::UpdateUdp) && !self.has(Scenario::UpdateTcp) {
             truth.forbidden.extend(["remote-mount", "remote-code-fetch"].map(Expectation::any));
         }

@@ -364,6 +364,8 @@ fn bed(asset: u64, number: u16, patient: PatientToken) -> BedVitals {
             (Channel::Pleth, wave(strip(240, 46, 60.0), 60.0)),
             (Channel::Respiration, wave(Vec::new(), 60.0)),
         ]),
+        integrity: Vec::new(),
+        judged: None,
     }
 }
 
@@ -431,6 +433,7 @@ pub(crate) fn report() -> Report {
             bed(0x12, 8, PatientToken::Pseudonym(Pseudonym(0x0012_3456_789a_bcde))),
             bed(0x11, 7, PatientToken::Withheld),
         ],
+        recordings: Vec::new(),
         identifiers_shown_because: None,
     }
 }

@@ -2,6 +2,8 @@
 
 mod scan;
 mod simulate;
+mod source;
+mod vitals;
 mod watch;
 
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
@@ -13,6 +15,8 @@ use crate::exit::{Failure, Status};
 pub(crate) enum Command {
     /// Read captures and report the devices in them, whom they talk to, and what is wrong.
     Scan(Box<scan::Options>),
+    /// Show the vital signs in captures, bed by bed, or write them for other programs.
+    Vitals(Box<vitals::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
     /// Make practice captures of invented wards.
@@ -25,6 +29,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<Status, Failure> {
         match self {
             Self::Scan(options) => options.run(),
+            Self::Vitals(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }

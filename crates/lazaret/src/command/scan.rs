@@ -4,24 +4,21 @@
 //! one of four formats. Nothing is written before everything that can be wrong with the arguments was
 //! checked, and a report is written even where an input could not be read.
 
+use super::source::Source;
 use crate::evidence::Evidence;
 use crate::exit::{Failure, Status, with_causes};
 use crate::output::write_to;
 use crate::pipeline::Told;
-use crate::progress::{Bar, Show, rate};
-use crate::secret::read_key;
+use detect::Depth;
 use export::{Tool, html, ndjson, report1, text};
-use flow::{Redaction, Waveforms};
+use flow::Waveforms;
 use ingest::Input;
-use inventory::Site;
+use inventory::{Site, Wanted};
 use model::{Finding, Report, Severity};
 use std::io::{self, Write};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Most workers. Our limit: the flow stage has as many shards; more workers would wait.
-const WORKERS_MAX: usize = flow::SHARDS;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,48 +47,20 @@ Exit status: 0 done; 1 done, and something at or above --fail-on was found; 2 ba
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Capture files (pcap, pcapng, plain or in gzip or zstd), folders of them, or `-` for standard input
-    #[arg(value_name = "CAPTURE", required = true)]
-    captures: Vec<PathBuf>,
+    #[command(flatten)]
+    source: Source,
     /// Format of the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// File to write the report to; it appears whole or not at all [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// What the site says of itself: networks, servers, devices (TOML, see below)
-    #[arg(long, value_name = "FILE")]
-    site: Option<PathBuf>,
-    /// Threads that read flows; never changes the report [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = workers)]
-    workers: Option<NonZero<usize>>,
-    /// Checks of vital signs; integrity checks are not in this version, and the report says so
-    #[arg(long, value_enum, default_value_t = Integrity::On)]
-    integrity: Integrity,
-    /// Leave the captures' own SHA-256 out of the report
-    #[arg(long)]
-    no_hash: bool,
-    /// Patient identifiers become keyed hashes (p:0123456789abcdef) that agree between runs; key file of 16 bytes or more
-    #[arg(long, value_name = "FILE", conflicts_with = "show_identifiers")]
-    pseudonym_key: Option<PathBuf>,
-    /// Show patient identifiers in clear; needs --reason, which the report repeats
-    #[arg(long, requires = "reason")]
-    show_identifiers: bool,
-    /// Why patient identifiers must be shown
-    #[arg(long, value_name = "TEXT", requires = "show_identifiers")]
-    reason: Option<String>,
     /// Exit status 1 where something of this severity or above was found
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<FailOn>,
     /// Keep the files that were carried over the network in this folder. They are hostile until shown otherwise
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
-    /// No progress bar
-    #[arg(long, short)]
-    quiet: bool,
-    /// Say on standard error what is read and how fast
-    #[arg(long, short, conflicts_with = "quiet")]
-    verbose: bool,
 }
 
 /// Formats of a report.
@@ -105,17 +74,6 @@ enum Format {
     Ndjson,
     /// One self-contained file, to read and print
     Html,
-}
-
-/// Checks of vital signs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Integrity {
-    /// None
-    Off,
-    /// Those that this version has: none yet
-    On,
-    /// Those, and the near-exact search for replays: neither yet
-    Full,
 }
 
 /// What makes a run end with status 1.
@@ -147,11 +105,6 @@ impl FailOn {
     }
 }
 
-fn workers(text: &str) -> Result<NonZero<usize>, String> {
-    let workers: NonZero<usize> = text.parse().map_err(|_| format!("a number from 1 to {WORKERS_MAX}"))?;
-    if workers.get() > WORKERS_MAX { Err(format!("at most {WORKERS_MAX}")) } else { Ok(workers) }
-}
-
 /// What a scan is to do.
 pub(crate) struct ScanPlan {
     /// What to read.
@@ -162,8 +115,12 @@ pub(crate) struct ScanPlan {
     pub(crate) flow: flow::Options,
     /// What the site says of itself.
     pub(crate) site: Site,
+    /// Whether vital signs are checked, and how deeply.
+    pub(crate) integrity: Option<Depth>,
     /// Threads that read flows.
     pub(crate) workers: NonZero<usize>,
+    /// What of the vital signs is to be kept in full, if anything.
+    pub(crate) recording: Option<Wanted>,
 }
 
 /// What a scan made.
@@ -211,7 +168,7 @@ impl Options {
         &self,
         scan: impl FnOnce(ScanPlan, Told<'_>) -> Result<ScanOutcome, Failure>,
     ) -> Result<Status, Failure> {
-        self.check()?;
+        self.source.check()?;
         let evidence = self.evidence.as_deref().map(Evidence::start).transpose()?.map(Arc::new);
         let plan = self.plan(evidence.clone())?;
         if self.format != Format::Ndjson {
@@ -223,7 +180,7 @@ impl Options {
         let mut outcome = Ok(Status::Done);
         let written = write_to(self.output.as_deref(), |to| {
             let tool = Tool::lazaret(env!("CARGO_PKG_VERSION"));
-            let mut lines = ndjson::Lines::start(to, tool, self.reason())?;
+            let mut lines = ndjson::Lines::start(to, tool, self.source.reason())?;
             let mut failed = None;
             let mut tell = |finding: &Finding| {
                 if failed.is_none() {
@@ -258,95 +215,29 @@ impl Options {
         finding: Option<&mut (dyn FnMut(&Finding) + Send)>,
         scan: impl FnOnce(ScanPlan, Told<'_>) -> Result<ScanOutcome, Failure>,
     ) -> Result<(Report, Status), Failure> {
-        let mut bar = Bar::start(if self.quiet { Show::Never } else { Show::OnTerminal });
-        let mut frames = 0;
-        let mut reading = |reading: Reading| {
-            frames = reading.frames;
-            bar.at(reading.bytes.read, reading.bytes.total, |elapsed| {
-                format!("{} frames, {}", reading.frames, rate(reading.frames, elapsed))
-            });
-        };
-        // The closure shortens the lifetime of what it points to.
-        let finding = finding.map(|tell| -> &mut (dyn FnMut(&Finding) + Send) { tell });
-        let outcome = scan(plan, Told { reading: &mut reading, finding });
-        let elapsed = bar.elapsed();
-        bar.end();
-        let ScanOutcome { mut report, rejected, skipped } = outcome?;
-        if self.verbose {
-            for path in &skipped {
-                eprintln!("lazaret: `{}` is no capture; passed over", path.display());
-            }
-            let seconds = elapsed.as_secs_f64();
-            eprintln!("lazaret: {frames} frames in {seconds:.2} s, {}", rate(frames, elapsed));
-        }
-        for input in &rejected {
-            eprintln!("lazaret: {}", input.why);
-        }
+        let ScanOutcome { mut report, rejected, .. } = self.source.read(plan, finding, scan)?;
         let left_out = evidence.map_or(Ok(0), |evidence| evidence.end())?;
         self.complete(&mut report, &rejected, left_out);
         let status = self.status(&report, &rejected);
         Ok((report, status))
     }
 
-    /// Why patients' identifiers are shown, where they are.
-    fn reason(&self) -> Option<&str> {
-        self.reason.as_deref().map(str::trim).filter(|_| self.show_identifiers)
-    }
-
-    /// What clap cannot check.
-    fn check(&self) -> Result<(), Failure> {
-        if self.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
-            return Err(Failure::Usage(
-                "--reason is empty; say why patient identifiers must be shown".to_owned(),
-            ));
-        }
-        Ok(())
-    }
-
     fn plan(&self, evidence: Option<Arc<Evidence>>) -> Result<ScanPlan, Failure> {
-        let redaction = match &self.pseudonym_key {
-            Some(path) => Redaction::Pseudonym(read_key(path)?),
-            None if self.show_identifiers => Redaction::Show,
-            None => Redaction::Withhold,
-        };
         // Only the page draws waveforms.
         let waveforms = if self.format == Format::Html { Waveforms::Carry } else { Waveforms::Omit };
         let keeper = evidence.map(|keeper| -> Arc<dyn flow::Keeper> { keeper });
-        let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        Ok(ScanPlan {
-            inputs: self.captures.iter().map(|path| Input::from_argument(path)).collect(),
-            reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
-            flow: flow::Options { waveforms, redaction, keeper, ..flow::Options::default() },
-            site: read_site(self.site.as_deref())?,
-            workers: self.workers.unwrap_or_else(processors),
-        })
+        self.source.plan(flow::Options { waveforms, keeper, ..flow::Options::default() })
     }
 
     /// Adds to the report what only the command line knows.
     fn complete(&self, report: &mut Report, rejected: &[Unreadable], left_out: u64) {
-        report.identifiers_shown_because = self.reason().map(str::to_owned);
+        self.source.complete(report, rejected);
         let spots = &mut report.blind_spots;
-        for input in rejected {
-            spots.push(format!(
-                "{} could not be read at all, so nothing of it is in this report: {}.",
-                input.name, input.why
-            ));
-        }
         if left_out != 0 {
             spots.push(format!(
                 "The content of {left_out} carried files was not kept, because a limit of --evidence was reached."
             ));
         }
-        spots.push(match self.integrity {
-            Integrity::Off => {
-                "Whether the vital signs can be believed was not checked: --integrity off.".to_owned()
-            }
-            Integrity::On | Integrity::Full => {
-                "Whether the vital signs can be believed was not checked: integrity checks of vital \
-                              signs are not in this version. Compare them with the patient at the bedside."
-                    .to_owned()
-            }
-        });
     }
 
     fn write(&self, report: &Report) -> Result<(), Failure> {
@@ -371,18 +262,11 @@ impl Options {
     }
 }
 
-/// What the site says of itself, from the file of `--site`.
-pub(super) fn read_site(path: Option<&Path>) -> Result<Site, Failure> {
-    let Some(path) = path else { return Ok(Site::default()) };
-    let failed = |cause| Failure::Read { option: "--site", path: path.to_owned(), cause };
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    Ok(Site::parse(&text, &path.display().to_string())?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::Parser as _;
+    use flow::Redaction;
     use model::{AssetId, CaptureTime, Certainty, Finding, FindingId};
 
     #[derive(clap::Parser)]
@@ -452,18 +336,25 @@ mod tests {
 
     #[test]
     fn patients_are_withheld_and_waveforms_left_out_unless_asked_for() {
-        let plan = options(&["ward.pcap"]).plan(None).unwrap();
+        let plan = options(&["--integrity", "off", "ward.pcap"]).plan(None).unwrap();
         assert_eq!(plan.flow.redaction, Redaction::Withhold);
-        assert_eq!(plan.flow.waveforms, Waveforms::Omit);
-        assert_eq!(options(&["--format", "html", "x"]).plan(None).unwrap().flow.waveforms, Waveforms::Carry);
+        assert_eq!((plan.flow.waveforms, plan.integrity), (Waveforms::Omit, None));
+        let page = options(&["--format", "html", "--integrity", "off", "x"]).plan(None).unwrap();
+        assert_eq!(page.flow.waveforms, Waveforms::Carry);
+        for (arguments, depth) in [(&["x"][..], Depth::Default), (&["--integrity", "full", "x"], Depth::Full)]
+        {
+            let plan = options(arguments).plan(None).unwrap();
+            assert_eq!((plan.flow.waveforms, plan.integrity), (Waveforms::Carry, Some(depth)));
+        }
     }
 
     #[test]
     fn the_report_says_that_vital_signs_were_not_checked() {
-        for (value, words) in [("on", "not in this version"), ("off", "--integrity off")] {
-            let mut report = Report::default();
-            options(&["--integrity", value, "x"]).complete(&mut report, &[], 0);
-            assert!(report.blind_spots.iter().any(|spot| spot.contains(words)), "{:?}", report.blind_spots);
-        }
+        let mut report = Report::default();
+        options(&["--integrity", "off", "x"]).complete(&mut report, &[], 0);
+        assert!(report.blind_spots.iter().any(|spot| spot.contains("--integrity off")), "{report:?}");
+        let mut report = Report::default();
+        options(&["x"]).complete(&mut report, &[], 0);
+        assert_eq!(report.blind_spots, [""; 0], "where there are none, none went unchecked");
     }
 }

@@ -11,7 +11,8 @@
     reason = "an edge: findings are looked for now and then by the steady clock"
 )]
 
-use super::scan::{FailOn, read_site};
+use super::scan::FailOn;
+use super::source::{Integrity, read_site};
 use crate::confine::{Files, confine, folder_of};
 use crate::exit::{Failure, Status};
 use crate::load::Load;
@@ -21,7 +22,7 @@ use crate::supervisor::Supervisor;
 use crate::teller::{Stream, Teller};
 use export::ndjson::{Lines, SensorRow};
 use export::{Tool, text};
-use flow::Redaction;
+use flow::{Redaction, Waveforms};
 use ingest::{Live, News, Standing};
 use model::Report;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -86,6 +87,9 @@ pub(crate) struct Options {
     /// What the site says of itself: networks, servers, devices (TOML, see `scan --help`)
     #[arg(long, value_name = "FILE")]
     site: Option<PathBuf>,
+    /// Checks of whether the vital signs can be believed
+    #[arg(long, value_enum, default_value_t = Integrity::On)]
+    integrity: Integrity,
     /// Patient identifiers become keyed hashes (p:0123456789abcdef) that agree between runs; key file of 16 bytes or more
     #[arg(long, value_name = "FILE")]
     pseudonym_key: Option<PathBuf>,
@@ -143,8 +147,11 @@ impl Options {
         let files = confine(&folders)?;
         self.say(|| confined(files));
 
-        let wanted = flow::Options { redaction, ..flow::Options::default() };
-        let mut sensor = Sensor::new(live, site, wanted)?;
+        let integrity = self.integrity.depth();
+        // The checks look at the samples of waveforms.
+        let waveforms = if integrity.is_some() { Waveforms::Carry } else { Waveforms::Omit };
+        let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
+        let mut sensor = Sensor::new(live, site, integrity, wanted)?;
         let first = self.complete(sensor.report());
         let teller = Teller::start(self.stream(to)?, self.report.clone(), &first)?;
         if !self.quiet {
@@ -190,9 +197,8 @@ impl Options {
              the interface was down, is not known.",
             self.interface
         ));
-        report.blind_spots.push(
-            "Whether the vital signs can be believed was not checked: `watch` does not do that in this version.".to_owned(),
-        );
+        let unchecked = self.integrity.unchecked(&report);
+        report.blind_spots.extend(unchecked);
         report
     }
 

@@ -12,11 +12,11 @@ pub(crate) use sensor::Sensor;
 
 use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};
 use crate::exit::Failure;
-use detect::{DataError, Judgement};
+use detect::{DataError, Depth, Judgement};
 use early::Early;
 use flow::{SHARDS, Shard};
 use ingest::{Batch, Captures};
-use inventory::Site;
+use inventory::{Recorder, Site};
 use model::{Coverage, Finding, Observation, Report, Schema};
 use std::sync::Arc;
 
@@ -35,7 +35,10 @@ pub(crate) struct Told<'a> {
 /// does not load.
 pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure> {
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
-    let (judgement, shards) = ready(plan.site, plan.flow)?;
+    let (mut judgement, shards) = ready(plan.site, plan.integrity, plan.flow)?;
+    if let Some(wanted) = plan.recording {
+        judgement = judgement.recording(Recorder::new(wanted));
+    }
     let run = Run { captures, judgement, shards };
     let early = Early::new(told);
     let run = if plan.workers.get() <= 1 {
@@ -49,8 +52,15 @@ pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure
 }
 
 /// A judgement that has seen nothing, and the shards that tell it what it asks for.
-fn ready(site: Site, wanted: flow::Options) -> Result<(Judgement, Vec<Shard>), DataError> {
-    let judgement = Judgement::new(site)?;
+fn ready(
+    site: Site,
+    integrity: Option<Depth>,
+    wanted: flow::Options,
+) -> Result<(Judgement, Vec<Shard>), DataError> {
+    let mut judgement = Judgement::new(site)?;
+    if let Some(depth) = integrity {
+        judgement = judgement.checking_vitals(depth);
+    }
     let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
     let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
     // Asked for every unit of telemetry: a schema is the same where its place is.

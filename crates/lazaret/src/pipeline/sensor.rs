@@ -6,7 +6,7 @@
 use super::early::Known;
 use super::{finish_all, judge_all, push_all, ready};
 use crate::exit::Failure;
-use detect::Judgement;
+use detect::{Depth, Judgement};
 use flow::Shard;
 use ingest::{Batch, Live, LiveError};
 use inventory::Site;
@@ -42,8 +42,13 @@ impl Sensor {
     ///
     /// # Errors
     /// [`Failure::Data`] where the compiled-in data does not load.
-    pub(crate) fn new(live: Live, site: Site, wanted: flow::Options) -> Result<Self, Failure> {
-        let (judgement, shards) = ready(site, wanted)?;
+    pub(crate) fn new(
+        live: Live,
+        site: Site,
+        integrity: Option<Depth>,
+        wanted: flow::Options,
+    ) -> Result<Self, Failure> {
+        let (judgement, shards) = ready(site, integrity, wanted)?;
         Ok(Self {
             live,
             judgement,

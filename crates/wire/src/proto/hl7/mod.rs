@@ -362,7 +362,7 @@ impl Reader<'_> {
     }
 
     fn field(&mut self, field: &'static Field, bytes: &[u8]) {
-        if !bytes.is_empty() && self.found.fields.len() < FIELDS_MAX {
+        if !bytes.is_empty() && self.found.fields.len() < FIELDS_MAX && self.out.wants_message(&SCHEMA) {
             self.found.fields.push((field, Value::text(bytes)));
         }
     }
@@ -461,16 +461,18 @@ impl Reader<'_> {
             return;
         }
         let Found { mut fields, samples, limits, observed, .. } = found;
-        for (field, count) in [(&REQUESTS, found.requests), (&OBSERVATIONS, found.observations)] {
-            if count > 0 {
-                fields.push((field, Value::Number(count)));
+        if self.out.wants_message(&SCHEMA) {
+            for (field, count) in [(&REQUESTS, found.requests), (&OBSERVATIONS, found.observations)] {
+                if count > 0 {
+                    fields.push((field, Value::Number(count)));
+                }
             }
-        }
-        if found.truncated {
-            fields.push((&TRUNCATED, Value::Flag(true)));
-        }
-        if !fields.is_empty() {
-            self.out.message(&SCHEMA, &fields, found.start..end);
+            if found.truncated {
+                fields.push((&TRUNCATED, Value::Flag(true)));
+            }
+            if !fields.is_empty() {
+                self.out.message(&SCHEMA, &fields, found.start..end);
+            }
         }
         let side = [self.side as u8];
         if !samples.is_empty() {
@@ -481,8 +483,11 @@ impl Reader<'_> {
         } else if found.report && self.is_new(&[b"document", &side]) {
             self.out.fact(Fact::Disclosed(Disclosed::ClinicalDocument), found.start..end);
         }
+        if limits.is_empty() {
+            return;
+        }
         let hash = stable_hash(&[format!("{limits:?}").as_bytes()]);
-        if !limits.is_empty() && hash != self.speaker.limits {
+        if hash != self.speaker.limits {
             self.speaker.limits = hash;
             self.out.fact(Fact::LimitsSet(limits.into()), observed);
         }

@@ -1,0 +1,93 @@
+//! `cargo xtask vitals-eval`: the tables of the book about signals.
+
+mod tables;
+
+use clap::{Parser, ValueEnum};
+use evaluate::Fault;
+use evaluate::peers::Peers;
+use evaluate::tamper::table::{Wanted, evaluate};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at.
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure.
+    #[arg(value_enum, default_value_t = What::All)]
+    what: What,
+    /// Also run wfdb-python and neurokit2 on the same samples, which takes minutes.
+    #[arg(long)]
+    peers: bool,
+    /// Also choose the parameters in five folds by subject and measure on the subjects left out.
+    #[arg(long)]
+    folds: bool,
+    /// Of the tamperings, only those whose name holds this text.
+    #[arg(long)]
+    only: Option<String>,
+    /// Where the recordings are; LAZARET_CORPUS where it is not given.
+    #[arg(long)]
+    corpus: Option<PathBuf>,
+    /// Folder for the samples and answers of the peers.
+    #[arg(long, default_value = "/var/tmp/lazaret-peers/work")]
+    folder: PathBuf,
+    /// Python with wfdb and neurokit2.
+    #[arg(long, default_value = "/var/tmp/lazaret-peers/venv/bin/python")]
+    python: PathBuf,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq, ValueEnum)]
+enum What {
+    /// Beats of the ECG, on MIT-BIH.
+    Qrs,
+    /// Pulses of the pleth, on BIDMC.
+    Pleth,
+    /// Respiration rate, on BIDMC.
+    Respiration,
+    /// What the integrity checks make of untouched recordings.
+    Untouched,
+    /// The same, and of recordings that are tampered with.
+    Tamper,
+    /// Everything but the last two.
+    All,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            let cause = std::error::Error::source(&why).map(|cause| format!(": {cause}")).unwrap_or_default();
+            eprintln!("evaluate: {why}{cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Fault> {
+    let named = arguments.corpus.clone().or_else(|| std::env::var_os("LAZARET_CORPUS").map(PathBuf::from));
+    let corpus = named.ok_or_else(|| Fault::Content {
+        path: PathBuf::from("LAZARET_CORPUS"),
+        what: "is not set, and --corpus is not given".into(),
+    })?;
+    let peers = || -> Result<Option<Peers>, Fault> {
+        arguments.peers.then(|| Peers::new(&arguments.folder, &arguments.python)).transpose()
+    };
+    if matches!(arguments.what, What::Qrs | What::All) {
+        tables::qrs(&corpus, peers()?, arguments.folds)?;
+    }
+    if matches!(arguments.what, What::Pleth | What::All) {
+        tables::pleth(&corpus, peers()?, arguments.folds)?;
+    }
+    if matches!(arguments.what, What::Respiration | What::All) {
+        tables::respiration(&corpus, peers()?, arguments.folds)?;
+    }
+    if matches!(arguments.what, What::Untouched | What::Tamper) {
+        let untouched_only = arguments.what == What::Untouched;
+        let wanted = Wanted { only: arguments.only.clone(), untouched_only };
+        evaluate(&corpus, &wanted, &mut |text| {
+            print!("{text}");
+            drop(std::io::stdout().flush());
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,345 @@
+//! Statistics: numbers against their waveforms, waveforms against each other, and a heart against its own past.
+//!
+//! Thresholds and how long a condition must hold are those of the design's measurements on 7 h of BIDMC (53 ICU
+//! records) and 24 h of MIT-BIH; each constant says which.
+
+use super::{Heard, Seen};
+use crate::fusion::{Group, Kind, Sight, Statistic, fuse};
+use crate::shape::STEP_MIN;
+use crate::verdict::{Answers, At};
+use crate::why::Why;
+use model::{Channel, Check, Vital};
+
+/// Largest difference of a rate and its waveform, 1/min and as a share: a real monitor's own HR differs by 4.5 in
+/// the 95th and 12.5 in the 99th percentile of seconds, but not for 15 s on end.
+const RATE_APART: (f32, f32) = (8.0, 0.10);
+/// The same between two waveforms.
+const WAVES_APART: (f32, f32) = (10.0, 0.15);
+/// The same for breaths: the monitor itself is off by 6.5 in the 95th percentile.
+const BREATHS_APART: (f32, f32) = (6.0, 0.30);
+/// Least share of beats that a pulse follows: one heart's first percentile is 0.42, two hearts give 0.15 to 0.3.
+const COUPLING_MIN: f32 = 0.45;
+/// Least coupling at which the delay of the pulse is believed.
+const ARRIVAL_COUPLING_MIN: f32 = 0.7;
+/// Largest change of that delay, in ms and in its own mean deviations.
+const ARRIVAL_MS: f32 = 100.0;
+const ARRIVAL_DEVIATIONS: f32 = 6.0;
+/// Seconds over which the usual delay is learnt, and adapts afterwards.
+const ARRIVAL_SECONDS: f32 = 60.0;
+const ARRIVAL_ADAPTS: f32 = 180.0;
+/// How long a number must stand still, and how far its waveform's rate must move meanwhile, in s and 1/min. The
+/// longest natural standstill of a heart rate in 7 h is 122 s, but its wave stands still with it.
+const CONSTANT_SECONDS: f32 = 60.0;
+const CONSTANT_MOVES: f32 = 6.0;
+/// Least likeness of the beats to the usual ones.
+const LIKENESS_MIN: f32 = 0.5;
+/// Residual in codes and spread in samples below which nothing living beats.
+const NOISE_MIN: f32 = 0.4;
+const SPREAD_MIN: f32 = 1.0;
+/// Share of clipped samples that a whole wave never has.
+const CLIPPED_MIN: f32 = 0.01;
+
+/// How near an ECG's rate is to twice the pulse where every T wave is counted.
+const TWICE_SHARE: f32 = 0.1;
+
+const NUMBER: Check = Check::NumericWaveformDisagree;
+const CHANNELS: Check = Check::ChannelDisagree;
+
+const fn kind(check: Check, group: Group, persist: f32, alone: f32) -> Kind {
+    Kind { check, group, persist, alone }
+}
+
+/// In the order in which [`Rates::see`] asks. A monitor may lawfully lag by 11 s, so nothing about a number speaks
+/// before 15 s.
+const KINDS: [Kind; 12] = [
+    kind(NUMBER, Group::NumberEcg, 15.0, 60.0),
+    kind(NUMBER, Group::NumberPleth, 15.0, 90.0),
+    kind(NUMBER, Group::NumberPleth, 30.0, 90.0),
+    kind(NUMBER, Group::NumberEcg, 5.0, 60.0),
+    kind(NUMBER, Group::Respiration, 60.0, 180.0),
+    kind(CHANNELS, Group::EcgPleth, 20.0, 60.0),
+    kind(CHANNELS, Group::EcgPleth, 15.0, 60.0),
+    kind(Check::TimeShift, Group::EcgPleth, 60.0, 180.0),
+    kind(Check::WaveformChanged, Group::Morphology, 15.0, 60.0),
+    kind(Check::WaveformChanged, Group::Amplitude, 5.0, 45.0),
+    kind(Check::WaveformClipped, Group::Amplitude, 5.0, 45.0),
+    kind(Check::WaveformSynthetic, Group::Morphology, 20.0, 60.0),
+];
+
+/// A number that stands still.
+#[derive(Clone, Copy, Debug, Default)]
+struct Standstill {
+    value: Option<f32>,
+    seconds: f32,
+    low: f32,
+    high: f32,
+}
+
+/// The usual delay of the pulse.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usual {
+    delay: f32,
+    deviation: f32,
+    seconds: f32,
+}
+
+/// All statistics of one bed.
+#[derive(Clone, Debug)]
+pub(crate) struct Rates {
+    statistics: [Statistic; KINDS.len()],
+    standstill: Standstill,
+    arrival: Usual,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let statistics = KINDS.map(Statistic::new);
+        Self { statistics, standstill: Standstill::default(), arrival: Usual::default() }
+    }
+}
+
+fn apart(one: f32, other: f32, (least, share): (f32, f32)) -> bool {
+    (one - other).abs() > least.max(share * other)
+}
+
+/// The rate of a waveform that is good enough, or why there is none.
+fn believed(heard: Option<Heard>, absent: Why) -> Result<(Channel, f32), Why> {
+    let heard = heard.ok_or(absent)?;
+    if !heard.enough {
+        return Err(Why::PoorSignal(heard.channel, heard.quality));
+    }
+    heard.rate.map(|rate| (heard.channel, rate)).ok_or(Why::PoorSignal(heard.channel, heard.quality))
+}
+
+/// Twice the pulse is what counting every T wave as a beat gives: such a lead is not believed.
+fn once(ecg: (Channel, f32), pleth: Result<(Channel, f32), Why>) -> Result<(Channel, f32), Why> {
+    let twice = pleth.is_ok_and(|(_, pulse)| (ecg.1 - 2.0 * pulse).abs() <= TWICE_SHARE * ecg.1);
+    if twice { Err(Why::PoorSignal(ecg.0, 0.5)) } else { Ok(ecg) }
+}
+
+/// A number against a waveform's rate.
+fn number(
+    number: Vital,
+    shown: Option<f32>,
+    own: Result<(Channel, f32), Why>,
+    (bounds, seconds): ((f32, f32), f32),
+) -> Sight {
+    match (shown, own) {
+        (None, _) => Sight::Unknown(Why::NoNumber),
+        (_, Err(why)) => Sight::Unknown(why),
+        (Some(shown), Ok((channel, own))) => {
+            let why = Why::Rate { number, shown, channel, own, seconds };
+            if apart(shown, own, bounds) {
+                Sight::Against(why)
+            } else {
+                Sight::For(Why::Rate { number, shown, channel, own, seconds: 0.0 })
+            }
+        }
+    }
+}
+
+impl Rates {
+    /// Begins anew, after a gap: what was usual before may not be so any more.
+    pub(crate) fn reset(&mut self, why: Why) {
+        self.statistics.iter_mut().for_each(|statistic| statistic.reset(why));
+        self.standstill = Standstill::default();
+        self.arrival = Usual::default();
+    }
+
+    /// Whether nothing speaks against the bed, so that what it shows may be learnt as usual.
+    pub(crate) fn settled(&self) -> bool {
+        self.statistics.iter().all(|statistic| statistic.held() < 3.0)
+    }
+
+    /// Takes what the bed shows now and answers.
+    pub(crate) fn see(&mut self, seen: &Seen, step: f32, answers: &mut Answers, at: At) {
+        let pleth = believed(seen.pleth, seen.absent);
+        let ecg = believed(seen.ecg, seen.absent).and_then(|ecg| once(ecg, pleth));
+        let held: [f32; KINDS.len()] =
+            std::array::from_fn(|at| self.statistics.get(at).map_or(0.0, Statistic::held));
+        let [h0, h1, h2, _, h4, h5, h6, h7, h8, h9, ..] = held;
+        let breaths = match (seen.breaths, seen.breathes) {
+            (Some(rate), _) => Ok((Channel::Respiration, rate)),
+            (None, true) => Err(Why::Starting),
+            (None, false) => Err(seen.absent),
+        };
+        let sights = [
+            number(Vital::HeartRate, seen.heart_rate, ecg, (RATE_APART, h0)),
+            number(Vital::HeartRate, seen.heart_rate, pleth, (RATE_APART, h1)),
+            number(Vital::PulseRate, seen.pulse_rate, pleth, (RATE_APART, h2)),
+            self.constant(seen.heart_rate, ecg, step),
+            number(Vital::RespirationRate, seen.respiration_rate, breaths, (BREATHS_APART, h4)),
+            waves(ecg, pleth, h5),
+            coupling(seen, ecg, pleth, h6),
+            self.delay(seen, ecg, pleth, (step, h7)),
+            likeness(seen, ecg, h8),
+            height(seen, ecg, h9),
+            clipping(seen),
+            living(seen, ecg),
+        ];
+        for (statistic, sight) in self.statistics.iter_mut().zip(sights) {
+            statistic.see(sight, step, at);
+        }
+        fuse(&self.statistics, answers, at);
+    }
+
+    /// A number that stands still while its wave does not.
+    fn constant(&mut self, shown: Option<f32>, own: Result<(Channel, f32), Why>, step: f32) -> Sight {
+        let still = &mut self.standstill;
+        let Some(shown) = shown else {
+            *still = Standstill::default();
+            return Sight::Unknown(Why::NoNumber);
+        };
+        let (_, own) = match own {
+            Ok(own) => own,
+            Err(why) => return Sight::Unknown(why),
+        };
+        if still.value == Some(shown) {
+            still.seconds += step;
+            still.low = still.low.min(own);
+            still.high = still.high.max(own);
+        } else {
+            *still = Standstill { value: Some(shown), seconds: 0.0, low: own, high: own };
+        }
+        let Standstill { seconds, low: from, high: to, .. } = *still;
+        if seconds >= CONSTANT_SECONDS && to - from > CONSTANT_MOVES {
+            Sight::Against(Why::Constant { number: Vital::HeartRate, shown, from, to, seconds })
+        } else {
+            Sight::For(Why::Rate {
+                number: Vital::HeartRate,
+                shown,
+                channel: Channel::Ecg(1),
+                own,
+                seconds: 0.0,
+            })
+        }
+    }
+
+    /// The delay of the pulse against the usual one. It wraps at the interval of the beats.
+    fn delay(
+        &mut self,
+        seen: &Seen,
+        ecg: Result<(Channel, f32), Why>,
+        pleth: Result<(Channel, f32), Why>,
+        (step, seconds): (f32, f32),
+    ) -> Sight {
+        let rate = match (ecg, pleth) {
+            (Ok((_, rate)), Ok(_)) if rate > 0.0 => rate,
+            (Err(why), _) | (_, Err(why)) => return Sight::Unknown(why),
+            _ => return Sight::Unknown(Why::Starting),
+        };
+        let Some(strength) = seen.coupling.filter(|coupling| coupling.share as f32 >= ARRIVAL_COUPLING_MIN)
+        else {
+            return Sight::Unknown(Why::Starting);
+        };
+        let now = strength.arrival_ms as f32;
+        let usual = &mut self.arrival;
+        if usual.seconds == 0.0 {
+            usual.delay = now;
+        }
+        let interval = 60_000.0 / rate;
+        let difference = (now - usual.delay).rem_euclid(interval);
+        let difference = if difference > interval / 2.0 { difference - interval } else { difference };
+        let bound = ARRIVAL_MS.max(ARRIVAL_DEVIATIONS * usual.deviation);
+        let learning = usual.seconds < ARRIVAL_SECONDS;
+        let against = !learning && difference.abs() > bound;
+        if !against {
+            let share = step / if learning { usual.seconds + step } else { ARRIVAL_ADAPTS };
+            usual.delay += share.min(1.0) * difference;
+            usual.deviation += share.min(1.0) * (difference.abs() - usual.deviation);
+            usual.seconds += step;
+        }
+        let why = Why::Arrival { usual_ms: usual.delay, now_ms: now, seconds };
+        match (against, learning) {
+            (true, _) => Sight::Against(why),
+            (_, true) => Sight::Unknown(Why::Starting),
+            _ => Sight::For(Why::Arrival { usual_ms: usual.delay, now_ms: now, seconds: 0.0 }),
+        }
+    }
+}
+
+fn waves(ecg: Result<(Channel, f32), Why>, pleth: Result<(Channel, f32), Why>, seconds: f32) -> Sight {
+    match (ecg, pleth) {
+        (Ok((_, ecg)), Ok((_, pleth))) if apart(pleth, ecg, WAVES_APART) => {
+            Sight::Against(Why::Rates { ecg, pleth, seconds })
+        }
+        (Ok((_, ecg)), Ok((_, pleth))) => Sight::For(Why::Rates { ecg, pleth, seconds: 0.0 }),
+        (Err(why), _) | (_, Err(why)) => Sight::Unknown(pair(why)),
+    }
+}
+
+/// Where a channel is not there at all, it takes two to compare.
+const fn pair(why: Why) -> Why {
+    if matches!(why, Why::NoWaveform) { Why::NoPair } else { why }
+}
+
+fn coupling(
+    seen: &Seen,
+    ecg: Result<(Channel, f32), Why>,
+    pleth: Result<(Channel, f32), Why>,
+    seconds: f32,
+) -> Sight {
+    if let (Err(why), _) | (_, Err(why)) = (ecg, pleth) {
+        return Sight::Unknown(pair(why));
+    }
+    let Some(strength) = seen.coupling else { return Sight::Unknown(Why::Starting) };
+    let share = strength.share as f32;
+    if share < COUPLING_MIN {
+        Sight::Against(Why::Coupling { share, seconds })
+    } else {
+        Sight::For(Why::Coupling { share, seconds: 0.0 })
+    }
+}
+
+fn likeness(seen: &Seen, ecg: Result<(Channel, f32), Why>, seconds: f32) -> Sight {
+    let channel = match ecg {
+        Ok((channel, _)) => channel,
+        Err(why) => return Sight::Unknown(why),
+    };
+    match seen.likeness {
+        None => Sight::Unknown(Why::Starting),
+        Some(correlation) if correlation < LIKENESS_MIN => {
+            Sight::Against(Why::Shape { channel, correlation, seconds })
+        }
+        Some(correlation) => {
+            Sight::For(Why::Steady { channel, ratio: seen.ratio.unwrap_or(1.0), correlation })
+        }
+    }
+}
+
+fn height(seen: &Seen, ecg: Result<(Channel, f32), Why>, seconds: f32) -> Sight {
+    let channel = match ecg {
+        Ok((channel, _)) => channel,
+        Err(why) => return Sight::Unknown(why),
+    };
+    match (seen.ratio, seen.likeness) {
+        (Some(ratio), _) if ratio >= STEP_MIN || ratio <= 1.0 / STEP_MIN => {
+            Sight::Against(Why::Amplitude { channel, ratio, seconds })
+        }
+        (ratio, Some(correlation)) => {
+            Sight::For(Why::Steady { channel, ratio: ratio.unwrap_or(1.0), correlation })
+        }
+        _ => Sight::Unknown(Why::Starting),
+    }
+}
+
+fn clipping(seen: &Seen) -> Sight {
+    match seen.clipped {
+        None => Sight::Unknown(seen.absent),
+        Some((channel, share)) if share >= CLIPPED_MIN => Sight::Against(Why::Rails { channel, share }),
+        Some((channel, share)) => Sight::For(Why::Rails { channel, share }),
+    }
+}
+
+fn living(seen: &Seen, ecg: Result<(Channel, f32), Why>) -> Sight {
+    if let Err(why) = ecg {
+        return Sight::Unknown(why);
+    }
+    match seen.evenness {
+        None => Sight::Unknown(Why::Starting),
+        Some((noise, spread_samples, beats)) if noise < NOISE_MIN && spread_samples < SPREAD_MIN => {
+            Sight::Against(Why::Synthetic { noise, spread_samples, beats })
+        }
+        Some((noise, ..)) => Sight::For(Why::Living { noise }),
+    }
+}

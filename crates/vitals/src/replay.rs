@@ -1,0 +1,443 @@
+//! Exact replay search: has this stretch of samples been seen before, on any bed, at any alignment?
+//!
+//! Every window of one second is hashed (a rolling polynomial, then mixed), and of each run of neighbouring
+//! windows the one with the smallest hash is remembered and looked up ("winnowing"). Two equal stretches choose
+//! the same windows wherever they begin, so the table holds one window in thirty and still no stretch of
+//! [`proven`](Tracker) length escapes. A match is reported when windows that agree at one and the same distance
+//! cover so many consecutive samples that they prove the repetition.
+//!
+//! ```text
+//! samples ──► hash of each window ──► smallest of each run of windows ──► table: seen at (bed, place)?
+//!                                                                          └─ same distance again: a repeat
+//! ```
+//! Windows that hardly vary are left out: every flat line is like every other.
+//!
+//! # Limits
+//! The table forgets after [`HISTORY_SECONDS`] to 4/3 of that, and holds at most [`FINGERPRINTS_MAX`].
+//!
+//! # Source
+//! Schleimer, Wilkerson, Aiken, "Winnowing: local algorithms for document fingerprinting", SIGMOD 2003;
+//! Karp and Rabin, IBM J. Res. Dev. 31:249 (1987).
+
+use model::CaptureTime;
+
+/// How long a stretch is remembered at least, in seconds of capture time.
+pub const HISTORY_SECONDS: i64 = 30 * 60;
+/// Most fingerprints of all beds together; beyond it the oldest third of the history is forgotten early. Our
+/// limit: 16 bytes each at a load between 3/8 and 3/4.
+pub const FINGERPRINTS_MAX: usize = 1 << 26;
+/// Parts of the history that are forgotten as a whole.
+const AGES: usize = 4;
+/// Nanoseconds of one part: three whole ones are always there.
+const AGE_NANOS: i64 = HISTORY_SECONDS * 1_000_000_000 / (AGES as i64 - 1);
+/// Places of an empty part.
+const PLACES_MIN: usize = 1 << 10;
+/// Multiplier of the rolling polynomial: odd, so that no sample is lost.
+const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
+/// Smallest variance of a window that tells it from others, in squared codes.
+const VARIANCE_MIN: u64 = 4;
+
+/// Where a fingerprint was seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    /// Bed, by its number in the ward.
+    pub(crate) bed: u32,
+    /// Channel, 0 to 4.
+    pub(crate) channel: u8,
+    /// Sample of the channel at which the window ends.
+    pub(crate) sample: u32,
+}
+
+/// Bits of a place's channel in a packed place.
+const CHANNEL_BITS: u32 = 3;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    /// Zero: empty.
+    hash: u64,
+    sample: u32,
+    bed_and_channel: u32,
+}
+
+/// One part of the history: open addressing, no deletion.
+#[derive(Debug, Default)]
+struct Age {
+    cells: Vec<Cell>,
+    held: usize,
+}
+
+impl Age {
+    fn find(&self, hash: u64) -> Option<Place> {
+        let mask = self.cells.len().checked_sub(1)?;
+        let mut at = hash as usize & mask;
+        loop {
+            let cell = self.cells.get(at)?;
+            if cell.hash == hash {
+                let channel = (cell.bed_and_channel & ((1 << CHANNEL_BITS) - 1)) as u8;
+                return Some(Place {
+                    bed: cell.bed_and_channel >> CHANNEL_BITS,
+                    channel,
+                    sample: cell.sample,
+                });
+            }
+            if cell.hash == 0 {
+                return None;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn put(&mut self, cell: Cell) {
+        if self.held * 4 >= self.cells.len() * 3 {
+            let places = (self.cells.len() * 2).max(PLACES_MIN);
+            let old = std::mem::replace(&mut self.cells, vec![Cell::default(); places]);
+            self.held = 0;
+            old.into_iter().filter(|cell| cell.hash != 0).for_each(|cell| self.place(cell));
+        }
+        self.place(cell);
+    }
+
+    /// There is always an empty place: at most three of four are taken.
+    fn place(&mut self, cell: Cell) {
+        let Some(mask) = self.cells.len().checked_sub(1) else { return };
+        let mut at = cell.hash as usize & mask;
+        while let Some(place) = self.cells.get_mut(at) {
+            if place.hash == 0 || place.hash == cell.hash {
+                self.held += usize::from(place.hash == 0);
+                *place = cell;
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// The fingerprints of all beds.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Newest first.
+    ages: [Age; AGES],
+    began: Option<CaptureTime>,
+    held: usize,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { ages: std::array::from_fn(|_| Age::default()), began: None, held: 0 }
+    }
+}
+
+impl Table {
+    /// Where `hash` was last seen; remembers it at `place` from now on.
+    fn swap(&mut self, hash: u64, place: Place, now: CaptureTime) -> Option<Place> {
+        let began = *self.began.get_or_insert(now);
+        if now.nanos_since(began) >= AGE_NANOS || self.held >= FINGERPRINTS_MAX {
+            self.began = Some(now);
+            self.ages.rotate_right(1);
+            if let Some(newest) = self.ages.first_mut() {
+                *newest = Age::default();
+            }
+            self.held = self.ages.iter().map(|age| age.held).sum();
+        }
+        // Zero marks an empty place.
+        let hash = hash.max(1);
+        let known = self.ages.iter().find_map(|age| age.find(hash));
+        if let Some(newest) = self.ages.first_mut() {
+            let before = newest.held;
+            let bed_and_channel = place.bed << CHANNEL_BITS | u32::from(place.channel);
+            newest.put(Cell { hash, sample: place.sample, bed_and_channel });
+            self.held += newest.held - before;
+        }
+        known
+    }
+
+    /// Fingerprints held.
+    pub(crate) const fn held(&self) -> usize {
+        self.held
+    }
+}
+
+/// A stretch that was seen before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Repeat {
+    /// Bed on which it was seen.
+    pub(crate) bed: u32,
+    /// Channel on which it was seen.
+    pub(crate) channel: u8,
+    /// Sample of that channel at which the earlier stretch ends.
+    pub(crate) sample: u32,
+    /// Samples between the two ends, where bed and channel are the own ones.
+    pub(crate) distance: u32,
+    /// Consecutive samples that are proven to repeat.
+    pub(crate) proven: u32,
+}
+
+/// How a channel is searched, in samples.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Measure {
+    /// Samples of a window.
+    pub(crate) window: u32,
+    /// Windows of a run, of which one is chosen.
+    pub(crate) run: u32,
+    /// Consecutive samples that must be proven to repeat.
+    pub(crate) proven: u32,
+}
+
+/// The search on one channel of one bed.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    measure: Measure,
+    /// `BASE` to the power of the window's length.
+    last_power: u64,
+    recent: Box<[u8]>,
+    /// Samples since the last gap.
+    since_gap: u32,
+    /// Samples in all.
+    sample: u32,
+    rolling: u64,
+    sum: u64,
+    squares: u64,
+    /// Candidates of the current run, ascending in hash from the front: (hash, sample).
+    run: std::collections::VecDeque<(u64, u32)>,
+    chosen: Option<u32>,
+    trail: Option<Trail>,
+}
+
+/// Matches at one distance.
+#[derive(Clone, Copy, Debug)]
+struct Trail {
+    bed: u32,
+    channel: u8,
+    /// This sample less that sample, wrapping: equal for all windows of one repetition.
+    offset: u32,
+    /// First sample covered, and the last.
+    from: u32,
+    to: u32,
+}
+
+impl Tracker {
+    /// `sample`: number of the first sample.
+    pub(crate) fn new(measure: Measure, sample: u32) -> Self {
+        let last_power = (0..measure.window).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+        Self {
+            measure,
+            last_power,
+            recent: vec![0; measure.window.max(1) as usize].into(),
+            since_gap: 0,
+            sample,
+            rolling: 0,
+            sum: 0,
+            squares: 0,
+            run: std::collections::VecDeque::with_capacity(measure.run as usize + 1),
+            chosen: None,
+            trail: None,
+        }
+    }
+
+    /// Samples in all.
+    pub(crate) const fn sample(&self) -> u32 {
+        self.sample
+    }
+
+    /// Samples are missing here: no window spans the gap.
+    pub(crate) fn gap(&mut self) {
+        self.since_gap = 0;
+        self.rolling = 0;
+        self.sum = 0;
+        self.squares = 0;
+        self.run.clear();
+        self.trail = None;
+    }
+
+    /// Takes a block; tells the last proven repetition in it.
+    pub(crate) fn push(
+        &mut self,
+        block: &[u8],
+        own: (u32, u8),
+        now: CaptureTime,
+        table: &mut Table,
+    ) -> Option<Repeat> {
+        let mut found = None;
+        for code in block {
+            if let Some((hash, sample)) = self.roll(*code) {
+                let place = Place { bed: own.0, channel: own.1, sample };
+                let known = table.swap(hash, place, now);
+                found = self.follow(known, place).or(found);
+            }
+        }
+        found
+    }
+
+    /// Takes one sample; tells the window that is newly chosen.
+    fn roll(&mut self, code: u8) -> Option<(u64, u32)> {
+        let window = self.measure.window;
+        let at = (self.sample % window) as usize;
+        let place = self.recent.get_mut(at)?;
+        let old = u64::from(std::mem::replace(place, code));
+        let new = u64::from(code);
+        self.sample = self.sample.wrapping_add(1);
+        self.since_gap = self.since_gap.saturating_add(1);
+        self.rolling = self.rolling.wrapping_mul(BASE).wrapping_add(new + 1);
+        self.sum += new;
+        self.squares += new * new;
+        if self.since_gap > window {
+            self.rolling = self.rolling.wrapping_sub((old + 1).wrapping_mul(self.last_power));
+            self.sum -= old;
+            self.squares -= old * old;
+        } else if self.since_gap < window {
+            return None;
+        }
+        let sample = self.sample;
+        let length = u64::from(window);
+        if length * self.squares - self.sum * self.sum > VARIANCE_MIN * length * length {
+            let hash = mix(self.rolling);
+            while self.run.back().is_some_and(|(other, _)| *other >= hash) {
+                self.run.pop_back();
+            }
+            self.run.push_back((hash, sample));
+        }
+        let run = self.measure.run;
+        while self.run.front().is_some_and(|(_, at)| sample.wrapping_sub(*at) >= run) {
+            self.run.pop_front();
+        }
+        if self.since_gap < window + run {
+            return None;
+        }
+        let best = self.run.front().copied().filter(|(_, at)| self.chosen != Some(*at))?;
+        self.chosen = Some(best.1);
+        Some(best)
+    }
+
+    /// Follows matches at one distance until they prove a repetition.
+    fn follow(&mut self, known: Option<Place>, here: Place) -> Option<Repeat> {
+        let Some(known) = known else {
+            self.trail = None;
+            return None;
+        };
+        let window = self.measure.window;
+        let offset = here.sample.wrapping_sub(known.sample);
+        let from = here.sample.wrapping_sub(window);
+        let trail = self.trail.filter(|trail| {
+            let joins = trail.to.wrapping_sub(from) <= window;
+            (trail.bed, trail.channel, trail.offset) == (known.bed, known.channel, offset) && joins
+        });
+        let fresh = Trail { bed: known.bed, channel: known.channel, offset, from, to: here.sample };
+        let trail = trail.map_or(fresh, |trail| Trail { to: here.sample, ..trail });
+        self.trail = Some(trail);
+        let proven = trail.to.wrapping_sub(trail.from);
+        (proven >= self.measure.proven).then_some(Repeat {
+            bed: known.bed,
+            channel: known.channel,
+            sample: known.sample,
+            distance: offset,
+            proven,
+        })
+    }
+}
+
+/// Spreads a rolling hash over all bits (the finaliser of MurmurHash3).
+const fn mix(mut hash: u64) -> u64 {
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xC4CE_B9FE_1A85_EC53);
+    hash ^ hash >> 33
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEASURE: Measure = Measure { window: 256, run: 64, proven: 384 };
+
+    /// Noise of a seeded xorshift: no stretch of it comes twice.
+    fn noise(mut seed: u64, length: usize) -> Vec<u8> {
+        let next = |_| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed >> 40) as u8
+        };
+        (0..length).map(next).collect()
+    }
+
+    fn found(samples: &[u8]) -> Option<(usize, Repeat)> {
+        let (mut table, mut tracker) = (Table::default(), Tracker::new(MEASURE, 0));
+        samples.iter().enumerate().find_map(|(at, code)| {
+            let now = CaptureTime::from_nanos(at as i64 * 4_000_000);
+            Some((at, tracker.push(&[*code], (3, 1), now, &mut table)?))
+        })
+    }
+
+    #[test]
+    fn two_seconds_replayed_are_found_at_any_alignment() {
+        for (from, to) in [(0, 5_000), (1, 5_000), (777, 5_001), (1_500, 6_123), (2_048, 9_000)] {
+            let mut samples = noise(9, 10_000);
+            samples.copy_within(from..from + 512, to);
+            let (at, repeat) = found(&samples).unwrap();
+            assert!((to..to + 512).contains(&at), "{from} {to}: {at}");
+            assert_eq!((repeat.bed, repeat.channel, repeat.distance as usize), (3, 1, to - from));
+            assert!(repeat.proven >= 384);
+        }
+    }
+
+    #[test]
+    fn what_never_came_before_is_not_found() {
+        assert_eq!(found(&noise(4, 60_000)), None);
+    }
+
+    #[test]
+    fn one_second_alone_and_flat_lines_are_not_found() {
+        let mut samples = noise(5, 10_000);
+        samples.copy_within(1_000..1_256, 7_000);
+        assert_eq!(found(&samples), None);
+        let flat: Vec<u8> = (0..10_000_u32).map(|at| 100 + (at % 3) as u8).collect();
+        assert_eq!(found(&flat), None);
+    }
+
+    #[test]
+    fn a_loop_is_found_at_its_own_length() {
+        let pattern = noise(6, 300);
+        let samples: Vec<u8> =
+            noise(7, 1_000).into_iter().chain(pattern.into_iter().cycle().take(2_000)).collect();
+        let (at, repeat) = found(&samples).unwrap();
+        assert!(at < 1_000 + 300 + 512, "{at}");
+        assert_eq!(repeat.distance, 300);
+    }
+
+    #[test]
+    fn another_beds_stretch_is_found() {
+        let (mut table, now) = (Table::default(), CaptureTime::from_nanos(0));
+        let samples = noise(8, 1_024);
+        let (mut one, mut other) = (Tracker::new(MEASURE, 0), Tracker::new(MEASURE, 0));
+        assert_eq!(one.push(&samples, (1, 0), now, &mut table), None);
+        let repeat = other.push(&samples[300..900], (2, 0), now, &mut table).unwrap();
+        assert_eq!((repeat.bed, repeat.channel), (1, 0));
+    }
+
+    #[test]
+    fn no_window_spans_a_gap() {
+        let (mut table, mut tracker) = (Table::default(), Tracker::new(MEASURE, 0));
+        let now = CaptureTime::from_nanos(0);
+        let samples = noise(10, 4_096);
+        tracker.push(&samples, (0, 0), now, &mut table);
+        for piece in samples[1_000..2_000].chunks(250) {
+            tracker.gap();
+            assert_eq!(tracker.push(piece, (0, 0), now, &mut table), None);
+        }
+    }
+
+    #[test]
+    fn the_table_forgets_what_is_old_and_grows_with_what_is_not() {
+        let (mut table, mut tracker) = (Table::default(), Tracker::new(MEASURE, 0));
+        let samples = noise(11, 2_048);
+        let minutes = |minutes: i64| CaptureTime::from_nanos(minutes * 60_000_000_000);
+        tracker.push(&samples, (0, 0), minutes(0), &mut table);
+        for minute in (1..=60).step_by(3) {
+            tracker.push(&noise(1_000 + minute as u64, 2_048), (0, 0), minutes(minute), &mut table);
+        }
+        tracker.gap();
+        assert_eq!(tracker.push(&samples, (0, 0), minutes(61), &mut table), None);
+        assert!(table.held() > 10 * 2_048 / 64);
+    }
+}

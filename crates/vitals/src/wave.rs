@@ -1,0 +1,239 @@
+//! One channel, code by code: whether it moves, where it clips, whether it repeats.
+
+use crate::replay::{Measure, Repeat, Table, Tracker};
+use model::{CaptureTime, Channel};
+
+/// Codes that a flat line may differ by.
+const FLAT_CODES_MAX: u8 = 2;
+/// Seconds of codes that clipping is judged by.
+const CLIP_SECONDS: usize = 10;
+/// Codes next to an extreme one with which it is compared.
+const NEIGHBOURS: usize = 4;
+/// How many times as frequent as its neighbours a clipped code is.
+const SPIKE: u32 = 4;
+/// Blocks that must touch the code, and how often each: a baseline that drifts onto a rail for a moment is no
+/// clipping.
+const TOUCHED_BLOCKS: usize = 8;
+const TOUCHES: usize = 3;
+
+/// A run of codes that hardly differ.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    low: u8,
+    high: u8,
+    length: u64,
+    /// Samples at the end of the run that are all the same.
+    same: u64,
+    last: u8,
+}
+
+impl Run {
+    fn push(&mut self, code: u8) {
+        self.same = if code == self.last { self.same + 1 } else { 1 };
+        self.last = code;
+        let (low, high) = (self.low.min(code), self.high.max(code));
+        if self.length > 0 && high - low <= FLAT_CODES_MAX {
+            (self.low, self.high) = (low, high);
+            self.length += 1;
+        } else {
+            (self.low, self.high, self.length) = (code, code, 1);
+        }
+    }
+}
+
+/// How often each code came in the last seconds.
+#[derive(Clone, Debug)]
+struct Histogram {
+    counts: Box<[u32; 256]>,
+    blocks: std::collections::VecDeque<Box<[u8]>>,
+    all: u32,
+}
+
+impl Histogram {
+    fn new() -> Self {
+        Self { counts: Box::new([0; 256]), blocks: std::collections::VecDeque::new(), all: 0 }
+    }
+
+    fn push(&mut self, block: &[u8]) {
+        for code in block {
+            if let Some(count) = self.counts.get_mut(usize::from(*code)) {
+                *count += 1;
+            }
+        }
+        self.all += block.len() as u32;
+        self.blocks.push_back(block.into());
+        while self.blocks.len() > CLIP_SECONDS {
+            let Some(old) = self.blocks.pop_front() else { break };
+            self.all -= old.len() as u32;
+            for code in old {
+                if let Some(count) = self.counts.get_mut(usize::from(code)) {
+                    *count -= 1;
+                }
+            }
+        }
+    }
+
+    /// Share of the samples on the highest or lowest code, where it stands out from those next to it.
+    fn clipped(&self) -> Option<f32> {
+        if self.blocks.len() < CLIP_SECONDS {
+            return None;
+        }
+        let low = self.edge(&mut (0..=u8::MAX).zip(self.counts.iter()));
+        let high = self.edge(&mut (0..=u8::MAX).zip(self.counts.iter()).rev());
+        Some(low.max(high) as f32 / self.all.max(1) as f32)
+    }
+
+    /// How often the first code that came at all came, if it stands out, and is not the converter's own end.
+    fn edge(&self, counts: &mut dyn Iterator<Item = (u8, &u32)>) -> u32 {
+        let mut from = counts.skip_while(|(_, count)| **count == 0);
+        let Some((code, extreme)) = from.next() else { return 0 };
+        let next: u32 = from.take(NEIGHBOURS).map(|(_, count)| *count).sum();
+        let stands_out = extreme * NEIGHBOURS as u32 > next * SPIKE;
+        let touches = |block: &[u8]| block.iter().filter(|other| **other == code).count() >= TOUCHES;
+        let touched = || self.blocks.iter().filter(|block| touches(block)).count() >= TOUCHED_BLOCKS;
+        let own_end = code == 0 || code == u8::MAX;
+        if stands_out && !own_end && touched() { *extreme } else { 0 }
+    }
+}
+
+/// One channel of one bed.
+#[derive(Debug)]
+pub(crate) struct Wave {
+    pub(crate) channel: Channel,
+    rate_hz: f64,
+    run: Run,
+    moved: bool,
+    /// Blocks since it was last flat.
+    lively: u64,
+    histogram: Option<Histogram>,
+    tracker: Tracker,
+    pub(crate) repeat: Option<Repeat>,
+    blocks: u64,
+}
+
+/// How each channel is searched for what came before. Breathing is slow and smooth: it takes longer stretches to
+/// tell one breath from another.
+fn measure(channel: Channel, rate_hz: f64) -> Measure {
+    let samples = |seconds: f64| ((seconds * rate_hz) as u32).max(8);
+    match channel {
+        Channel::Respiration => Measure { window: samples(4.0), run: samples(1.0), proven: samples(6.0) },
+        Channel::Pleth => Measure { window: samples(1.0), run: samples(0.25), proven: samples(1.5) },
+        _ => Measure { window: samples(1.0), run: samples(0.25), proven: samples(1.5) },
+    }
+}
+
+impl Wave {
+    /// `sample`: number of its first sample, so that numbers never come twice.
+    pub(crate) fn new(channel: Channel, rate_hz: f64, sample: u32) -> Self {
+        let clips = !matches!(channel, Channel::Respiration);
+        Self {
+            channel,
+            rate_hz,
+            run: Run::default(),
+            moved: false,
+            lively: 0,
+            histogram: clips.then(Histogram::new),
+            tracker: Tracker::new(measure(channel, rate_hz), sample),
+            repeat: None,
+            blocks: 0,
+        }
+    }
+
+    /// Takes the next block.
+    pub(crate) fn push(&mut self, block: &[u8], own: (u32, u8), now: CaptureTime, table: &mut Table) {
+        for code in block {
+            self.run.push(*code);
+        }
+        self.moved |= self.run.length < block.len() as u64;
+        if let Some(histogram) = &mut self.histogram {
+            histogram.push(block);
+        }
+        self.lively = if self.run.length as f64 >= self.rate_hz { 0 } else { self.lively + 1 };
+        self.repeat = self.tracker.push(block, own, now, table);
+        self.blocks += 1;
+    }
+
+    /// For how many seconds it has been flat, and for how many exactly one code.
+    pub(crate) fn flat(&self) -> (f32, f32) {
+        let seconds = |samples: u64| (samples as f64 / self.rate_hz) as f32;
+        (seconds(self.run.length), seconds(self.run.same))
+    }
+
+    /// Whether it ever moved.
+    pub(crate) const fn moved(&self) -> bool {
+        self.moved
+    }
+
+    /// Share of clipped samples, once enough was seen.
+    pub(crate) fn clipped(&self) -> Option<f32> {
+        let lively = self.lively >= CLIP_SECONDS as u64;
+        self.histogram.as_ref().and_then(Histogram::clipped).filter(|_| lively)
+    }
+
+    /// Samples in all.
+    pub(crate) const fn sample(&self) -> u32 {
+        self.tracker.sample()
+    }
+
+    /// Its place in a bed, 0 to 4.
+    pub(crate) const fn place(channel: Channel) -> u8 {
+        match channel {
+            Channel::Ecg(1) => 0,
+            Channel::Ecg(2) => 1,
+            Channel::Ecg(_) => 2,
+            Channel::Pleth => 3,
+            _ => 4,
+        }
+    }
+
+    /// Samples a second.
+    pub(crate) const fn rate_hz(&self) -> f64 {
+        self.rate_hz
+    }
+
+    /// Samples are missing here.
+    pub(crate) fn gap(&mut self) {
+        self.run = Run::default();
+        self.histogram = self.histogram.is_some().then(Histogram::new);
+        self.tracker.gap();
+        self.repeat = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fed(codes: impl Iterator<Item = u8>) -> Wave {
+        let mut wave = Wave::new(Channel::Ecg(1), 100.0, 0);
+        let mut table = Table::default();
+        let codes: Vec<u8> = codes.collect();
+        for block in codes.chunks(100) {
+            wave.push(block, (0, 0), CaptureTime::from_nanos(0), &mut table);
+        }
+        wave
+    }
+
+    fn saw(height: u32) -> impl Iterator<Item = u8> {
+        (0..2_000_u32).map(move |at| (20 + at * 7 % height + at % 3) as u8)
+    }
+
+    #[test]
+    fn a_line_that_stands_still_is_flat_and_one_that_moves_is_not() {
+        let wave = fed(saw(100).take(500).chain([77; 350]));
+        let (seconds, same) = wave.flat();
+        assert!(wave.moved() && (3.4..3.6).contains(&seconds) && same == seconds, "{seconds} {same}");
+        let wave = fed((0..500).map(|at| 100 + (at % 3) as u8));
+        let (seconds, same) = wave.flat();
+        assert!(!wave.moved() && same < 0.1 && seconds > 4.9, "{seconds} {same}");
+        assert!(fed(saw(100)).flat().0 < 0.1);
+    }
+
+    #[test]
+    fn a_wave_cut_off_at_a_code_is_clipped_and_a_whole_one_is_not() {
+        assert!(fed(saw(100)).clipped().unwrap() < 0.02);
+        let cut = fed(saw(100).map(|code| code.min(100)));
+        assert!(cut.clipped().unwrap() > 0.1);
+        assert_eq!(fed(saw(100).take(500)).clipped(), None);
+    }
+}

@@ -31,7 +31,7 @@ pub(crate) enum Files {
 /// Where capabilities could not be dropped, or a folder is not there.
 pub(crate) fn confine(folders: &[PathBuf]) -> Result<Files, Failure> {
     drop_capabilities().map_err(|(step, cause)| Failure::Confine { step, cause: cause.into() })?;
-    for folder in folders.iter().filter(|folder| !folder.is_dir()) {
+    if let Some(folder) = folders.iter().find(|folder| !folder.is_dir()) {
         return Err(Failure::Usage(format!("there is no folder `{}` to write to", folder.display())));
     }
     restrict_files(folders).map_err(|cause| Failure::Confine { step: "Landlock", cause: cause.into() })

@@ -120,10 +120,10 @@ fn watched(cable: &Cable, capture: &Path, frames: u64) -> Watched {
 fn a_ward_that_is_watched_gives_the_findings_of_its_scan_and_nothing_is_sent() {
     let Some(cable) = Cable::new() else { return };
     let capture = ward(&cable, "0.5");
-    let scanned = scan(&capture, &[]);
-    let mut watch = cable.watch(&["--verbose"]);
-    // As fast as in life: the checks of vital signs are on.
-    cable.play(&capture, 1);
+    let scanned = scan(&capture, UNCHECKED);
+    // A busy machine plays a ward slower than life, which the checks of vital signs would notice.
+    let mut watch = cable.watch(&[&["--verbose"], UNCHECKED].concat());
+    cable.play(&capture, FASTER);
     watch.until("all frames came", |watch| watch.sensor()["frames"] == frames(&scanned));
     // Findings are told before the end, and so is the report.
     let open = |line: &Value| line["type"] == "finding" && line["state"] == "open";

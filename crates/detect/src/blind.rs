@@ -15,6 +15,11 @@ pub fn blind_spots(coverage: &Coverage, inventory: &Inventory, judge: &Judge) ->
     };
     spot(u64::from(coverage.frames == 0), "No frame was read: nothing can be said of the network.");
     spot(
+        coverage.frames_lost,
+        "The sensor lost {n} frames because it could not keep up: what was in them is not known, and nothing is \
+         concluded from what is missing. Give it a larger ring (--buffer), more of the processor, or less to watch.",
+    );
+    spot(
         coverage.flows_one_sided,
         "{n} connections were captured in one direction only: whether data arrived can only be inferred. \
          Mirror both directions of the port.",

@@ -101,6 +101,8 @@ impl Judge {
                     self.flow_fact(inventory, flow, side, fact, observation);
                 }
             }
+            // What frames that nobody saw may have held is no matter of anybody's.
+            (Observed::Link(LinkFact::Lost(_)), _) => {}
             (Observed::Link(fact), origin) => {
                 if let Some((mac, ip, _)) = inventory.on_link(origin) {
                     self.link_fact(inventory, mac, ip, fact, observation);

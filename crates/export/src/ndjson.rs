@@ -5,6 +5,7 @@
 //! ```text
 //! {"type":"report","schema":"lazaret.report/1","tool":{…}}      first, so that a reader knows what follows
 //! {"type":"finding","state":"open",…}                             as soon as it is made; may repeat as it grows
+//! {"type":"sensor",…}                                             how a live sensor does, now and then
 //! {"type":"capture",…}  {"type":"asset",…}  {"type":"finding","state":"final",…}  {"type":"vitals",…}
 //! {"type":"coverage",…}                                          last: a file that ends without it was cut short
 //! ```
@@ -49,6 +50,39 @@ enum Line<'a> {
     },
     Vitals(VitalsRow<'a>),
     Coverage(CoverageRow<'a>),
+    Sensor(&'a SensorRow),
+}
+
+/// How a live sensor does: counts since its start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SensorRow {
+    /// The interface it listens to.
+    pub interface: String,
+    /// `up`, `down` or `gone`.
+    pub standing: &'static str,
+    /// Seconds since its start.
+    pub up_seconds: f64,
+    /// Frames read.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Frames that were lost because the ring was full.
+    pub frames_lost: u64,
+    /// Times the ring was full.
+    pub ring_full: u64,
+    /// Size of the ring.
+    pub ring_bytes: u64,
+    /// How much of it waits to be read.
+    pub ring_waiting_bytes: u64,
+    /// Longest time from the arrival of a frame to its reading since the last such line, in seconds.
+    pub lag_seconds: f64,
+    /// Flows alive.
+    pub flows: u64,
+    /// Memory of the process, the ring with it; absent where the system does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resident_bytes: Option<u64>,
+    /// Processor time of the process.
+    pub cpu_seconds: f64,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -75,6 +109,15 @@ impl<W: Write> Lines<W> {
     /// What the writer says.
     pub fn open(&mut self, finding: &Finding) -> io::Result<()> {
         self.line(&Line::Finding { state: State::Open, row: FindingRow::of(finding) })?;
+        self.to.flush()
+    }
+
+    /// Says how the sensor does.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn sensor(&mut self, row: &SensorRow) -> io::Result<()> {
+        self.line(&Line::Sensor(row))?;
         self.to.flush()
     }
 

@@ -191,6 +191,8 @@ pub(crate) struct CoverageRow<'a> {
     frames_undecoded: u64,
     frames_fault: u64,
     frames_duplicate: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    frames_lost: u64,
     cut_bytes: u64,
     flows: u64,
     flows_parsed: u64,
@@ -214,6 +216,7 @@ impl<'a> CoverageRow<'a> {
             frames_undecoded: coverage.frames_undecoded,
             frames_fault: coverage.frames_fault,
             frames_duplicate: coverage.frames_duplicate,
+            frames_lost: coverage.frames_lost,
             cut_bytes: coverage.cut_bytes,
             flows: coverage.flows,
             flows_parsed: coverage.flows_parsed,
@@ -229,6 +232,12 @@ impl<'a> CoverageRow<'a> {
             blind_spots,
         }
     }
+}
+
+/// Only a live sensor loses frames itself; serde hands over a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]

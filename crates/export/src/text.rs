@@ -12,9 +12,9 @@ use crate::printable::{printable, shortened};
 use crate::report1::{patient_word, sorted_vitals};
 use crate::summary::{
     Group, Summary, asset_by_id, assets_by_concern, conversation_words, coverage_lines, detail_words,
-    evidence_words, groups, kind, label, number, references, unseen, when_words, whom_words,
+    evidence_words, groups, kind, label, number, peer_words, references, unseen, when_words, whom_words,
 };
-use crate::time::{bytes, counted, span, time_of_day};
+use crate::time::{bytes, counted, span, time_of_day, to_second};
 use comfy_table::{ContentArrangement, Table, presets};
 use model::{Asset, BedVitals, Finding, IntegrityRow, NumericRange, Report, Severity, Verdict, Vital};
 use std::io::{self, Write};
@@ -82,6 +82,21 @@ pub fn write(report: &Report, layout: Layout, to: impl Write) -> io::Result<()> 
     page.integrity(report)?;
     page.unseen(report)?;
     page.captures(report)
+}
+
+/// Writes one line about a finding as soon as it is made: when, how grave, what, whose.
+///
+/// # Errors
+/// What the writer says.
+pub fn line(finding: &Finding, colour: Colour, to: &mut dyn Write) -> io::Result<()> {
+    let severity = finding.severity.as_str().to_uppercase();
+    let severity = match colour {
+        Colour::Off => format!("{severity:<8}"),
+        Colour::On => format!("\u{1b}[{}m{severity:<8}\u{1b}[0m", severity_style(finding.severity)),
+    };
+    let peer = finding.peer.map_or_else(String::new, |peer| format!(", with {}", peer_words(&peer)));
+    let (time, title) = (to_second(finding.last), printable(&finding.title));
+    writeln!(to, "{time} UTC  {severity}  {title}  ({}, {}{peer})", finding.rule, finding.asset)
 }
 
 /// A page of text being written.

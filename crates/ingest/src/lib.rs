@@ -1,7 +1,8 @@
 //! From capture files to batches of frames.
 //!
-//! An edge crate: it opens files, and nothing after it does. One run reads several *inputs* (files, folders,
-//! standard input) and hands out all their frames in one order, merged by time.
+//! An edge crate: it opens files and interfaces, and nothing after it does. One run reads several *inputs* (files,
+//! folders, standard input) and hands out all their frames in one order, merged by time. [`Live`] hands out the frames
+//! of a network interface as they arrive.
 //!
 //! ```text
 //! file → Raw (counts, hashes) → Stream (gzip, zstd, plain) → Format (pcap, pcapng) → Batch → merge by time
@@ -50,10 +51,12 @@ mod captures;
 mod error;
 mod expand;
 mod format;
+mod live;
 mod merge;
 mod pcap;
 mod pcapng;
 mod reader;
+mod ring;
 mod stream;
 pub mod write;
 
@@ -61,5 +64,6 @@ pub use batch::{BATCH_BYTES, Batch};
 pub use captures::{Captures, Input, NamedReader, OPEN_MAX, Options, Progress, Rejected};
 pub use error::CaptureError;
 pub use format::{FAULTS_MAX, FRAME_BYTES_MAX};
+pub use live::{CLOCK_STEP_NS_MIN, Live, LiveError, News, RING_BYTES, RING_BYTES_MAX, Standing};
 pub use pcapng::{BLOCK_BYTES_MAX, INTERFACES_MAX};
 pub use stream::WINDOW_LOG_MAX;

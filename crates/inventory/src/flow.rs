@@ -100,6 +100,13 @@ impl Flows {
         }
     }
 
+    /// Frames were lost, nobody knows whose: bytes may be missing from every flow.
+    pub(crate) fn lose(&mut self) {
+        for slots in &mut self.shards {
+            slots.all_mut().for_each(|flow| flow.lost = true);
+        }
+    }
+
     #[inline]
     pub(crate) fn at(&self, id: FlowId) -> Option<&LiveFlow> {
         self.shards.get(usize::from(id.shard))?.at(id.slot)

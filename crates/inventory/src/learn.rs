@@ -10,8 +10,8 @@ use crate::station::{Seen, Station, StationId, Stations, TRAITS_MAX};
 use crate::vocabulary::Vocabulary;
 use crate::{FormError, Site};
 use model::{
-    CaptureTime, Endpoint, Evidence, Fact, FlowId, FlowStart, FlowTotals, Identifier, Mac, Observation,
-    Observed, Origin, Side, Transport, VlanStack, speaker,
+    CaptureTime, Endpoint, Evidence, Fact, FlowId, FlowStart, FlowTotals, Identifier, LinkFact, Mac,
+    Observation, Observed, Origin, Side, Transport, VlanStack, speaker,
 };
 use std::net::IpAddr;
 
@@ -79,6 +79,8 @@ impl Inventory {
         let at = At { time: observation.time, evidence: observation.evidence };
         match (&observation.observed, observation.origin) {
             (Observed::Fact(fact), Origin::Flow(id, side)) => self.flow_fact(id, side, fact, at),
+            // Nobody's: any of the flows may miss bytes of it.
+            (Observed::Link(LinkFact::Lost(_)), _) => self.flows.lose(),
             (Observed::Link(fact), origin) => {
                 if let Some((mac, ip, vlans)) = self.on_link(origin) {
                     self.link_fact(fact, mac, ip, vlans, at);

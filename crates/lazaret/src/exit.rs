@@ -50,6 +50,16 @@ pub(crate) enum Failure {
     /// The inputs make no sense together.
     #[error(transparent)]
     Capture(#[from] ingest::CaptureError),
+    /// A network interface cannot be listened to.
+    #[error(transparent)]
+    Live(#[from] ingest::LiveError),
+    /// This process could not give its privileges away, so it did not start.
+    #[error("cannot give privileges away ({step}); nothing was watched")]
+    Confine {
+        step: &'static str,
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
+    },
     /// The site file does not have its form; names file, line and key.
     #[error(transparent)]
     Site(#[from] inventory::SiteError),

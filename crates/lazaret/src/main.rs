@@ -4,13 +4,17 @@
 //! command is one file under `command/`; [`command::Command`] is the only list of them.
 
 mod command;
+mod confine;
 mod evidence;
 mod exit;
+mod load;
 mod output;
 mod pipeline;
 mod progress;
 mod secret;
 mod stored;
+mod supervisor;
+mod teller;
 mod terminal;
 
 use clap::Parser;
@@ -24,6 +28,7 @@ Examples:
   lazaret scan --format html --output ward.html ward.pcap    the same, to read, print and hand over
   lazaret scan --store ward.store ward.pcap                  the same, kept: what is new since the last scan?
   lazaret findings --store ward.store                        what is open, and what was decided about it
+  sudo lazaret watch --interface eth1                        the same, live, on the mirror port of a switch
 
 Nothing is ever sent to the network by these commands.";
 

@@ -97,7 +97,7 @@ pub struct CaptureSummary {
     pub name: String,
     /// Hash of the file as it lies on disk; absent where it was not asked for.
     pub sha256: Option<Digest256>,
-    /// `pcap`, `pcapng`; empty where it was not recognised.
+    /// `pcap`, `pcapng`, `live` for an interface; empty where it was not recognised.
     pub format: &'static str,
     /// `gzip`, `zstd`, or none.
     pub compression: Option<&'static str>,
@@ -128,6 +128,8 @@ pub struct Coverage {
     pub frames_fault: u64,
     /// Frames that a mirror port delivered twice; also counted in one of the three above.
     pub frames_duplicate: u64,
+    /// Frames that a live sensor could not take in time; not counted in `frames`.
+    pub frames_lost: u64,
     /// Bytes of frames that the capture cut off (snap length).
     pub cut_bytes: u64,
     /// TCP and UDP flows.
@@ -162,6 +164,7 @@ impl Coverage {
         self.frames_undecoded += other.frames_undecoded;
         self.frames_fault += other.frames_fault;
         self.frames_duplicate += other.frames_duplicate;
+        self.frames_lost += other.frames_lost;
         self.cut_bytes += other.cut_bytes;
         self.flows += other.flows;
         self.flows_parsed += other.flows_parsed;

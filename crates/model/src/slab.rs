@@ -62,6 +62,11 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Every row, to be changed.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.chunks.iter_mut().flatten().filter_map(Option::as_mut)
+    }
+
     /// The slots that hold a row, ascending.
     pub fn slots(&self) -> impl Iterator<Item = u32> {
         (0..).zip(self.chunks.iter().flatten()).filter(|(_, row)| row.is_some()).map(|(slot, _)| slot)
@@ -85,5 +90,10 @@ mod tests {
         assert_eq!((slab.at(257), slab.at(1000), slab.at(u32::MAX)), (None, Some(&1000), None));
         slab.put(1000, 7);
         assert_eq!(slab.at_mut(1000), Some(&mut 7));
+        slab.all_mut().for_each(|row| *row += 1);
+        assert_eq!(
+            (slab.at(0), slab.at(255), slab.at(256), slab.at(1000)),
+            (Some(&1), Some(&256), None, Some(&8))
+        );
     }
 }

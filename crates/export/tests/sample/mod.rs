@@ -412,6 +412,7 @@ pub(crate) fn report() -> Report {
             frames_undecoded: 54,
             frames_fault: 1,
             frames_duplicate: 12,
+            frames_lost: 0,
             flows: 61,
             flows_parsed: 56,
             flows_one_sided: 3,

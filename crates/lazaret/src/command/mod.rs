@@ -8,6 +8,7 @@ mod simulate;
 mod source;
 mod upkeep;
 mod vitals;
+mod watch;
 
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Audit(Box<audit::Options>),
     /// Back up, restore and prune a store.
     Store(Box<upkeep::Options>),
+    /// Listen to a network interface and report as things are found, until told to end.
+    Watch(Box<watch::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -43,6 +46,7 @@ impl Command {
             Self::Assets(options) => options.run(),
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
+            Self::Watch(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

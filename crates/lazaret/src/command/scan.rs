@@ -80,8 +80,9 @@ enum Format {
     Html,
 }
 
+/// What makes a run end with status 1.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     Low,
     Medium,
     High,
@@ -89,6 +90,15 @@ enum FailOn {
 }
 
 impl FailOn {
+    /// Status of a run that wrote this report.
+    pub(super) fn status(limit: Option<Self>, report: &Report) -> Status {
+        let worst = report.findings.iter().map(|finding| finding.severity).max();
+        match (worst, limit) {
+            (Some(worst), Some(limit)) if worst >= limit.severity() => Status::Found,
+            _ => Status::Done,
+        }
+    }
+
     const fn severity(self) -> Severity {
         match self {
             Self::Low => Severity::Low,
@@ -264,11 +274,7 @@ impl Options {
         if !rejected.is_empty() {
             return Status::Unreadable;
         }
-        let worst = report.findings.iter().map(|finding| finding.severity).max();
-        match (worst, self.fail_on) {
-            (Some(worst), Some(limit)) if worst >= limit.severity() => Status::Found,
-            _ => Status::Done,
-        }
+        FailOn::status(self.fail_on, report)
     }
 }
 

@@ -11,7 +11,7 @@ use ingest::Input;
 use inventory::Site;
 use model::{Finding, Report};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Most workers. Our limit: the flow stage has as many shards; more workers would wait.
 const WORKERS_MAX: usize = flow::SHARDS;
@@ -53,13 +53,51 @@ pub(crate) struct Source {
 
 /// Checks of vital signs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-enum Integrity {
+pub(super) enum Integrity {
     /// None
     Off,
     /// All but the search for near-exact replays
     On,
     /// All: near-exact replays, under noise and another gain, are found too
     Full,
+}
+
+impl Integrity {
+    /// How deep the checks go; none where there are none.
+    pub(super) const fn depth(self) -> Option<Depth> {
+        match self {
+            Self::Off => None,
+            Self::On => Some(Depth::Default),
+            Self::Full => Some(Depth::Full),
+        }
+    }
+
+    /// What was not asked of the vital signs, or cannot be.
+    pub(super) fn unchecked(self, report: &Report) -> Option<String> {
+        let sentence = match self {
+            Self::Off => "Whether the vital signs can be believed was not checked: --integrity off.",
+            _ if report.vitals.is_empty() => return None,
+            Self::On => {
+                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
+                 held inside its normal range, all of another patient's data from some moment on, and a replay with \
+                 noise added (--integrity full finds that) look consistent. Compare them with the patient at the bedside."
+            }
+            Self::Full => {
+                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
+                 held inside its normal range and all of another patient's data from some moment on look consistent. \
+                 Compare them with the patient at the bedside."
+            }
+        };
+        Some(sentence.to_owned())
+    }
+}
+
+/// What the site says of itself, from the file of `--site`.
+pub(super) fn read_site(path: Option<&Path>) -> Result<Site, Failure> {
+    let Some(path) = path else { return Ok(Site::default()) };
+    let failed = |cause| Failure::Read { option: "--site", path: path.to_owned(), cause };
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    Ok(Site::parse(&text, &path.display().to_string())?)
 }
 
 fn workers(text: &str) -> Result<NonZero<usize>, String> {
@@ -85,11 +123,7 @@ impl Source {
             None if self.show_identifiers => Redaction::Show,
             None => Redaction::Withhold,
         };
-        let integrity = match self.integrity {
-            Integrity::Off => None,
-            Integrity::On => Some(Depth::Default),
-            Integrity::Full => Some(Depth::Full),
-        };
+        let integrity = self.integrity.depth();
         // The checks look at the samples of waveforms.
         let waveforms = if integrity.is_some() { Waveforms::Carry } else { flow.waveforms };
         let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
@@ -97,18 +131,11 @@ impl Source {
             inputs: self.captures.iter().map(|path| Input::from_argument(path)).collect(),
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
             flow: flow::Options { redaction, waveforms, ..flow },
-            site: self.site()?,
+            site: read_site(self.site.as_deref())?,
             integrity,
             workers: self.workers.unwrap_or_else(processors),
             recording: None,
         })
-    }
-
-    fn site(&self) -> Result<Site, Failure> {
-        let Some(path) = &self.site else { return Ok(Site::default()) };
-        let failed = |cause| Failure::Read { option: "--site", path: path.clone(), cause };
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        Ok(Site::parse(&text, &path.display().to_string())?)
     }
 
     /// Reads with a progress bar; says on standard error what could not be read. `finding` is told findings as they are
@@ -155,7 +182,7 @@ impl Source {
                 input.name, input.why
             ));
         }
-        let unchecked = self.unchecked(report);
+        let unchecked = self.integrity.unchecked(report);
         report.blind_spots.extend(unchecked);
     }
 
@@ -167,24 +194,5 @@ impl Source {
     /// Why patients' identifiers are shown, where they are.
     pub(crate) fn reason(&self) -> Option<&str> {
         self.reason.as_deref().map(str::trim).filter(|_| self.show_identifiers)
-    }
-
-    /// What was not asked of the vital signs, or cannot be.
-    fn unchecked(&self, report: &Report) -> Option<String> {
-        let sentence = match self.integrity {
-            Integrity::Off => "Whether the vital signs can be believed was not checked: --integrity off.",
-            _ if report.vitals.is_empty() => return None,
-            Integrity::On => {
-                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
-                 held inside its normal range, all of another patient's data from some moment on, and a replay with \
-                 noise added (--integrity full finds that) look consistent. Compare them with the patient at the bedside."
-            }
-            Integrity::Full => {
-                "Vital signs were checked for contradictions; none found does not mean that they are true. A number \
-                 held inside its normal range and all of another patient's data from some moment on look consistent. \
-                 Compare them with the patient at the bedside."
-            }
-        };
-        Some(sentence.to_owned())
     }
 }

@@ -4,24 +4,39 @@ use super::Told;
 use crate::command::Reading;
 use detect::Judgement;
 use ingest::Batch;
-use model::{CaptureTime, Certainty, FindingId, Severity};
+use model::{CaptureTime, Certainty, Finding, FindingId, Severity};
 use std::collections::BTreeMap;
 
 /// How often findings are looked for before the end, in capture time: a look concludes everything so far, which on
 /// a ward of 1,000 monitors takes some hundredths of a second.
 const LOOK_EVERY_NS: i64 = 30_000_000_000;
 
+/// Findings that were told, as grave and as certain as they were then.
+#[derive(Default)]
+pub(super) struct Known(BTreeMap<FindingId, (Severity, Certainty)>);
+
+impl Known {
+    /// Those of `findings` that are new or not as grave and sure as they were; from now on they are known.
+    pub(super) fn new_of(&mut self, findings: Vec<Finding>) -> Vec<Finding> {
+        let mut new = findings;
+        new.retain(|finding| {
+            let is = (finding.severity, finding.certainty);
+            self.0.insert(finding.id, is) != Some(is)
+        });
+        new
+    }
+}
+
 /// Tells as it goes. What it tells depends on the frames alone, since batches are cut the same on every run.
 pub(super) struct Early<'a> {
     told: Told<'a>,
-    /// Findings that were told, as grave and as certain as they were then.
-    findings: BTreeMap<FindingId, (Severity, Certainty)>,
+    known: Known,
     looked: Option<CaptureTime>,
 }
 
 impl<'a> Early<'a> {
     pub(super) fn new(told: Told<'a>) -> Self {
-        Self { told, findings: BTreeMap::new(), looked: None }
+        Self { told, known: Known::default(), looked: None }
     }
 
     /// A batch was judged.
@@ -37,11 +52,8 @@ impl<'a> Early<'a> {
             return;
         }
         self.looked = Some(now);
-        for finding in judgement.findings() {
-            let is = (finding.severity, finding.certainty);
-            if self.findings.insert(finding.id, is) != Some(is) {
-                tell(&finding);
-            }
+        for finding in self.known.new_of(judgement.findings()) {
+            tell(&finding);
         }
     }
 }

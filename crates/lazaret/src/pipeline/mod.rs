@@ -6,14 +6,17 @@
 
 mod early;
 mod pool;
+mod sensor;
+
+pub(crate) use sensor::Sensor;
 
 use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};
 use crate::exit::Failure;
-use detect::Judgement;
+use detect::{DataError, Depth, Judgement};
 use early::Early;
 use flow::{SHARDS, Shard};
 use ingest::{Batch, Captures};
-use inventory::Recorder;
+use inventory::{Recorder, Site};
 use model::{Coverage, Finding, Observation, Report, Schema};
 use std::sync::Arc;
 
@@ -32,21 +35,10 @@ pub(crate) struct Told<'a> {
 /// does not load.
 pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure> {
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
-    let mut judgement = Judgement::new(plan.site)?;
-    if let Some(depth) = plan.integrity {
-        judgement = judgement.checking_vitals(depth);
-    }
+    let (mut judgement, shards) = ready(plan.site, plan.integrity, plan.flow)?;
     if let Some(wanted) = plan.recording {
         judgement = judgement.recording(Recorder::new(wanted));
     }
-    let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
-    let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
-    // Asked for every unit of telemetry: a schema is the same where its place is.
-    let wants_message =
-        Arc::new(move |schema: &'static Schema| watched.iter().any(|one| std::ptr::eq(*one, schema)));
-    let default_credentials = judgement.inventory().vocabulary().default_credentials().into();
-    let options = Arc::new(flow::Options { wants_message, default_credentials, ..plan.flow });
-    let shards = (0..).take(SHARDS).map(|id| Shard::new(id, Arc::clone(&options))).collect();
     let run = Run { captures, judgement, shards };
     let early = Early::new(told);
     let run = if plan.workers.get() <= 1 {
@@ -59,6 +51,27 @@ pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure
     Ok(ScanOutcome { report: conclude(run), rejected, skipped })
 }
 
+/// A judgement that has seen nothing, and the shards that tell it what it asks for.
+fn ready(
+    site: Site,
+    integrity: Option<Depth>,
+    wanted: flow::Options,
+) -> Result<(Judgement, Vec<Shard>), DataError> {
+    let mut judgement = Judgement::new(site)?;
+    if let Some(depth) = integrity {
+        judgement = judgement.checking_vitals(depth);
+    }
+    let schemas = wire::proto::PROTOCOLS.iter().map(|protocol| protocol.schema);
+    let watched: Vec<&'static Schema> = schemas.filter(|schema| judgement.watches(schema)).collect();
+    // Asked for every unit of telemetry: a schema is the same where its place is.
+    let wants_message =
+        Arc::new(move |schema: &'static Schema| watched.iter().any(|one| std::ptr::eq(*one, schema)));
+    let default_credentials = judgement.inventory().vocabulary().default_credentials().into();
+    let options = Arc::new(flow::Options { wants_message, default_credentials, ..wanted });
+    let shards = (0..).take(SHARDS).map(|id| Shard::new(id, Arc::clone(&options))).collect();
+    Ok((judgement, shards))
+}
+
 /// What a run works on.
 struct Run {
     captures: Captures,
@@ -69,16 +82,21 @@ struct Run {
 fn alone(mut run: Run, mut early: Early<'_>) -> Run {
     let (mut batch, mut out) = (Batch::new(), Vec::new());
     while run.captures.fill(&mut batch) {
-        for (order, frame) in (batch.first_order()..).zip(batch.frames()) {
-            let decoded = flow::decode(&frame);
-            if let Some(shard) = run.shards.get_mut(decoded.shard()) {
-                shard.push(order, &frame, &decoded, &mut out);
-            }
-        }
+        push_all(&batch, &mut run.shards, &mut out);
         judge_all(&mut out, &mut run.judgement);
         early.judged(&batch, run.captures.progress(), &run.judgement);
     }
     run
+}
+
+/// Gives each frame to its shard.
+fn push_all(batch: &Batch, shards: &mut [Shard], out: &mut Vec<Observation>) {
+    for (order, frame) in (batch.first_order()..).zip(batch.frames()) {
+        let decoded = flow::decode(&frame);
+        if let Some(shard) = shards.get_mut(decoded.shard()) {
+            shard.push(order, &frame, &decoded, out);
+        }
+    }
 }
 
 /// Judges observations where they lie, and makes room for the next.
@@ -90,12 +108,17 @@ fn judge_all(observations: &mut Vec<Observation>, judgement: &mut Judgement) {
 }
 
 fn conclude(mut run: Run) -> Report {
-    let mut out = Vec::new();
-    let mut coverage = Coverage::default();
-    for shard in &mut run.shards {
+    let coverage = finish_all(&mut run.shards, &mut run.judgement);
+    run.judgement.finish(run.captures.summaries(), coverage)
+}
+
+/// Ends every flow, judges what that tells, and sums up what was seen.
+fn finish_all(shards: &mut [Shard], judgement: &mut Judgement) -> Coverage {
+    let (mut out, mut coverage) = (Vec::new(), Coverage::default());
+    for shard in shards {
         shard.finish(&mut out);
-        judge_all(&mut out, &mut run.judgement);
+        judge_all(&mut out, judgement);
         coverage.add(&shard.coverage());
     }
-    run.judgement.finish(run.captures.summaries(), coverage)
+    coverage
 }

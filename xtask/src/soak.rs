@@ -44,7 +44,19 @@ impl Soak {
         match self.name {
             Name::Fuzz => self.fuzz(),
             Name::StoreKills => {
-                let test = ["test", "--profile", "ci", "--locked", "-p", "lazaret", "--test", "store", "--", "kills", "--nocapture"];
+                let test = [
+                    "test",
+                    "--profile",
+                    "ci",
+                    "--locked",
+                    "-p",
+                    "lazaret",
+                    "--test",
+                    "store",
+                    "--",
+                    "kills",
+                    "--nocapture",
+                ];
                 run_program("cargo", &test, &[("LAZARET_STORE_KILLS", STORE_KILLS)])
             }
         }

@@ -4,6 +4,7 @@ use crate::blind::blind_spots;
 use crate::judge::Judge;
 use crate::recompute::recompute;
 use crate::rule::{RuleError, Rules};
+use crate::score::add_score;
 use inventory::{FormError, Inventory, Profiles, Recorder, Site};
 use model::{CaptureSummary, Coverage, Finding, Observation, Origin, Report, Schema};
 use std::collections::BTreeSet;
@@ -122,7 +123,10 @@ impl Judgement {
         let mut report = self.report(captures, coverage);
         if let Some(recorder) = recorder {
             report.recordings = recorder.finish(self.judge.beds(&self.inventory.survey()));
-            report.recordings.iter_mut().for_each(recompute);
+            for bed in &mut report.recordings {
+                recompute(bed);
+                add_score(bed);
+            }
         }
         report
     }

@@ -21,6 +21,7 @@ mod judge;
 mod judgement;
 mod recompute;
 mod rule;
+mod score;
 mod tally;
 
 pub use blind::blind_spots;

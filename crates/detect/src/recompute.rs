@@ -180,7 +180,7 @@ impl Meter for Breathing {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use model::{AssetId, CaptureTime, LeftOut, Stretch};
     use std::collections::BTreeMap;
@@ -198,7 +198,7 @@ mod tests {
         ChannelRecording { samples: u64::from(seconds) * 256, rate_hz: Some(256.0), stretches }
     }
 
-    fn bed(channels: BTreeMap<Channel, ChannelRecording>) -> BedRecording {
+    pub(crate) fn bed(channels: BTreeMap<Channel, ChannelRecording>) -> BedRecording {
         BedRecording {
             asset: AssetId(1),
             bed: Some(7),
@@ -215,6 +215,7 @@ mod tests {
             gaps: Vec::new(),
             integrity: Vec::new(),
             judged: None,
+            score: None,
             left_out: LeftOut::default(),
         }
     }

@@ -266,6 +266,7 @@ impl Tape {
                 .filter(|row| row.last >= first && row.first <= last)
                 .collect(),
             judged: bed.judged,
+            score: None,
             left_out: self.left_out,
         })
     }

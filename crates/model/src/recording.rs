@@ -40,6 +40,8 @@ pub struct BedRecording {
     pub integrity: Vec<IntegrityRow>,
     /// How much of the time they could judge; absent where they were not asked for.
     pub judged: Option<Judged>,
+    /// An early warning score of its last numbers in words, or why there is none.
+    pub score: Option<String>,
     /// What a limit cost.
     pub left_out: LeftOut,
 }

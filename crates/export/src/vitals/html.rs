@@ -177,6 +177,7 @@ struct BedView {
     notices_left_out: usize,
     gaps: Vec<String>,
     gaps_left_out: usize,
+    score: Option<String>,
     left_out: Option<String>,
 }
 
@@ -227,6 +228,7 @@ impl BedView {
             notices_left_out: bed.notices.len().saturating_sub(NOTICES_MAX),
             gaps: bed.gaps.iter().take(GAPS_MAX).map(gap).collect(),
             gaps_left_out: bed.gaps.len().saturating_sub(GAPS_MAX),
+            score: bed.score.clone(),
             left_out: left_out_words(bed),
         }
     }

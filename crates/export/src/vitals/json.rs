@@ -72,6 +72,8 @@ struct BedRow<'a> {
     notices: Vec<NoticeRow<'a>>,
     gaps: Vec<GapRow>,
     integrity: Vec<CheckRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<&'a str>,
     left_out: LeftOutRow,
 }
 
@@ -101,6 +103,7 @@ impl<'a> BedRow<'a> {
             notices: bed.notices.iter().map(NoticeRow::of).collect(),
             gaps: bed.gaps.iter().map(GapRow::of).collect(),
             integrity: bed.integrity.iter().map(CheckRow::of).collect(),
+            score: bed.score.as_deref(),
             left_out: LeftOutRow::of(&bed.left_out),
         }
     }

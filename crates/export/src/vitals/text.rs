@@ -209,7 +209,12 @@ fn checks<W: Write>(page: &mut Page<W>, bed: &BedRecording) -> io::Result<()> {
     if !never.is_empty() {
         page.paragraph("Could not be judged: ", "  ", &never.join(" "))?;
     }
-    Ok(())
+    match &bed.score {
+        Some(score) => {
+            page.paragraph("Example of a score, of the last numbers: ", "  ", &format!("{score}."))
+        }
+        None => Ok(()),
+    }
 }
 
 fn more<W: Write>(page: &mut Page<W>, all: usize, what: &str) -> io::Result<()> {

@@ -151,6 +151,7 @@ fn monitored() -> BedRecording {
         gaps: vec![Gap { from: at(f64::from(MISSING.start)), to: at(f64::from(MISSING.end) + 1.0) }],
         integrity: rows(),
         judged: Some(Judged { seconds: 51, of_seconds: 60 }),
+        score: Some("NEWS2 cannot be computed: pulse-rate is contradicted".to_owned()),
         left_out: LeftOut::default(),
     }
 }
@@ -176,6 +177,7 @@ fn reported() -> BedRecording {
         gaps: Vec::new(),
         integrity: Vec::new(),
         judged: None,
+        score: None,
         left_out: LeftOut { samples: 1_234_567, ..LeftOut::default() },
     }
 }

@@ -287,7 +287,7 @@ fn state_words(finding: &StoredFinding, now: i64) -> String {
 
 pub(crate) fn two_lines(finding: &StoredFinding, now: i64) -> String {
     format!(
-        "{}  {:<8}  {:<9}  {} times, {} to {}  {}\n    {}\n",
+        "{}  {:<8}  {:<9}  {} times, {} to {}  {}\n    {}  ({})\n",
         finding.id,
         finding.severity.as_str(),
         finding.certainty.as_str(),
@@ -295,7 +295,8 @@ pub(crate) fn two_lines(finding: &StoredFinding, now: i64) -> String {
         at(finding.first),
         at(finding.last),
         state_words(finding, now),
-        finding.title
+        finding.title,
+        finding.asset
     )
 }
 

@@ -134,8 +134,9 @@ impl Shard {
     pub fn finish(&mut self, out: &mut Vec<Observation>) {
         let Some((time, order, evidence)) = self.last else { return };
         for slot in self.table.slots() {
-            self.end_flow(slot, FlowEnd::CaptureEnded, Moment { time, order, evidence }, out);
+            self.tell_end(slot, FlowEnd::CaptureEnded, Moment { time, order, evidence }, out);
         }
+        self.table = Table::new();
     }
 
     /// What this shard saw and did not see, so far.
@@ -454,6 +455,12 @@ impl Shard {
     }
 
     fn end_flow(&mut self, slot: u32, end: FlowEnd, moment: Moment, out: &mut Vec<Observation>) {
+        self.tell_end(slot, end, moment, out);
+        self.table.remove(slot);
+    }
+
+    /// Tells all that there is to tell of a flow that is over. It stays in the table.
+    fn tell_end(&mut self, slot: u32, end: FlowEnd, moment: Moment, out: &mut Vec<Observation>) {
         let Some(flow) = self.table.flow(slot) else { return };
         let origin = Origin::Flow(FlowId { shard: self.id, slot }, Side::Client);
         let pair = pair_hash(flow.start.client.ip, flow.start.server.ip);
@@ -472,7 +479,6 @@ impl Shard {
         };
         context.fact(Side::Client, Fact::FlowEnded(Box::new(totals)));
         count(&mut self.coverage, flow, end);
-        self.table.remove(slot);
     }
 }
 

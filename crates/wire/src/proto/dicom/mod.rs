@@ -193,7 +193,8 @@ fn data_unit(input: &[u8]) -> Option<usize> {
 
 /// Whether a P-DATA unit with exactly one PDV begins `input`.
 fn is_data_unit(input: &[u8]) -> bool {
-    let Some([P_DATA, 0, a, b, c, d, e, f, g, h, context, flags]) = input.first_chunk::<UNIT_BYTES_MIN>() else {
+    let Some([P_DATA, 0, a, b, c, d, e, f, g, h, context, flags]) = input.first_chunk::<UNIT_BYTES_MIN>()
+    else {
         return false;
     };
     let pdu = u32::from_be_bytes([*a, *b, *c, *d]);

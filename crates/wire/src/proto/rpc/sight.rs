@@ -25,7 +25,8 @@ const FLAVOR_MAX: u32 = 7;
 const ACCEPT_STAT_MAX: u32 = 5;
 /// Offset of the version in a call over TCP: after the record mark, transaction id and message type.
 const VERSION_AT: usize = 12;
-static VERSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&const { RPC_VERSION.to_be_bytes() }));
+static VERSION: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new(&const { RPC_VERSION.to_be_bytes() }));
 /// How far a probe looks for the start of a record where the capture begins inside a stream, in bytes.
 const SEARCH_BYTES_MAX: usize = 512;
 

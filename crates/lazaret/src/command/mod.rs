@@ -2,6 +2,7 @@
 
 mod assets;
 mod audit;
+mod evidence;
 mod findings;
 mod scan;
 mod simulate;
@@ -10,6 +11,7 @@ mod upkeep;
 mod vitals;
 mod watch;
 
+pub(crate) use findings::{finding_card, finding_id};
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
 use crate::exit::{Failure, Status};
@@ -29,6 +31,8 @@ pub(crate) enum Command {
     Audit(Box<audit::Options>),
     /// Back up, restore and prune a store.
     Store(Box<upkeep::Options>),
+    /// Make and check bundles of a finding's frames, for others to check: redacted and signed.
+    Evidence(Box<evidence::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
     /// Make practice captures of invented wards.
@@ -46,6 +50,7 @@ impl Command {
             Self::Assets(options) => options.run(),
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
+            Self::Evidence(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }

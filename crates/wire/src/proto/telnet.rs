@@ -148,6 +148,8 @@ impl Parser for Telnet {
         let mut at = 0;
         while let Some(byte) = input.get(at) {
             if *byte != IAC {
+                // What is typed and shown in a session may be anything.
+                out.conceal(at..at + 1);
                 if !self.is_inside(side) {
                     self.data(side, *byte, at..at + 1, out);
                 }

@@ -57,9 +57,9 @@ pub fn write(report: &Report, tool: Tool<'_>, mut to: impl io::Write) -> io::Res
     // The lists come before its closing brace.
     head.pop();
     to.write_all(&head)?;
-    write_list(&mut to, "assets", &sorted_assets(report), |asset| AssetRow::of(asset))?;
-    write_list(&mut to, "findings", &sorted_findings(report), |finding| FindingRow::of(finding))?;
-    write_list(&mut to, "vitals", &sorted_vitals(report), |vitals| VitalsRow::of(vitals))?;
+    write_list(&mut to, "assets", &sorted_assets(report), AssetRow::of)?;
+    write_list(&mut to, "findings", &sorted_findings(report), FindingRow::of)?;
+    write_list(&mut to, "vitals", &sorted_vitals(report), VitalsRow::of)?;
     to.write_all(b"}\n")
 }
 

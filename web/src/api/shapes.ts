@@ -42,3 +42,25 @@ export interface UserRow {
 export interface TokenRow {
   id: number; name: string; role: Role; user: number; user_name: string; created: string; expires?: string | null; used?: string | null;
 }
+export interface CaptureRow {
+  id: number; name: string; sha256: string; frames: number; bytes: number; first?: string | null; last?: string | null; faults: number;
+  imported: string; by: string; version: string;
+}
+export interface CapturePage { captures: CaptureRow[]; next?: number | null }
+export interface ScanRow {
+  id: number; name: string; by: string; at: string; stage: "receiving" | "waiting" | "reading" | "keeping" | "done" | "failed";
+  bytes?: number | null; bytes_total?: number | null; frames?: number | null; why?: string | null;
+  result?: { meeting: string; new: number; grown: number; reopened: number; assets_new: number } | null;
+}
+export interface ScanList { scans: ScanRow[] }
+export interface EntryRow { seq: number; at: string; at_ns: number; by: string; action: string; subject: string; detail: string; previous: string; hash: string }
+export interface AuditPage { entries: EntryRow[]; next?: number | null }
+export interface Verification { whole: boolean; entries: number; hash: string; broken?: { seq: number; what: string } | null }
+export interface KeepDays { vitals?: number | null; conversations?: number | null; asset_history?: number | null; closed_findings?: number | null }
+export interface SettingsRow { site_name: string; keep_days: KeepDays }
+export interface UserPage { users: UserRow[]; next?: number | null }
+export interface TokenPage { tokens: TokenRow[]; next?: number | null }
+export interface TokenMade extends TokenRow { secret: string }
+export interface TalkRow extends ConversationRow { asset: string }
+export interface ConversationPage { conversations: TalkRow[]; next?: string | null }
+export interface SensorRow { name: string; period: string; at: string; ended?: string | null; health: Record<string, unknown>; blind_spots: string[] }

@@ -13,7 +13,7 @@ export class EventReader {
   #rest = "";
 
   read(piece: string): ServerEvent[] {
-    this.#rest = (this.#rest + piece).replace(/\r\n?(?!$)/g, "\n");
+    this.#rest = (this.#rest + piece).replace(/\r\n|\r(?!$)/g, "\n");
     const events: ServerEvent[] = [];
     let end: number;
     while ((end = this.#rest.indexOf("\n\n")) >= 0) {

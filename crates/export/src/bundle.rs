@@ -27,8 +27,7 @@ pub const SCHEMA: &str = "lazaret.evidence/1";
 /// Longest bundle that is read, in bytes. Our limit, four times what an excerpt can hold.
 pub const BUNDLE_BYTES_MAX: u64 = 256 << 20;
 /// The files, in the order in which they stand.
-pub const FILES: [&str; 8] =
-    [README, SUMS, SIGNATURE, CAPTURE, CONTEXT, FINDING, RULE, SIGNER];
+pub const FILES: [&str; 8] = [README, SUMS, SIGNATURE, CAPTURE, CONTEXT, FINDING, RULE, SIGNER];
 /// How to check it.
 pub const README: &str = "README.txt";
 /// Hashes of the others.
@@ -372,8 +371,13 @@ mod tests {
     use super::*;
 
     fn bundle() -> Vec<u8> {
-        let content =
-            Content { capture: &[7; 700], context: b"{}\n", finding: b"{}\n", rule: &[b'r'; 512], signer: b"k\n" };
+        let content = Content {
+            capture: &[7; 700],
+            context: b"{}\n",
+            finding: b"{}\n",
+            rule: &[b'r'; 512],
+            signer: b"k\n",
+        };
         let mut bytes = Vec::new();
         content.write("evidence-f-00", "signature\n", &mut bytes).unwrap();
         bytes

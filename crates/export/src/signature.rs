@@ -42,7 +42,9 @@ pub enum SignatureFault {
     #[error("this is no {0} of minisign's format")]
     NotAKey(&'static str),
     /// The key asks for a passphrase.
-    #[error("the secret key is encrypted with a passphrase, which is not supported; make one with `minisign -G -W`")]
+    #[error(
+        "the secret key is encrypted with a passphrase, which is not supported; make one with `minisign -G -W`"
+    )]
     Encrypted,
     /// Not a signature.
     #[error("the signature does not have its form: {0}")]

@@ -50,7 +50,13 @@ fn tcp_frame(from: &str, to: &str, ports: (u16, u16), seq: u32, flags: u8, paylo
 }
 
 fn udp_frame(from: &str, to: &str, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
-    on_ethernet(&ip(address(from), address(to), 17, 7, &right(from, to, 17, 6, udp(ports.0, ports.1, payload))))
+    on_ethernet(&ip(
+        address(from),
+        address(to),
+        17,
+        7,
+        &right(from, to, 17, 6, udp(ports.0, ports.1, payload)),
+    ))
 }
 
 /// Cuts around frame `wanted` of these Ethernet frames.
@@ -125,7 +131,8 @@ fn a_name_across_two_segments_is_overwritten_in_both_and_the_message_still_parse
         for name in [&b"Must"[..], b"ermann", b"Erika", b"T-000123", b"19600101"] {
             assert!(!tells(&cutting, name), "{} at {cut_at}", name.escape_ascii());
         }
-        let text: Vec<u8> = cutting.frames[2..4].iter().flat_map(|frame| payload_of(frame, 20).to_vec()).collect();
+        let text: Vec<u8> =
+            cutting.frames[2..4].iter().flat_map(|frame| payload_of(frame, 20).to_vec()).collect();
         let expected = b"\x0bMSH|^~\\&|MON|ICU|EHR|HOSP|20260101||ORU^R01|1|P|2.5\r\
             PID|X||XXXXXXXX^^^XXXX||XXXXXXXXXX^XXXXX||XXXXXXXX|X\rOBX|1|NM|8867-4^HR^LN||72|/min\r\x1c\r";
         assert_eq!(text.escape_ascii().to_string(), expected.escape_ascii().to_string());
@@ -161,7 +168,10 @@ fn bytes_that_no_parser_read_are_overwritten() {
     let mut padded = stream(&[secret]);
     padded[2].extend_from_slice(b"Erika");
     let cutting = cut(&padded, 3);
-    assert!(cutting.frames[2].bytes.ends_with(b"XXX\0\0\0\0\0"), "what lies behind a packet is overwritten too");
+    assert!(
+        cutting.frames[2].bytes.ends_with(b"XXX\0\0\0\0\0"),
+        "what lies behind a packet is overwritten too"
+    );
 }
 
 /// SNMP with the community `secretcommunity`, which fragments cut in two.
@@ -240,7 +250,10 @@ fn a_checksum_that_is_none_stays_none_and_a_wrong_one_wrong() {
 #[test]
 fn other_hosts_stay_out_and_who_owns_the_addresses_comes_along() {
     let mut frames = vec![
-        ethernet(0x0806, &[0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 1, 2, 3, 0, 0, 0, 0, 0, 0, 10, 4, 5, 6, 9, 9]),
+        ethernet(
+            0x0806,
+            &[0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 1, 2, 3, 0, 0, 0, 0, 0, 0, 10, 4, 5, 6, 9, 9],
+        ),
         tcp_frame("10.9.9.9", SERVER, (1, 2), 1, flag::SYN, b""),
         udp_frame(MONITOR, SERVER, (40_000, 9), b"other flow of the same hosts"),
     ];
@@ -248,7 +261,10 @@ fn other_hosts_stay_out_and_who_owns_the_addresses_comes_along() {
     let cutting = cut(&frames, 6);
     let numbers: Vec<u64> = cutting.frames.iter().map(|frame| frame.evidence.frame).collect();
     assert_eq!(numbers, [1, 3, 4, 5, 6]);
-    assert!(cutting.frames[0].bytes.ends_with(&[10, 4, 5, 6, 0, 0]), "ARP is shown, and not what lies behind it");
+    assert!(
+        cutting.frames[0].bytes.ends_with(&[10, 4, 5, 6, 0, 0]),
+        "ARP is shown, and not what lies behind it"
+    );
     assert_eq!((cutting.left_out, cutting.copies), (0, 0));
 }
 

@@ -44,7 +44,9 @@ impl Matter {
             .and_then(|file| file.take(REPORT_BYTES_MAX + 1).read_to_end(&mut bytes))
             .map_err(read)?;
         if bytes.len() as u64 > REPORT_BYTES_MAX {
-            return Err(Failure::Usage(format!("--report: `{place}` is longer than {REPORT_BYTES_MAX} bytes")));
+            return Err(Failure::Usage(format!(
+                "--report: `{place}` is longer than {REPORT_BYTES_MAX} bytes"
+            )));
         }
         let none = || {
             Failure::Usage(format!(

@@ -504,7 +504,9 @@ impl Record {
             let among = self.concealed.iter().chain(&content).any(|range| range.contains(&at));
             among || !(read || self.public)
         };
-        seen.extend(input.iter().take(bytes).enumerate().map(|(at, byte)| if hidden(at) { 0 } else { *byte }));
+        seen.extend(
+            input.iter().take(bytes).enumerate().map(|(at, byte)| if hidden(at) { 0 } else { *byte }),
+        );
         for range in &self.concealed {
             assert!(range.end <= bytes, "{range:?} is concealed in a step that used up {bytes} bytes");
         }

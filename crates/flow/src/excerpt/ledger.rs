@@ -7,7 +7,7 @@ use crate::decode::{Decoded, Payload};
 use crate::defragment::TIMEOUT_NS;
 use crate::options::Keeper;
 use crate::witness::{Placed, Witness, part_of};
-use model::{CarriedFile, CaptureTime, Evidence, FlowId, Frame, Side};
+use model::{CaptureTime, CarriedFile, Evidence, FlowId, Frame, Side};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -258,7 +258,8 @@ impl Trace {
             let whole = *at..*at + spot.bytes as u64;
             for read in first.settle(*at, *spot, frames) {
                 for range in seen.within(&read) {
-                    let place = |at: u64| spot.offset + usize::try_from(at - whole.start).unwrap_or(usize::MAX);
+                    let place =
+                        |at: u64| spot.offset + usize::try_from(at - whole.start).unwrap_or(usize::MAX);
                     visible.push((spot.serial, place(range.start)..place(range.end)));
                 }
             }

@@ -206,7 +206,9 @@ fn outer_udp(frame: &CutFrame) -> Option<usize> {
     }
     let ip = at + 2;
     match word(at)? {
-        0x0800 if frame.bytes.get(ip) == Some(&0x45) && frame.bytes.get(ip + 9) == Some(&UDP) => Some(ip + 20),
+        0x0800 if frame.bytes.get(ip) == Some(&0x45) && frame.bytes.get(ip + 9) == Some(&UDP) => {
+            Some(ip + 20)
+        }
         0x86DD if frame.bytes.get(ip + 6) == Some(&UDP) => Some(ip + 40),
         _ => None,
     }

@@ -46,7 +46,8 @@ impl Spans {
     pub(super) fn within(&self, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
         let Range { start, end } = *range;
         let first = self.0.range(..=start).next_back().map_or(start, |(from, _)| *from);
-        let inside = self.0.range(first..end.max(first)).map(move |(from, to)| *from.max(&start)..*to.min(&end));
+        let inside =
+            self.0.range(first..end.max(first)).map(move |(from, to)| *from.max(&start)..*to.min(&end));
         inside.filter(|part| part.start < part.end)
     }
 

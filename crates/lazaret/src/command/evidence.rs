@@ -124,7 +124,10 @@ impl Export {
             ))
         })?;
         if matter.frames.is_empty() {
-            return Err(Failure::Usage(format!("{} points at no frames, so there is nothing to cut", matter.id)));
+            return Err(Failure::Usage(format!(
+                "{} points at no frames, so there is nothing to cut",
+                matter.id
+            )));
         }
         let source = Source::new(&self.captures)?;
         let captures = source.captures()?;
@@ -260,12 +263,7 @@ const CLOCK: &str = "Times are those of the captures, UTC, as the capturing mach
                      for that clock. Where it was seen to step, a fault of the capture says so.";
 
 impl<'a> Context<'a> {
-    fn of(
-        matter: &'a Matter,
-        captures: &[CaptureSummary],
-        cutting: &Cutting,
-        coverage: &Coverage,
-    ) -> Self {
+    fn of(matter: &'a Matter, captures: &[CaptureSummary], cutting: &Cutting, coverage: &Coverage) -> Self {
         Self {
             schema: bundle::SCHEMA,
             tool: ToolRow { name: "lazaret", version: env!("CARGO_PKG_VERSION") },
@@ -347,7 +345,8 @@ fn read_public(given: &str) -> Result<PublicKey, Failure> {
         return Ok(key);
     }
     let text = read_text(Path::new(given), "--public-key")?;
-    PublicKey::read(&text).map_err(|fault| Failure::Usage(format!("--public-key: `{}`: {fault}", shown(given))))
+    PublicKey::read(&text)
+        .map_err(|fault| Failure::Usage(format!("--public-key: `{}`: {fault}", shown(given))))
 }
 
 /// What is to be said of a bundle that is whole, or what is wrong with it.
@@ -394,10 +393,7 @@ fn told(bundle: &Bundle<'_>, finding: &str, key: Option<&PublicKey>, known: bool
     let time = |name: &str| {
         let moment = text(name).parse::<jiff::Timestamp>().ok();
         let nanos = moment.and_then(|moment| i64::try_from(moment.as_nanosecond()).ok());
-        nanos.map_or_else(
-            || "unknown".to_owned(),
-            |nanos| to_second(model::CaptureTime::from_nanos(nanos)),
-        )
+        nanos.map_or_else(|| "unknown".to_owned(), |nanos| to_second(model::CaptureTime::from_nanos(nanos)))
     };
     let id = key.map_or_else(String::new, |key| key.id().to_string());
     let by = if known {

@@ -1,5 +1,8 @@
 //! `lazaret evidence`: bundles of the findings of every story, what they hide, and that nothing in them can be changed.
-#![expect(clippy::disallowed_methods, reason = "runs the binary under test, and the programs that third parties use")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs the binary under test, and the programs that third parties use"
+)]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod third_party;
@@ -117,12 +120,8 @@ fn encodings(text: &str) -> Vec<Vec<u8>> {
     ]
 }
 
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    memchr_find(haystack, needle)
-}
-
 /// Whether `needle` stands in `haystack`, by its first byte: bundles have megabytes.
-fn memchr_find(haystack: &[u8], needle: &[u8]) -> bool {
+fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     let first = needle[0];
     let mut from = 0;
     while let Some(at) = haystack[from..].iter().position(|byte| *byte == first) {
@@ -196,7 +195,8 @@ fn the_frames_alone_make_the_same_finding_again() {
         let frames = third_party::unpacked(&ward.folder, "bundle.tar").join("capture.pcapng");
         let report: Value =
             serde_json::from_str(&done(&["scan", "--format", "json", frames.to_str().unwrap()])).unwrap();
-        let again = report["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == id.as_str());
+        let again =
+            report["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == id.as_str());
         let again = again.unwrap_or_else(|| panic!("{scenario}: {rule} is not found in its own frames"));
         let first = ward.findings().into_iter().find(|finding| finding["id"] == id.as_str()).unwrap();
         assert_eq!(again["severity"], first["severity"], "{scenario} {rule}");
@@ -289,7 +289,19 @@ fn what_cannot_be_exported_is_said_with_what_to_do() {
     assert!(export(&id, report, capture, capture).contains("--key"));
     assert!(export(&id, report, "-", key).contains("more than once"));
     let other = ward.folder.text("other.pcap");
-    done(&["simulate", "ward", "--quiet", "--seed", "9", "--monitors", "1", "--minutes", "1", "--output", &other]);
+    done(&[
+        "simulate",
+        "ward",
+        "--quiet",
+        "--seed",
+        "9",
+        "--monitors",
+        "1",
+        "--minutes",
+        "1",
+        "--output",
+        &other,
+    ]);
     assert!(export(&id, report, &other, key).contains("it was not given"));
     let shown = ward.folder.text("shown.json");
     let show = ["--show-identifiers", "--reason", "the test of bundles"];

@@ -63,11 +63,8 @@ fn a_third_party_checks_a_bundle_with_standard_tools_only() {
         let said = succeeds("minisign", &["-V", "-p", &public, "-m", "SHA256SUMS"], &folder);
         assert!(said.contains(&format!("lazaret.evidence/1 {id}")), "{said}");
         succeeds("capinfos", &["capture.pcapng"], &folder);
-        let comments = succeeds(
-            "tshark",
-            &["-r", "capture.pcapng", "-T", "fields", "-e", "frame.comment"],
-            &folder,
-        );
+        let comments =
+            succeeds("tshark", &["-r", "capture.pcapng", "-T", "fields", "-e", "frame.comment"], &folder);
         let shows = comments.lines().filter(|line| line.contains("; shows the finding")).count();
         assert_eq!(shows, finding["evidence"].as_array().unwrap().len(), "{id}");
         assert!(comments.lines().all(|line| line.starts_with("ward.pcap frame ")), "{comments}");

@@ -528,9 +528,9 @@ impl Ftp {
 
 /// Commands whose argument is a path, a place or a way of transfer; those of others may be anybody's.
 const SHOWN: &[&[u8]] = &[
-    b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD", b"MLST", b"CWD", b"XCWD", b"DELE", b"RMD", b"XRMD",
-    b"MKD", b"XMKD", b"RNFR", b"RNTO", b"SIZE", b"MDTM", b"TYPE", b"MODE", b"STRU", b"PORT", b"EPRT", b"EPSV",
-    b"REST", b"AUTH", b"PROT", b"PBSZ", b"OPTS", b"FEAT", b"ALLO",
+    b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD", b"MLST", b"CWD", b"XCWD", b"DELE", b"RMD",
+    b"XRMD", b"MKD", b"XMKD", b"RNFR", b"RNTO", b"SIZE", b"MDTM", b"TYPE", b"MODE", b"STRU", b"PORT",
+    b"EPRT", b"EPSV", b"REST", b"AUTH", b"PROT", b"PBSZ", b"OPTS", b"FEAT", b"ALLO",
 ];
 
 fn kept(argument: &[u8]) -> Vec<u8> {

@@ -97,7 +97,9 @@ fn message(sender: IpAddr, input: &[u8], out: &mut dyn Sink) -> Result<(), Malfo
         UNREACHABLE..=PARAMETER_PROBLEM => {
             cursor.skip(4, "rest of header")?;
             let (destination, range) = quoted(&mut cursor)?;
-            out.conceal((cursor.offset() + super::icmp::QUOTED_TRANSPORT_BYTES).min(input.len())..input.len());
+            out.conceal(
+                (cursor.offset() + super::icmp::QUOTED_TRANSPORT_BYTES).min(input.len())..input.len(),
+            );
             fields.push((&QUOTED_DESTINATION, Value::Ip(destination)));
             if kind == UNREACHABLE {
                 links.push((LinkFact::Unreachable(destination), range));

@@ -275,3 +275,49 @@ fn what_makes_no_sense_is_said_before_anything_is_changed() {
         assert_eq!(rules(&place), "");
     }
 }
+
+/// Many monitors at a time: `LAZARET_GATEWAY_TRIAL=MONITORSxCYCLES`, one cycle a second; CI has a few and fast ones.
+#[test]
+fn every_cycle_of_many_monitors_arrives_once() {
+    let Some(place) = Place::new() else { return };
+    let trial = std::env::var("LAZARET_GATEWAY_TRIAL").ok();
+    let (monitors, cycles) = trial.as_deref().map_or((6, 20), |text| {
+        let (monitors, cycles) = text.split_once('x').unwrap();
+        (monitors.parse::<usize>().unwrap(), cycles.parse::<usize>().unwrap())
+    });
+    let interval = if trial.is_some() { "1000" } else { "50" };
+    place.start_receiver();
+    place.start_gateway();
+    for bed in 1..=monitors {
+        let [bed, count] = [bed, cycles].map(|number| number.to_string());
+        let arguments = ["202.114.4.119", "515", &bed, "0", &count, interval];
+        place.start_script(At::Monitor, &format!("bed-{bed}"), "monitor.py", &arguments);
+    }
+    for bed in 1..=monitors {
+        place.ended(&format!("bed-{bed}"));
+    }
+    place.until("every cycle arrived", || place.standing()["delivered"] == monitors * cycles);
+
+    let mut delays = Vec::new();
+    let (arrived, lines) = (place.arrived(), place.read("messages.ndjson"));
+    for ((number, text), line) in arrived.iter().zip(lines.lines()) {
+        let bed = text.split("PV1||U|^^").nth(1).unwrap().split('\r').next().unwrap();
+        let sent = place.read(&format!("bed-{bed}.out"));
+        let sent = sent.lines().find_map(|line| line.strip_prefix(&format!("{number} "))).unwrap();
+        let row: Value = serde_json::from_str(line).unwrap();
+        delays.push(row["time"].as_f64().unwrap() - sent.parse::<f64>().unwrap());
+    }
+    assert_eq!(delays.len(), monitors * cycles);
+    delays.sort_by(f64::total_cmp);
+    let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize] * 1000.0;
+    let (middle, most, last) = (at(0.5), at(0.99), at(1.0));
+    println!(
+        "{monitors} monitors, {cycles} cycles each, from sent to received: median {middle:.2} ms, p99 {most:.2} ms, most {last:.2} ms"
+    );
+    place.end("gateway", "-TERM");
+    let standing = place.standing();
+    assert_eq!(
+        (&standing["refused"], &standing["stalled"], &standing["waiting"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+}

@@ -4,6 +4,7 @@ mod assets;
 mod audit;
 mod evidence;
 mod findings;
+mod gateway;
 mod scan;
 mod simulate;
 mod source;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Evidence(Box<evidence::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
+    /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
+    Gateway(Box<gateway::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -52,6 +55,7 @@ impl Command {
             Self::Store(options) => options.run(),
             Self::Evidence(options) => options.run(),
             Self::Watch(options) => options.run(),
+            Self::Gateway(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

@@ -320,14 +320,6 @@ impl Sink for Nowhere {
 
     fn content(&mut self, _: ContentId, _: ContentPart<'_>) {}
 
-    fn wants_concealed(&self) -> bool {
-        false
-    }
-
-    fn conceal(&mut self, _: Range<usize>) {}
-
-    fn passes_public(&mut self) {}
-
     fn expect(&mut self, _: Expectation) {}
 
     fn remember(&mut self, _: u64, _: Text) {}

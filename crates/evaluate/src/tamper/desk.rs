@@ -48,11 +48,6 @@ impl Sink for Facts {
     fn patient(&mut self, _: &PatientFields<'_>, _: Range<usize>) {}
     fn login(&mut self, _: &Login<'_>, _: Range<usize>) {}
     fn content(&mut self, _: ContentId, _: ContentPart<'_>) {}
-    fn wants_concealed(&self) -> bool {
-        false
-    }
-    fn conceal(&mut self, _: Range<usize>) {}
-    fn passes_public(&mut self) {}
     fn expect(&mut self, _: Expectation) {}
     fn remember(&mut self, _: u64, _: Text) {}
     fn recall(&self, _: u64) -> Option<Text> {

@@ -349,7 +349,7 @@ Evidence bundle of Lazaret, format lazaret.evidence/1
 
 finding.json     what was found; rule.toml is the rule by which
 capture.pcapng   the frames that show it, and what is needed to read them. Everything in them that may be a patient's,
-                 or a password, is overwritten with X (behind the end of a packet with zero bytes). Lengths, headers
+                 or a password, is overwritten with the digit 0 (behind the end of a packet with NUL). Lengths, headers
                  and times are as captured, checksums are corrected by what was overwritten. The comment of each frame
                  says which frame of which capture it was.
 context.json     versions, the captures with their hashes, faults and losses, what was left out of capture.pcapng

@@ -134,7 +134,7 @@ fn a_name_across_two_segments_is_overwritten_in_both_and_the_message_still_parse
         let text: Vec<u8> =
             cutting.frames[2..4].iter().flat_map(|frame| payload_of(frame, 20).to_vec()).collect();
         let expected = b"\x0bMSH|^~\\&|MON|ICU|EHR|HOSP|20260101||ORU^R01|1|P|2.5\r\
-            PID|X||XXXXXXXX^^^XXXX||XXXXXXXXXX^XXXXX||XXXXXXXX|X\rOBX|1|NM|8867-4^HR^LN||72|/min\r\x1c\r";
+            PID|0||00000000^^^0000||0000000000^00000||00000000|0\rOBX|1|NM|8867-4^HR^LN||72|/min\r\x1c\r";
         assert_eq!(text.escape_ascii().to_string(), expected.escape_ascii().to_string());
         for frame in &cutting.frames[2..4] {
             assert_eq!(transport_sum(MONITOR, SERVER, 6, &frame.bytes[34..]), 0xFFFF, "{:?}", frame.evidence);
@@ -154,7 +154,7 @@ fn what_is_sent_again_looks_as_it_did_and_other_bytes_at_its_place_are_overwritt
     let [first, again, other] = [2, 3, 4].map(|at| payload_of(&cutting.frames[at], 20).to_vec());
     assert_eq!(first, again);
     assert!(first.starts_with(b"\x0bMSH|^~"));
-    assert_eq!(other[..12], *b"\x0bMSH|XXXXX|M", "{}", other.escape_ascii());
+    assert_eq!(other[..12], *b"\x0bMSH|00000|M", "{}", other.escape_ascii());
     assert!(!tells(&cutting, b"Erika"));
     assert_eq!(transport_sum(MONITOR, SERVER, 6, &cutting.frames[4].bytes[34..]), 0xFFFF);
 }
@@ -163,13 +163,13 @@ fn what_is_sent_again_looks_as_it_did_and_other_bytes_at_its_place_are_overwritt
 fn bytes_that_no_parser_read_are_overwritten() {
     let secret = b"patient Erika Mustermann in a protocol that nobody knows, at some length";
     let cutting = cut(&stream(&[secret]), 3);
-    assert_eq!(payload_of(&cutting.frames[2], 20), vec![b'X'; secret.len()]);
+    assert_eq!(payload_of(&cutting.frames[2], 20), vec![b'0'; secret.len()]);
     assert_eq!(cutting.frames[2].concealed_bytes, secret.len() as u32);
     let mut padded = stream(&[secret]);
     padded[2].extend_from_slice(b"Erika");
     let cutting = cut(&padded, 3);
     assert!(
-        cutting.frames[2].bytes.ends_with(b"XXX\0\0\0\0\0"),
+        cutting.frames[2].bytes.ends_with(b"000\0\0\0\0\0"),
         "what lies behind a packet is overwritten too"
     );
 }
@@ -203,7 +203,7 @@ fn a_secret_in_two_fragments_is_overwritten_in_both_and_the_first_has_the_right_
         let part = |at: usize| &cutting.frames[order.iter().position(|one| *one == at).unwrap()].bytes[34..];
         let whole = [part(0), part(1)].concat();
         assert_eq!(whole[8..15], [0x30, 0x2F, 2, 1, 0, 4, 15], "the message still parses");
-        assert_eq!(whole[15..30], [b'X'; 15]);
+        assert_eq!(whole[15..30], [b'0'; 15]);
         assert_eq!(transport_sum(MONITOR, SERVER, 17, &whole), 0xFFFF, "{order:?}");
     }
 }
@@ -217,7 +217,7 @@ fn fragments_that_overlap_are_overwritten_whole() {
     let cutting = cut(&frames, 1);
     for frame in &cutting.frames {
         let header = if frame.evidence.frame == 1 { 8 } else { 0 };
-        assert!(payload_of(frame, header).iter().all(|byte| *byte == b'X'), "{:?}", frame.evidence);
+        assert!(payload_of(frame, header).iter().all(|byte| *byte == b'0'), "{:?}", frame.evidence);
     }
 }
 
@@ -228,7 +228,7 @@ fn in_a_tunnel_both_checksums_stay_right() {
     let frames = [udp_frame("192.0.2.1", "192.0.2.2", (50_001, 4789), &vxlan)];
     let cutting = cut(&frames, 1);
     let bytes = &cutting.frames[0].bytes;
-    assert!(bytes.ends_with(&[b'X'; 26]));
+    assert!(bytes.ends_with(&[b'0'; 26]));
     assert_eq!(transport_sum("192.0.2.1", "192.0.2.2", 17, &bytes[34..]), 0xFFFF, "outside");
     assert_eq!(transport_sum(MONITOR, SERVER, 6, &bytes[34 + 8 + 8 + 34..]), 0xFFFF, "inside");
 }

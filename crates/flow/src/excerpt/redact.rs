@@ -8,8 +8,9 @@ use model::LinkType;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// What stands in place of payload: text, so that lines and fields of text still parse.
-pub(super) const FILL: u8 = b'X';
+/// What stands in place of payload: text, so that lines and fields of text still parse, and a digit, so that dates and
+/// numbers in text do.
+pub(super) const FILL: u8 = b'0';
 /// What stands behind a packet: as link padding is.
 const PADDING: u8 = 0;
 /// Bytes shown of a frame that is not decoded: its link header.

@@ -172,11 +172,14 @@ fn header(folder: &[u8], name: &str, bytes: usize) -> [u8; BLOCK] {
         }
     };
     put(0, &[folder, b"/", name.as_bytes()].concat());
-    put(100, b"0000644\00000000\00000000\0");
+    put(100, b"0000644\0");
+    put(108, b"0000000\0");
+    put(116, b"0000000\0");
     put(124, format!("{bytes:011o}\0").as_bytes());
     put(136, b"00000000000\0        0");
     put(257, b"ustar\x0000");
-    put(329, b"0000000\00000000\0");
+    put(329, b"0000000\0");
+    put(337, b"0000000\0");
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
     if let Some(place) = header.get_mut(148..156) {
         place.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());

@@ -31,12 +31,9 @@ impl Source {
     }
 
     /// Hands out every frame in merged order, and says what was read.
-    fn read(
-        &self,
-        hash: bool,
-        mut each: impl FnMut(u64, &Frame<'_>),
-    ) -> Result<Vec<CaptureSummary>, Failure> {
-        let options = ingest::Options { hash, ..ingest::Options::default() };
+    fn read(&self, mut each: impl FnMut(u64, &Frame<'_>)) -> Result<Vec<CaptureSummary>, Failure> {
+        // With hashes: captures of one name are told apart by them, and must be numbered the same each time.
+        let options = ingest::Options::default();
         let mut captures = Captures::open(&self.inputs, &options)?;
         if let Some(rejected) = captures.rejected().first() {
             return Err(Failure::Usage(format!("--capture: {}", with_causes(&rejected.error))));
@@ -55,15 +52,14 @@ impl Source {
 
     /// The captures, with their hashes.
     pub(crate) fn captures(&self) -> Result<Vec<CaptureSummary>, Failure> {
-        self.read(true, |_, _| {})
+        self.read(|_, _| {})
     }
 
     /// The frames that `wanted` names and what is needed to read them, redacted, and what of all flows that were read
     /// for it was seen.
     pub(crate) fn cut(&self, wanted: Vec<Evidence>) -> Result<(Cutting, Coverage), Failure> {
         let mut excerpt = Excerpt::new(wanted);
-        // Captures of one name are told apart by their hash, so each reading must know it.
-        self.read(true, |_, frame| excerpt.look(frame, &flow::decode(frame)))?;
+        self.read(|_, frame| excerpt.look(frame, &flow::decode(frame)))?;
         if let Some(Evidence { capture, frame }) = excerpt.missing().next() {
             return Err(Failure::Usage(format!(
                 "frame {frame} of capture number {capture} is not in it, though its hash is right: the report was \
@@ -79,7 +75,7 @@ impl Source {
         let mut shards: Vec<Shard> =
             (0..).take(SHARDS).map(|id| Shard::new(id, Arc::clone(&options))).collect();
         let mut out = Vec::new();
-        self.read(true, |order, frame| {
+        self.read(|order, frame| {
             let decoded = flow::decode(frame);
             if excerpt.offer(frame, &decoded)
                 && let Some(shard) = shards.get_mut(decoded.shard())

@@ -117,7 +117,7 @@ impl Ledger {
             trace.pieces.retain(|piece| frames.contains_key(&piece.spot.serial));
             let mut alive = Spans::default();
             for Piece { at, spot } in &trace.pieces {
-                alive.add(*at..at + spot.bytes as u64);
+                alive.add(&(*at..at + spot.bytes as u64));
             }
             // What is told of the newest bytes may come before their frame is placed: none of it is lost, because
             // frames are placed before their bytes are read.
@@ -172,7 +172,7 @@ impl State {
                 // Which of two fragments counted at one place is the defragmenter's to know: neither may be seen.
                 return Vec::new();
             }
-            covered.add(range);
+            covered.add(&range);
             let from = part.offset.max(placed.offset);
             let to = (part.offset + part.bytes).min(placed.offset + placed.bytes);
             if from < to {
@@ -213,13 +213,13 @@ impl Witness for Ledger {
 
     fn shown(&self, flow: FlowId, side: Side, range: Range<u64>) {
         if let Some(trace) = self.state().trace(flow, side) {
-            trace.shown.add(range);
+            trace.shown.add(&range);
         }
     }
 
     fn concealed(&self, flow: FlowId, side: Side, range: Range<u64>) {
         if let Some(trace) = self.state().trace(flow, side) {
-            trace.concealed.add(range);
+            trace.concealed.add(&range);
         }
     }
 

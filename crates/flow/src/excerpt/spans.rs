@@ -9,8 +9,8 @@ pub(super) struct Spans(BTreeMap<u64, u64>);
 
 impl Spans {
     /// Adds a range; what touches it becomes one with it.
-    pub(super) fn add(&mut self, range: Range<u64>) {
-        let Range { mut start, mut end } = range;
+    pub(super) fn add(&mut self, range: &Range<u64>) {
+        let Range { mut start, mut end } = *range;
         if start >= end {
             return;
         }
@@ -75,8 +75,8 @@ mod tests {
             for b in &ranges {
                 for c in &ranges {
                     let mut spans = Spans::default();
-                    spans.add(a.clone());
-                    spans.add(b.clone());
+                    spans.add(a);
+                    spans.add(b);
                     assert_eq!(of(&spans), bits(a) | bits(b));
                     let inside: u16 = spans.within(c).fold(0, |all, range| all | bits(&range));
                     assert_eq!(inside, (bits(a) | bits(b)) & bits(c), "{a:?} {b:?} within {c:?}");

@@ -3,7 +3,7 @@
 
 use super::{Folder, Ward};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Whether a program is there; where it is not, the test says so and passes, and fails with `CI=true`.
@@ -16,11 +16,11 @@ fn is_there(program: &str) -> bool {
     there.status.success()
 }
 
-fn program(name: &str, arguments: &[&str], folder: &PathBuf) -> Output {
+fn program(name: &str, arguments: &[&str], folder: &Path) -> Output {
     Command::new(name).args(arguments).current_dir(folder).output().unwrap()
 }
 
-fn succeeds(name: &str, arguments: &[&str], folder: &PathBuf) -> String {
+fn succeeds(name: &str, arguments: &[&str], folder: &Path) -> String {
     let output = program(name, arguments, folder);
     let said = format!("{}{}", output.stdout.escape_ascii(), output.stderr.escape_ascii());
     assert!(output.status.success(), "{name} {arguments:?}: {said}");
@@ -35,7 +35,7 @@ pub(crate) fn unpacked(folder: &Folder, bundle: &str) -> PathBuf {
 }
 
 /// Frames that a dissector finds malformed, and those with bad checksums.
-fn complaints(folder: &PathBuf, capture: &str) -> [usize; 2] {
+fn complaints(folder: &Path, capture: &str) -> [usize; 2] {
     let checks = ["ip.check_checksum", "tcp.check_checksum", "udp.check_checksum"];
     let on: Vec<String> = checks.iter().map(|name| format!("-o{name}:TRUE")).collect();
     let count = |filter: &str| {

@@ -238,7 +238,8 @@ impl Place<'_> {
 }
 
 /// A time of RFC 3339 with its offset from UTC; none for anything else.
-fn moment(text: &str) -> Option<CaptureTime> {
+#[must_use]
+pub fn moment(text: &str) -> Option<CaptureTime> {
     let moment: toml::value::Datetime = text.parse().ok()?;
     let (date, time, offset) = (moment.date?, moment.time?, moment.offset?);
     let minutes_east = match offset {

@@ -2,7 +2,7 @@
 
 use crate::form::{FormError, read_form, value_fault};
 use crate::shelf;
-use model::{DeviceClass, Transport};
+use model::{DeviceClass, Severity, Transport};
 use serde::Deserialize;
 use std::net::IpAddr;
 
@@ -35,6 +35,30 @@ pub struct PortUse {
     pub protocols: Vec<String>,
 }
 
+/// What conversations in a protocol are for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct ProtocolRole {
+    /// The protocol.
+    pub protocol: String,
+    /// What for, e.g. `vital-signs`.
+    pub role: String,
+    /// Patients' care depends on it.
+    #[serde(default)]
+    pub clinical: bool,
+    /// Any device on a network needs it.
+    #[serde(default)]
+    pub routine: bool,
+}
+
+/// A finding that does not condemn the conversation it is about.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tolerated {
+    rule: String,
+    up_to: String,
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
@@ -44,6 +68,8 @@ pub struct Vocabulary {
     telling: Vec<String>,
     file_services: Vec<FileService>,
     default_credentials: Vec<(String, String)>,
+    roles: Vec<ProtocolRole>,
+    tolerated: Vec<(String, Severity)>,
 }
 
 /// A port of a file service.
@@ -73,6 +99,12 @@ struct VocabularyForm {
     /// Accounts and secrets that makers shipped.
     #[serde(default)]
     default_credential: Vec<CredentialForm>,
+    /// What conversations are for.
+    #[serde(default)]
+    role: Vec<ProtocolRole>,
+    /// Findings that do not condemn a conversation.
+    #[serde(default)]
+    tolerated: Vec<Tolerated>,
 }
 
 #[derive(Deserialize)]
@@ -131,6 +163,14 @@ impl Vocabulary {
         self.file_services.extend(form.file_service);
         let pairs = form.default_credential.into_iter().map(|pair| (pair.account, pair.secret));
         self.default_credentials.extend(pairs);
+        self.roles.extend(form.role);
+        for Tolerated { rule, up_to } in form.tolerated {
+            let severities = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+            let severity = severities.into_iter().find(|severity| severity.as_str() == up_to);
+            let severity =
+                severity.ok_or_else(|| value_fault(text, file, "up_to", &up_to, "is no severity"))?;
+            self.tolerated.push((rule, severity));
+        }
         Ok(())
     }
 
@@ -169,6 +209,29 @@ impl Vocabulary {
         &self.default_credentials
     }
 
+    /// What conversations in `protocol` are for, where that is known.
+    #[must_use]
+    pub fn role(&self, protocol: &str) -> Option<&ProtocolRole> {
+        self.roles.iter().find(|row| row.protocol == protocol)
+    }
+
+    /// Protocols whose role is known: a test compares them with the registry.
+    #[must_use]
+    pub fn roles(&self) -> &[ProtocolRole] {
+        &self.roles
+    }
+
+    /// Whether a finding of `rule` at `severity` says that the conversation it is about must not be.
+    #[must_use]
+    pub fn condemns(&self, rule: &str, severity: Severity) -> bool {
+        !self.tolerated.iter().any(|(name, up_to)| name == rule && severity <= *up_to)
+    }
+
+    /// Rules that are tolerated up to some severity: a test compares them with the findings.
+    pub fn tolerated(&self) -> impl Iterator<Item = &str> {
+        self.tolerated.iter().map(|(rule, _)| rule.as_str())
+    }
+
     /// Whether `protocol` on a port registered for another one hides something.
     #[must_use]
     pub fn is_telling(&self, protocol: &str) -> bool {
@@ -189,5 +252,9 @@ mod tests {
         assert!(all.hardcoded("202.114.4.118".parse().unwrap()).is_none());
         assert_eq!(all.port(Transport::Tcp, 515).unwrap().port, 515);
         assert!(all.port(Transport::Icmp, 515).is_none());
+        assert!(all.roles().iter().any(|role| role.clinical) && all.roles().iter().any(|role| role.routine));
+        assert!(all.condemns("hardcoded-address", Severity::High));
+        assert!(!all.condemns("hardcoded-address", Severity::Low));
+        assert!(all.condemns("a-rule-to-come", Severity::Low), "what is not named condemns");
     }
 }

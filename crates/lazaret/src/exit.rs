@@ -63,6 +63,9 @@ pub(crate) enum Failure {
     /// The site file does not have its form; names file, line and key.
     #[error(transparent)]
     Site(#[from] inventory::SiteError),
+    /// A policy file does not have its form; names what is wrong in it.
+    #[error("`{}`: {what}", path.display())]
+    Policy { path: PathBuf, what: String },
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] store::StoreError),

@@ -3,6 +3,7 @@
 mod assets;
 mod audit;
 mod findings;
+mod policy;
 mod scan;
 mod simulate;
 mod source;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Audit(Box<audit::Options>),
     /// Back up, restore and prune a store.
     Store(Box<upkeep::Options>),
+    /// Learn what devices need, check it against captures, and write it for a firewall.
+    Policy(Box<policy::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
     /// Make practice captures of invented wards.
@@ -46,6 +49,7 @@ impl Command {
             Self::Assets(options) => options.run(),
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
+            Self::Policy(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }

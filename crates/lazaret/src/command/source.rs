@@ -186,6 +186,11 @@ impl Source {
         report.blind_spots.extend(unchecked);
     }
 
+    /// The site file, where one is named.
+    pub(crate) fn site(&self) -> Option<&Path> {
+        self.site.as_deref()
+    }
+
     /// Whether nobody wants to hear of progress.
     pub(crate) const fn is_quiet(&self) -> bool {
         self.quiet

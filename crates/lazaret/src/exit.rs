@@ -66,6 +66,9 @@ pub(crate) enum Failure {
     /// A policy file does not have its form; names what is wrong in it.
     #[error("`{}`: {what}", path.display())]
     Policy { path: PathBuf, what: String },
+    /// Enforcing failed; says what stands.
+    #[error(transparent)]
+    Enforce(#[from] enforce::EnforceError),
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] store::StoreError),

@@ -122,19 +122,11 @@ pub fn check(policy: &Policy, report: &Report, words: &Vocabulary) -> Checked {
             checked.unproven.push(Unproven::Device { device: device.name.clone() });
         }
         for talk in device.talks.iter().filter(|talk| talk.transport != Transport::Link) {
-            let verdicts = verdicts(policy, asset, talk);
-            used.extend(verdicts.iter().filter_map(|verdict| match verdict {
-                Verdict::Allowed(unit, rule) => Some((*unit, *rule)),
-                _ => None,
-            }));
+            let packets = packets(asset, talk);
+            used.extend(packets.iter().flat_map(|packet| policy.allowing(packet)));
+            let verdicts: Vec<Verdict> = packets.iter().map(|packet| policy.decide(packet)).collect();
             let denied = verdicts.iter().find(|verdict| !verdict.passes());
-            let condemning: Vec<_> = occasion
-                .troubles
-                .iter()
-                .filter(|trouble| trouble.is_about(asset.id, talk))
-                .filter(|trouble| words.condemns(&trouble.rule, trouble.severity))
-                .map(|trouble: &Trouble| trouble.rule.clone())
-                .collect();
+            let condemning = condemning(&occasion, words, asset.id, talk);
             // The device at the other end tells of the same conversation.
             let theirs =
                 own.is_empty() && denied.is_some_and(|verdict| !matches!(verdict, Verdict::Stranger));
@@ -145,9 +137,9 @@ pub fn check(policy: &Policy, report: &Report, words: &Vocabulary) -> Checked {
             let Some(denied) = denied else {
                 let outside = verdicts.iter().all(|verdict| *verdict == Verdict::Outside);
                 if outside {
-                    checked.outside += 1
+                    checked.outside += 1;
                 } else {
-                    checked.pass += 1
+                    checked.pass += 1;
                 }
                 continue;
             };
@@ -198,6 +190,14 @@ fn unproven(policy: &Policy, used: &BTreeSet<(usize, usize)>, met: &BTreeSet<usi
     }
 }
 
+/// Rules of the findings that say that a conversation must not be, each once.
+fn condemning(occasion: &Occasion, words: &Vocabulary, asset: AssetId, talk: &Talk) -> Vec<String> {
+    let about = occasion.troubles.iter().filter(|trouble| trouble.is_about(asset, talk));
+    let bad = about.filter(|trouble| words.condemns(&trouble.rule, trouble.severity));
+    let rules: BTreeSet<&String> = bad.map(|trouble| &trouble.rule).collect();
+    rules.into_iter().cloned().collect()
+}
+
 /// Units that have an address of the asset.
 fn units_of(policy: &Policy, asset: &Asset) -> Vec<usize> {
     let has = |unit: &crate::rule::Unit| {
@@ -207,8 +207,8 @@ fn units_of(policy: &Policy, asset: &Asset) -> Vec<usize> {
     policy.units.iter().enumerate().filter(|(_, unit)| has(unit)).map(|(at, _)| at).collect()
 }
 
-/// What the policy says to a conversation of `asset`, for each address that it may have used.
-fn verdicts(policy: &Policy, asset: &Asset, talk: &Talk) -> Vec<Verdict> {
+/// The packets that may have opened a conversation of `asset`, for each address that it may have used.
+fn packets(asset: &Asset, talk: &Talk) -> Vec<Packet> {
     let family = |ip: &&IpAddr| ip.is_ipv4() == talk.ip.is_ipv4();
     let mut own: Vec<IpAddr> = asset.ips.iter().filter(family).copied().collect();
     if own.is_empty() {
@@ -219,7 +219,7 @@ fn verdicts(policy: &Policy, asset: &Asset, talk: &Talk) -> Vec<Verdict> {
         });
     }
     let with_ports = matches!(talk.transport, Transport::Tcp | Transport::Udp);
-    let mut verdicts = Vec::new();
+    let mut packets = Vec::new();
     for own in own {
         for out in [true, false] {
             let wanted = match talk.direction {
@@ -238,7 +238,7 @@ fn verdicts(policy: &Policy, asset: &Asset, talk: &Talk) -> Vec<Verdict> {
                 _ if with_ports => (CLIENT_PORT, talk.port),
                 _ => (0, 0),
             };
-            verdicts.push(policy.decide(&Packet {
+            packets.push(Packet {
                 source,
                 target,
                 source_mac: mac.filter(|_| out),
@@ -247,10 +247,10 @@ fn verdicts(policy: &Policy, asset: &Asset, talk: &Talk) -> Vec<Verdict> {
                 source_port,
                 target_port,
                 acknowledges: false,
-            }));
+            });
         }
     }
-    verdicts
+    packets
 }
 
 fn still_passing(policy: &Policy, report: &Report, finding: &Finding, checked: &mut Checked) {
@@ -273,7 +273,8 @@ fn still_passing(policy: &Policy, report: &Report, finding: &Finding, checked: &
             continue;
         }
         about = true;
-        let verdicts = verdicts(policy, asset, &talk);
+        let verdicts = packets(asset, &talk).into_iter().map(|packet| policy.decide(&packet));
+        let verdicts: Vec<Verdict> = verdicts.collect();
         let Some(passes) = verdicts.iter().find(|verdict| verdict.passes()) else { continue };
         let by = match passes {
             Verdict::Allowed(unit, rule) => {

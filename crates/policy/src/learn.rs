@@ -155,7 +155,7 @@ impl Occasion {
 fn name_of(asset: &model::Asset) -> String {
     let place = asset.ips.iter().next().map(IpAddr::to_string);
     let place = place.or_else(|| asset.macs.first().map(Mac::to_string));
-    let label = asset.names.first().map(ToString::to_string).or_else(|| asset.model.clone());
+    let label = asset.model.clone().or_else(|| asset.names.first().map(ToString::to_string));
     let label = label.or_else(|| asset.class.as_ref().map(|class| class.id.clone()));
     match (label, place) {
         (Some(label), Some(place)) => format!("{label} {place}"),

@@ -147,11 +147,20 @@ pub fn lines(policy: &Policy, shape: Shape) -> Result<Vec<Line>, Unsettled> {
         return Err(Unsettled::Address { unit: unit.name.clone() });
     }
     let mut all = Vec::new();
+    let mut room = LINES_MAX;
     if shape.neighbours {
         all.extend(neighbours());
     }
     for (at, unit) in policy.units.iter().enumerate() {
         for allowed in &unit.allow {
+            // Own addresses times the peer's: told before they are written out.
+            let peers = policy.networks_of(&allowed.rule.peer).count();
+            let types = allowed.rule.ports.filter(|_| allowed.rule.transport == Transport::Icmp);
+            let types = types.map_or(1, |types| usize::from(types.high - types.low) + 1);
+            room = room.saturating_sub(unit.networks.len().saturating_mul(peers).saturating_mul(types));
+            if room == 0 {
+                return Err(Unsettled::Lines);
+            }
             permits(policy, unit, &allowed.rule, shape, &mut |line| {
                 all.push(Line { unit: Some(at), ..line });
             });

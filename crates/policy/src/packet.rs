@@ -139,6 +139,18 @@ impl Policy {
         self.judge(packet, |_| true)
     }
 
+    /// Every rule that allows `packet`, of any unit: index of the unit, index in its `allow`.
+    #[must_use]
+    pub fn allowing(&self, packet: &Packet) -> Vec<(usize, usize)> {
+        let mut all = Vec::new();
+        for (at, unit) in self.units.iter().enumerate().filter(|(_, unit)| unit.is_concerned(packet)) {
+            let rules = unit.allow.iter().enumerate();
+            let allow = rules.filter(|(_, allowed)| way(self, unit, &allowed.rule, packet).is_some());
+            all.extend(allow.map(|(number, _)| (at, number)));
+        }
+        all
+    }
+
     fn judge(&self, packet: &Packet, may: impl Fn(Way) -> bool) -> Verdict {
         let mut concerned = None;
         for (at, unit) in self.units.iter().enumerate() {

@@ -85,6 +85,18 @@ pub trait Writing: Reading {
         actor: &Actor,
     ) -> Result<StoredFinding, StoreError>;
 
+    /// Notes in the audit log that something was done outside the store.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn record(
+        &mut self,
+        action: &str,
+        subject: &str,
+        detail: &serde_json::Value,
+        actor: &Actor,
+    ) -> Result<(), StoreError>;
+
     /// Deletes what was last seen before a moment of capture time.
     ///
     /// # Errors
@@ -230,6 +242,16 @@ impl Writing for Writer {
         actor: &Actor,
     ) -> Result<StoredFinding, StoreError> {
         finding::decide(&mut self.reader.connection, id, decision, note, actor)
+    }
+
+    fn record(
+        &mut self,
+        action: &str,
+        subject: &str,
+        detail: &serde_json::Value,
+        actor: &Actor,
+    ) -> Result<(), StoreError> {
+        audit::record(&mut self.reader.connection, (action, subject), detail, actor)
     }
 
     fn prune(

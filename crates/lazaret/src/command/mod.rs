@@ -2,6 +2,7 @@
 
 mod assets;
 mod audit;
+mod enforce;
 mod findings;
 mod policy;
 mod scan;
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Store(Box<upkeep::Options>),
     /// Learn what devices need, check it against captures, and write it for a firewall.
     Policy(Box<policy::Options>),
+    /// Put a policy into this host's nftables: on trial first, with a way back.
+    Enforce(Box<enforce::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
     /// Make practice captures of invented wards.
@@ -50,6 +53,7 @@ impl Command {
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
             Self::Policy(options) => options.run(),
+            Self::Enforce(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }

@@ -191,6 +191,11 @@ impl Source {
         self.site.as_deref()
     }
 
+    /// Whether some input is named, where a command does not demand one.
+    pub(crate) const fn has_captures(&self) -> bool {
+        !self.captures.is_empty()
+    }
+
     /// Whether nobody wants to hear of progress.
     pub(crate) const fn is_quiet(&self) -> bool {
         self.quiet

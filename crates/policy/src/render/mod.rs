@@ -3,7 +3,20 @@
 //! A target is written from [`crate::lines`]; what it cannot say is an error that names the rule, never left out in
 //! silence. Names of devices, which come from the wire, appear only in comments and descriptions, as [`plain`] text.
 
+mod access_list;
+mod arista;
+mod cisco_ios;
+mod cisco_sgacl;
+mod fortigate;
+mod juniper;
 mod nft;
+mod opnsense;
+mod ovs;
+mod paloalto;
+mod pf;
+mod suricata;
+mod windows;
+mod zeek;
 
 use crate::line::{Line, Shape, Unsettled, lines};
 use crate::rule::{Policy, Scope};
@@ -28,7 +41,22 @@ pub struct Target {
 }
 
 /// All targets.
-pub static TARGETS: &[&Target] = &[&nft::ROUTED, &nft::BRIDGED];
+pub static TARGETS: &[&Target] = &[
+    &nft::ROUTED,
+    &nft::BRIDGED,
+    &cisco_ios::TARGET,
+    &cisco_sgacl::TARGET,
+    &arista::TARGET,
+    &juniper::TARGET,
+    &fortigate::TARGET,
+    &paloalto::TARGET,
+    &opnsense::TARGET,
+    &pf::TARGET,
+    &windows::TARGET,
+    &ovs::TARGET,
+    &suricata::TARGET,
+    &zeek::TARGET,
+];
 
 /// A policy cannot be written for a target.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -46,6 +74,15 @@ pub enum RenderError {
         /// What to do.
         instead: &'static str,
     },
+}
+
+/// The statements of nftables for a policy, one for each line; what no statement matches is left to the caller.
+///
+/// # Errors
+/// [`RenderError`] where the policy leaves something open, or nftables has no words for it.
+pub fn nft_statements(policy: &Policy) -> Result<Vec<String>, RenderError> {
+    let lines = lines(policy, nft::ROUTED.shape)?;
+    nft::statements(&lines)
 }
 
 /// The target called `name`.
@@ -135,7 +172,8 @@ mod tests {
     #[test]
     fn hostile_names_lose_their_teeth() {
         assert_eq!(plain("bed\n permit ip any any"), "bed_ permit ip any any");
-        assert_eq!(plain("\"; accept }-->'`"), "__ accept _____'`".replace(['\'', '`'], "_"));
+        assert_eq!(plain("\"; accept }"), "__ accept _");
+        assert_eq!(plain("a-->b'c`d"), "a___b_c_d");
         assert!(
             plain("\"; accept }*/-->'`$(reboot)\\")
                 .chars()

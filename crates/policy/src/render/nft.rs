@@ -58,6 +58,11 @@ fn bridged(policy: &Policy, lines: &[Line], out: &mut String) -> Result<(), Rend
     Ok(())
 }
 
+/// The statements of routed traffic, without those about what concerns no unit.
+pub(super) fn statements(lines: &[Line]) -> Result<Vec<String>, RenderError> {
+    lines.iter().filter(|line| line.unit.is_some() || line.permit).map(|line| statement(line, true)).collect()
+}
+
 const fn rest(policy: &Policy) -> &'static str {
     match policy.scope {
         Scope::Units => "accept",

@@ -11,7 +11,6 @@ use model::{Direction, Report};
 use policy::{Checked, Cut, Passing, Scope, Talk, Unproven};
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -226,10 +225,11 @@ fn unproven(one: &Unproven) -> UnprovenRow {
 fn line(talk: &TalkRow) -> String {
     let arrow = if talk.opens == "peer" { "←" } else { "→" };
     let spoken = talk.protocol.as_deref().unwrap_or("unknown protocol");
+    let flows = if talk.flows == 1 { "1 flow".to_owned() } else { format!("{} flows", talk.flows) };
     let frame = talk.frame.as_deref().map_or_else(String::new, |frame| format!(", frame {frame}"));
     format!(
-        "{arrow} {} {}/{} {spoken} ({}), {} flows, {} to {}{frame}",
-        talk.peer, talk.transport, talk.port, talk.r#where, talk.flows, talk.first, talk.last
+        "{arrow} {} {}/{} {spoken} ({}), {flows}, {} to {}{frame}",
+        talk.peer, talk.transport, talk.port, talk.r#where, talk.first, talk.last
     )
 }
 

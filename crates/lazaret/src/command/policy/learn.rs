@@ -9,7 +9,6 @@ use inventory::{Profiles, Site, Vocabulary};
 use model::{AssetId, CaptureTime, Direction, Location, Mac, Report, Transport};
 use policy::{Asked, Grouping, Learnt, Occasion, Policy, Scope, SeenDevice, Talk, Trouble};
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use store::{AssetCard, AssetQuery, Reader, Reading as _, State, StoredConversation, StoredFinding};
@@ -245,7 +244,7 @@ fn device(card: &AssetCard) -> SeenDevice {
         |kind: &'static str| card.traits.iter().filter(move |one| one.kind == kind).map(|one| &one.value);
     let ips: BTreeSet<IpAddr> = of_kind("ip").filter_map(|ip| ip.parse().ok()).collect();
     let asset = &card.asset;
-    let label = of_kind("name").next().or(asset.model.as_ref()).or(asset.class.as_ref());
+    let label = asset.model.as_ref().or(of_kind("name").next()).or(asset.class.as_ref());
     let place = ips.first().map_or_else(|| asset.id.to_string(), IpAddr::to_string);
     SeenDevice {
         id: asset.id,

@@ -7,7 +7,6 @@ use crate::output::write_to;
 use crate::stored::{print, shown};
 use policy::{Observed, Policy, Rule, Scope};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 const SHOW_EXAMPLES: &str = "\
@@ -56,6 +55,9 @@ pub(super) struct Render {
     /// What to write it for; --list names them
     #[arg(long, value_name = "TARGET", required_unless_present = "list")]
     target: Option<String>,
+    /// Only this unit of the policy, by its name
+    #[arg(long, value_name = "NAME")]
+    unit: Option<String>,
     /// Only these devices are behind the point of enforcement: drop everything else there too
     #[arg(long)]
     segment: bool,
@@ -95,6 +97,15 @@ impl Render {
             ))
         })?;
         let mut policy = read_policy(path)?;
+        if let Some(name) = &self.unit {
+            policy.units.retain(|unit| unit.name == *name);
+            if policy.units.is_empty() {
+                let name = shown(name);
+                return Err(Failure::Usage(format!(
+                    "--unit {name}: no such unit; `lazaret policy show` lists them"
+                )));
+            }
+        }
         if self.segment {
             policy.scope = Scope::Segment;
         }

@@ -68,7 +68,7 @@ pub(crate) enum Failure {
     Policy { path: PathBuf, what: String },
     /// Enforcing failed; says what stands.
     #[error(transparent)]
-    Enforce(#[from] enforce::EnforceError),
+    Host(#[from] enforce::host::EnforceError),
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] store::StoreError),

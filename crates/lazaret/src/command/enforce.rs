@@ -4,7 +4,7 @@ use super::policy::read_policy;
 use super::source::Source;
 use crate::exit::{Failure, Status};
 use crate::stored::{By, print, shown};
-use enforce::{EnforceError, Nft, Place, Plan, Standing, TRIAL_SECONDS_MAX};
+use enforce::host::{self, EnforceError, Nft, Place, Plan, Standing, TRIAL_SECONDS_MAX};
 use flow::Waveforms;
 use inventory::Vocabulary;
 use model::Report;
@@ -37,7 +37,7 @@ Exit status: 0 done; 1 `status` found that the table is not what was loaded; 2 b
 #[command(after_help = EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct Options {
     /// Folder where what is needed to go back is kept
-    #[arg(long, value_name = "DIR", global = true, default_value_os_t = enforce::default_place().to_owned())]
+    #[arg(long, value_name = "DIR", global = true, default_value_os_t = host::default_place().to_owned())]
     state: PathBuf,
     #[command(subcommand)]
     what: What,
@@ -145,7 +145,7 @@ impl Planned {
     fn prospect(&self) -> Result<Prospect, Failure> {
         self.source.check()?;
         let policy = read_policy(&self.policy)?;
-        let plan = enforce::plan(&Nft, &policy)?;
+        let plan = host::plan(&Nft, &policy)?;
         let (mut checked, mut unreadable) = (None, false);
         if self.source.has_captures() {
             let options = flow::Options { waveforms: Waveforms::Omit, ..flow::Options::default() };
@@ -158,7 +158,7 @@ impl Planned {
 
     fn run(&self) -> Result<Status, Failure> {
         let prospect = self.prospect()?;
-        let script = enforce::trial_script(&prospect.plan, 60);
+        let script = host::trial_script(&prospect.plan, 60);
         Nft.check(&script)?;
         print(&prospect.in_words())?;
         Ok(if prospect.unreadable { Status::Unreadable } else { Status::Done })
@@ -208,7 +208,7 @@ impl Prospect {
             if plan.segment { "; everything else that is forwarded is dropped" } else { "" },
             standing(&plan.standing)
         );
-        let (old, _) = enforce::old_statements(&plan.before);
+        let (old, _) = host::old_statements(&plan.before);
         let bare = |line: &String| {
             line.split(" counter ").next().unwrap_or_default().to_owned()
                 + if line.ends_with("drop") { " drop" } else { " accept" }
@@ -287,7 +287,7 @@ impl Applied {
         let mut log = Log::open(&self.recorded)?;
         let id = prospect.plan.id.clone();
         let mut step = |name: &str| log.step("enforce-apply", &id, name, &more);
-        enforce::apply(&Nft, &place, &prospect.plan, self.seconds, &mut step)?;
+        host::apply(&Nft, &place, &prospect.plan, self.seconds, &mut step)?;
         print(&format!(
             "{}Policy {id} is on trial for {} s. Watch the ward; then `lazaret enforce confirm`, or it ends by itself.\n",
             prospect.in_words(),
@@ -301,8 +301,7 @@ fn confirm(state: &Path, recorded: &Recorded) -> Result<Status, Failure> {
     let place = Place::open(state)?;
     let id = place.read()?.map(|kept| kept.id).unwrap_or_default();
     let mut log = Log::open(recorded)?;
-    let kept =
-        enforce::confirm(&Nft, &place, &mut |name| log.step("enforce-confirm", &id, name, &json!({})))?;
+    let kept = host::confirm(&Nft, &place, &mut |name| log.step("enforce-confirm", &id, name, &json!({})))?;
     print(&format!("Policy {} ({}) is in force.\n", shown(&kept.name), kept.id))?;
     Ok(Status::Done)
 }
@@ -311,7 +310,7 @@ fn undo(state: &Path, recorded: &Recorded) -> Result<Status, Failure> {
     let place = Place::open(state)?;
     let id = place.read()?.map(|kept| kept.id).unwrap_or_default();
     let mut log = Log::open(recorded)?;
-    let kept = enforce::undo(&Nft, &place, &mut |name| log.step("enforce-undo", &id, name, &json!({})))?;
+    let kept = host::undo(&Nft, &place, &mut |name| log.step("enforce-undo", &id, name, &json!({})))?;
     print(&format!(
         "Policy {} ({}) was taken back; what stood before stands again.\n",
         shown(&kept.name),
@@ -322,7 +321,7 @@ fn undo(state: &Path, recorded: &Recorded) -> Result<Status, Failure> {
 
 fn status(state: &Path) -> Result<Status, Failure> {
     let place = Place::open(state)?;
-    let found = enforce::status(&Nft, &place)?;
+    let found = host::status(&Nft, &place)?;
     let mut out = format!("Now: {}.\n", standing(&found.standing));
     if let Some(kept) = &found.kept {
         let _ = writeln!(out, "Last applied from this folder: {} ({}).", shown(&kept.name), kept.id);

@@ -1,6 +1,6 @@
 //! The table's scripts, and what a listing says of the table.
 
-use crate::Plan;
+use super::Plan;
 use std::fmt::Write as _;
 
 /// Longest trial, in seconds. Our limit: a day; what needs longer is no trial.

@@ -7,7 +7,7 @@
 //! expected     the listing after the last load, to tell drift
 //! ```
 
-use crate::nft::EnforceError;
+use super::nft::EnforceError;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write as _};

@@ -141,7 +141,10 @@ fn flow(packet: &Packet) -> String {
             format!("tcp{six},tp_src={},tp_dst={},tcp_flags={flags}", packet.source_port, packet.target_port)
         }
         Transport::Udp => format!("udp{six},tp_src={},tp_dst={}", packet.source_port, packet.target_port),
-        Transport::Icmp => format!("icmp{six},icmp_type={},icmp_code=0", packet.target_port),
+        Transport::Icmp => {
+            let field = if v4 { "icmp" } else { "icmpv6" };
+            format!("icmp{six},{field}_type={},{field}_code=0", packet.target_port)
+        }
         Transport::Ip(number) => format!("{},nw_proto={number}", if v4 { "ip" } else { "ipv6" }),
         _ => panic!("{packet:?}"),
     };

@@ -72,8 +72,9 @@ fn matches(line: &Line) -> Result<Vec<String>, RenderError> {
     }
     if line.transport == Some(Transport::Icmp) {
         let Some(types) = line.target_ports else { return Ok(vec![base.join(",")]) };
+        let name = if v4 { "icmp_type" } else { "icmpv6_type" };
         let kinds = types.low..=types.high;
-        return Ok(kinds.map(|kind| format!("{},icmp_type={kind}", base.join(","))).collect());
+        return Ok(kinds.map(|kind| format!("{},{name}={kind}", base.join(","))).collect());
     }
     let mut all = vec![base.join(",")];
     for (end, ports) in [("tp_src", line.source_ports), ("tp_dst", line.target_ports)] {

@@ -38,7 +38,9 @@ pub(crate) fn read(text: &str) -> Said {
                 "nw_dst" | "ipv6_dst" => line.target = Some(value.parse().unwrap()),
                 "tp_src" => line.source_ports = Some(block(value)),
                 "tp_dst" => line.target_ports = Some(block(value)),
-                "icmp_type" => line.target_ports = Some(Ports::one(value.parse::<u8>().unwrap().into())),
+                "icmp_type" | "icmpv6_type" => {
+                    line.target_ports = Some(Ports::one(value.parse::<u8>().unwrap().into()))
+                }
                 "tcp_flags" => {
                     assert!(value == "+ack" || value == "+rst", "{row}");
                     line.answer = true;

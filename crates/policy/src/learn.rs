@@ -387,6 +387,19 @@ impl Known<'_> {
         })
     }
 
+    /// Whether the address of either end is claimed twice, and the site file names nobody as its owner.
+    fn contested(&self, device: &SeenDevice, peer: IpAddr) -> bool {
+        let claimed = self.occasion.troubles.iter().filter(|trouble| trouble.rule == CONTESTED);
+        claimed.filter_map(|trouble| trouble.peer).any(|(ip, ..)| {
+            let own = device.ips.contains(&ip);
+            let rightful = self.site.servers.iter().filter(|server| server.ip == ip).any(|server| {
+                // Of its own address, a device must be the one that the site names.
+                !own || server.mac.is_none_or(|mac| device.macs.contains(&mac))
+            });
+            (own || ip == peer) && !rightful
+        })
+    }
+
     fn judge(&self, device: &SeenDevice, profile: Option<&Profile>, talk: &Talk) -> Judged {
         let about: Vec<_> =
             self.occasion.troubles.iter().filter(|trouble| trouble.is_about(device.id, talk)).collect();
@@ -402,14 +415,9 @@ impl Known<'_> {
             Location::Offsite => return Judged::Refuse("it leaves the site".to_owned()),
             Location::Unanswered | Location::Unknown => self.site.owns(talk.ip),
         };
-        let named = self.site.servers.iter().any(|server| server.ip == talk.ip);
-        let contested =
-            self.occasion.troubles.iter().any(|trouble| {
-                trouble.rule == CONTESTED && trouble.peer.is_some_and(|(ip, ..)| ip == talk.ip)
-            });
-        if contested && !named {
+        if self.contested(device, talk.ip) {
             return Judged::Unknown(
-                "more than one station claims the peer's address; name the rightful one in the site file"
+                "more than one station claims the address of one end; name the rightful one in the site file"
                     .to_owned(),
             );
         }

@@ -99,6 +99,22 @@ fn a_learnt_policy_passes_another_day_and_denies_every_attack() {
 }
 
 #[test]
+fn an_address_that_two_stations_claim_is_for_a_person_to_decide() {
+    let folder = Folder::new("rogue");
+    let capture = folder.ward("ward.pcap", 1, &["rogue-central"]);
+    let policy = folder.learn(&capture, &[]);
+    let text = std::fs::read_to_string(&policy).unwrap();
+    let signs = |table: &&str| table.contains("role = \"vital-signs\"");
+    let tables: Vec<&str> = text.split("[[").filter(signs).collect();
+    assert!(tables.len() >= 4 && tables.iter().all(|table| table.starts_with("device.unknown")), "{text}");
+    let site = folder.path("site.toml");
+    std::fs::write(&site, "[[server]]\nrole = \"central-station\"\nip = \"202.114.4.119\"\n").unwrap();
+    let text = std::fs::read_to_string(folder.learn(&capture, &["--site", &site])).unwrap();
+    let allowed = text.split("[[").filter(|table| table.starts_with("device.allow")).filter(signs);
+    assert!(allowed.count() >= 4, "{text}");
+}
+
+#[test]
 fn what_is_learnt_from_a_leaking_ward_refuses_the_leak() {
     let folder = Folder::new("leak");
     let capture = folder.ward("leak.pcap", 1, &["leak", "update-udp"]);

@@ -25,7 +25,7 @@ fn read(text: &str, heads: [&str; 2], icmp6: &str, wildcards: bool) -> Said {
             entries = 0;
             continue;
         }
-        let v4 = v4.expect("an entry before its list");
+        let v4 = v4.unwrap();
         let row = row.strip_prefix(' ').unwrap();
         if row.starts_with("remark ") {
             assert!(

@@ -4,11 +4,11 @@
 //! permit  neighbour discovery on the link      where the target sees links
 //! permit  one line for each rule and way       all rules of all units
 //! deny    from and to every address of a unit  IPv4, IPv6, link addresses
-//! ─────   then: pass (devices) or drop (segment)
+//! ─────   what no line matches is the target's to write: pass (devices) or drop (segment)
 //! ```
 
 use crate::packet::{LINK_LOCAL, LINK_MULTICAST, NEIGHBOUR_TYPES, Packet};
-use crate::rule::{Opener, Policy, Ports, Rule, Scope, Unit};
+use crate::rule::{Opener, Policy, Ports, Rule, Unit};
 use model::{Mac, Prefix, Transport};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -174,10 +174,6 @@ pub fn lines(policy: &Policy, shape: Shape) -> Result<Vec<Line>, Unsettled> {
         if all.len() > LINES_MAX {
             return Err(Unsettled::Lines);
         }
-    }
-    if policy.scope == Scope::Segment {
-        all.push(Line { source: whole(true), target: whole(true), ..Line::DENY });
-        all.push(Line { source: whole(false), target: whole(false), ..Line::DENY });
     }
     // A rule written twice, or for an address twice, is one line.
     let mut seen = std::collections::BTreeSet::new();

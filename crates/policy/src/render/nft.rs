@@ -31,9 +31,8 @@ pub(super) static BRIDGED: Target = Target {
 fn routed(policy: &Policy, lines: &[Line], out: &mut String) -> Result<(), RenderError> {
     // Only what is forwarded is dropped on a segment: what this machine itself says and hears stays, but for devices.
     let rest = rest(policy);
-    let lines: Vec<&Line> = lines.iter().filter(|line| line.unit.is_some() || line.permit).collect();
     out.push_str("table inet lazaret\ndelete table inet lazaret\ntable inet lazaret {\n");
-    chain(policy, &lines, true, out)?;
+    chain(policy, lines, true, out)?;
     for (hook, rest) in [("forward", rest), ("input", "accept"), ("output", "accept")] {
         let _ = write!(
             out,
@@ -46,9 +45,8 @@ fn routed(policy: &Policy, lines: &[Line], out: &mut String) -> Result<(), Rende
 
 fn bridged(policy: &Policy, lines: &[Line], out: &mut String) -> Result<(), RenderError> {
     let rest = rest(policy);
-    let lines: Vec<&Line> = lines.iter().filter(|line| line.unit.is_some() || line.permit).collect();
     out.push_str("table bridge lazaret\ndelete table bridge lazaret\ntable bridge lazaret {\n");
-    chain(policy, &lines, false, out)?;
+    chain(policy, lines, false, out)?;
     let _ = write!(
         out,
         "\n\tchain forward {{\n\t\ttype filter hook forward priority -5; policy {rest};\n\t\tether type arp accept\n\
@@ -58,9 +56,9 @@ fn bridged(policy: &Policy, lines: &[Line], out: &mut String) -> Result<(), Rend
     Ok(())
 }
 
-/// The statements of routed traffic, without those about what concerns no unit.
+/// The statements of routed traffic.
 pub(super) fn statements(lines: &[Line]) -> Result<Vec<String>, RenderError> {
-    lines.iter().filter(|line| line.unit.is_some() || line.permit).map(|line| statement(line, true)).collect()
+    lines.iter().map(|line| statement(line, true)).collect()
 }
 
 const fn rest(policy: &Policy) -> &'static str {
@@ -70,7 +68,7 @@ const fn rest(policy: &Policy) -> &'static str {
     }
 }
 
-fn chain(policy: &Policy, lines: &[&Line], keeps: bool, out: &mut String) -> Result<(), RenderError> {
+fn chain(policy: &Policy, lines: &[Line], keeps: bool, out: &mut String) -> Result<(), RenderError> {
     out.push_str("\tchain judge {\n");
     let mut before = None;
     for line in lines {

@@ -69,6 +69,9 @@ pub(crate) enum Failure {
     /// Enforcing failed; says what stands.
     #[error(transparent)]
     Host(#[from] enforce::host::EnforceError),
+    /// The kernel refuses what the gateway asks.
+    #[error(transparent)]
+    Kernel(#[from] enforce::gateway::KernelError),
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] store::StoreError),

@@ -4,6 +4,7 @@ mod assets;
 mod audit;
 mod enforce;
 mod findings;
+mod gateway;
 mod policy;
 mod scan;
 mod simulate;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Enforce(Box<enforce::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
+    /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
+    Gateway(Box<gateway::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -55,6 +58,7 @@ impl Command {
             Self::Policy(options) => options.run(),
             Self::Enforce(options) => options.run(),
             Self::Watch(options) => options.run(),
+            Self::Gateway(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

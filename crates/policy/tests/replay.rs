@@ -1,5 +1,5 @@
 //! Every seed and every crash of the fuzz targets of this crate.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 use std::fs;
 use std::path::Path;

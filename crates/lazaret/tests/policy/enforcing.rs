@@ -80,7 +80,7 @@ impl Host {
 
     /// Writes a policy file.
     fn policy(&self, seed: u64) -> String {
-        let scope = if seed % 2 == 0 { Scope::Units } else { Scope::Segment };
+        let scope = if seed.is_multiple_of(2) { Scope::Units } else { Scope::Segment };
         let file = self.path("policy.toml");
         std::fs::write(&file, policy::write(&policy(&mut Chance(seed), scope)).unwrap()).unwrap();
         file

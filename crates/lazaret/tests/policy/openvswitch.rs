@@ -138,9 +138,12 @@ fn flow(packet: &Packet) -> String {
     let inner = match packet.transport {
         Transport::Tcp => {
             let flags = if packet.acknowledges { "0x018" } else { "0x002" };
-            format!("tcp{six},tp_src={},tp_dst={},tcp_flags={flags}", packet.source_port, packet.target_port)
+            format!(
+                "tcp{six},tcp_src={},tcp_dst={},tcp_flags={flags}",
+                packet.source_port, packet.target_port
+            )
         }
-        Transport::Udp => format!("udp{six},tp_src={},tp_dst={}", packet.source_port, packet.target_port),
+        Transport::Udp => format!("udp{six},udp_src={},udp_dst={}", packet.source_port, packet.target_port),
         Transport::Icmp => {
             let field = if v4 { "icmp" } else { "icmpv6" };
             format!("icmp{six},{field}_type={},{field}_code=0", packet.target_port)

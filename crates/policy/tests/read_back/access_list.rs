@@ -81,7 +81,7 @@ fn entry(words: &mut Words<'_>, v4: bool, icmp6: &str, wildcards: bool) -> (Line
             ("established", Some(Transport::Tcp)) => line.answer = true,
             ("fragments", None) => fragments = true,
             (kind, Some(Transport::Icmp)) => {
-                line.target_ports = Some(Ports::one(kind.parse::<u8>().unwrap().into()))
+                line.target_ports = Some(Ports::one(kind.parse::<u8>().unwrap().into()));
             }
             other => panic!("{other:?}"),
         }

@@ -10,7 +10,8 @@ type Table<'a> = Vec<(String, BTreeMap<&'a str, String>)>;
 /// `config PATH … end` with its `edit … next` blocks.
 fn tables(text: &str) -> BTreeMap<&str, Table<'_>> {
     let mut tables: BTreeMap<&str, Table<'_>> = BTreeMap::new();
-    let (mut path, mut edit): (Option<&str>, Option<(String, BTreeMap<&str, String>)>) = (None, None);
+    let mut path: Option<&str> = None;
+    let mut edit: Option<(String, BTreeMap<&str, String>)> = None;
     for row in without_comments(text, "#") {
         let words: Vec<&str> = row.trim().splitn(3, ' ').collect();
         match (words[0], path) {

@@ -56,9 +56,9 @@ fn statement(row: &str) -> Line {
                 v4 = Some(*family == "ip");
                 let network = Some(network.parse().unwrap());
                 if *end == "saddr" {
-                    line.source = network
+                    line.source = network;
                 } else {
-                    line.target = network
+                    line.target = network;
                 }
                 3
             }
@@ -79,9 +79,9 @@ fn statement(row: &str) -> Line {
                 line.transport = Some(if *carried == "tcp" { Transport::Tcp } else { Transport::Udp });
                 let ports = Some(range(ports));
                 if *end == "sport" {
-                    line.source_ports = ports
+                    line.source_ports = ports;
                 } else {
-                    line.target_ports = ports
+                    line.target_ports = ports;
                 }
                 3
             }

@@ -39,7 +39,7 @@ pub(crate) fn read(text: &str) -> Said {
                 "tp_src" => line.source_ports = Some(block(value)),
                 "tp_dst" => line.target_ports = Some(block(value)),
                 "icmp_type" | "icmpv6_type" => {
-                    line.target_ports = Some(Ports::one(value.parse::<u8>().unwrap().into()))
+                    line.target_ports = Some(Ports::one(value.parse::<u8>().unwrap().into()));
                 }
                 "tcp_flags" => {
                     assert!(value == "+ack" || value == "+rst", "{row}");

@@ -77,18 +77,18 @@ fn entry_of(row: &str, v4: bool) -> Line {
             [end @ ("src" | "dst"), "eq", port, ..] => {
                 let range = Some(ports(port, port));
                 if *end == "src" {
-                    line.source_ports = range
+                    line.source_ports = range;
                 } else {
-                    line.target_ports = range
+                    line.target_ports = range;
                 }
                 3
             }
             [end @ ("src" | "dst"), "range", low, high, ..] => {
                 let range = Some(ports(low, high));
                 if *end == "src" {
-                    line.source_ports = range
+                    line.source_ports = range;
                 } else {
-                    line.target_ports = range
+                    line.target_ports = range;
                 }
                 4
             }

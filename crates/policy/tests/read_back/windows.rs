@@ -70,6 +70,6 @@ fn rule(row: &str) -> Line {
         assert_eq!(line.transport, Some(Transport::Icmp));
         line.target_ports = Some(range(kind));
     }
-    assert!(settings.get(if out { "-LocalPort" } else { "-RemotePort" }).is_none(), "{row}");
+    assert!(!settings.contains_key(if out { "-LocalPort" } else { "-RemotePort" }), "{row}");
     line
 }

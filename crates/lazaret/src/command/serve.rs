@@ -79,6 +79,7 @@ fn speed(text: &str) -> Result<f64, String> {
 impl Options {
     /// Serves until told to end.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
+        ingest::wipe_freed_memory();
         let plan = self.plan()?;
         serve(&plan, &signals()?)?;
         Ok(Status::Done)

@@ -56,7 +56,7 @@ pub(crate) async fn keep(app: Shared) {
     let mut day = tokio::time::interval(EVERY);
     loop {
         day.tick().await;
-        let Ok(settings) = read(&app, |store| store.settings()).await else { continue };
+        let Ok(settings) = read(&app, store::Access::settings).await else { continue };
         let who = actor("lazaret");
         for (kind, before) in Keep::of(&settings).before(who.at) {
             let who = who.clone();

@@ -81,7 +81,7 @@ async fn follow(
     };
     let after = match last {
         Some(after) => after,
-        None => read(&app, |store| store.last_change()).await?,
+        None => read(&app, store::Access::last_change).await?,
     };
     let changed = app.changed.subscribe();
     let feed = Feed { caller, app, changed, after, waiting: VecDeque::new(), _place: place };

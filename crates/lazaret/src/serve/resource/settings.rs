@@ -71,7 +71,7 @@ impl SettingsRow {
     responses((status = 200, description = "The settings.", body = SettingsRow)),
 )]
 async fn show(_: May<Viewer>, At(app): At<Shared>) -> Result<Json<SettingsRow>, Problem> {
-    Ok(Json(SettingsRow::of(&read(&app, |store| store.settings()).await?)))
+    Ok(Json(SettingsRow::of(&read(&app, store::Access::settings).await?)))
 }
 
 /// What is to change; what is left out stays.

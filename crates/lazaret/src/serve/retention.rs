@@ -4,7 +4,7 @@ use super::app::{Shared, actor, read, write};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Access as _, Prunable, Trial, Writing as _};
+use store::{Prunable, Trial, Writing as _};
 
 /// Most days that can be asked for: a hundred years.
 pub(crate) const DAYS_MAX: u32 = 36_500;

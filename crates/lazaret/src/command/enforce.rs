@@ -209,10 +209,6 @@ impl Prospect {
             standing(&plan.standing)
         );
         let (old, _) = host::old_statements(&plan.before);
-        let bare = |line: &String| {
-            line.split(" counter ").next().unwrap_or_default().to_owned()
-                + if line.ends_with("drop") { " drop" } else { " accept" }
-        };
         let (old, new): (Vec<_>, Vec<_>) =
             (old.iter().map(bare).collect(), plan.statements.iter().map(bare).collect());
         for line in old.iter().filter(|line| !new.contains(line)) {
@@ -240,6 +236,15 @@ impl Prospect {
         }
         out
     }
+}
+
+/// A statement without its counter, in the words in which nftables lists it.
+fn bare(line: impl AsRef<str>) -> String {
+    let line = line.as_ref();
+    let verdict = if line.ends_with("drop") { "drop" } else { "accept" };
+    let matches = line.split("counter ").next().unwrap_or_default();
+    let listed = matches.replace("/32 ", " ").replace("/128 ", " ");
+    format!("{}{verdict}", listed.replace("tcp flags & (ack | rst) != 0x0", "tcp flags rst,ack"))
 }
 
 fn standing(standing: &Standing) -> String {

@@ -235,7 +235,7 @@ fn an_unconfirmed_policy_ends_in_the_kernel_and_a_confirmed_one_stays() {
     std::fs::write(&file, BED).unwrap();
     assert!(host.sends("127.0.0.7"));
     let planned = host.succeeds(&["plan", "--policy", &file]);
-    assert!(planned.contains("+ ip saddr 127.0.0.7/32 drop") && planned.contains("not known"), "{planned}");
+    assert!(planned.contains("+ ip saddr 127.0.0.7 drop") && planned.contains("not known"), "{planned}");
     assert!(host.sends("127.0.0.7"), "a plan changes nothing");
 
     host.succeeds(&host.apply(&file, &store, "5"));
@@ -258,6 +258,9 @@ fn an_unconfirmed_policy_ends_in_the_kernel_and_a_confirmed_one_stays() {
     host.succeeds(&["confirm", "--store", &store]);
     assert!(!host.sends("127.0.0.7"));
     assert!(host.succeeds(&["status"]).contains("is in force"));
+    // Planned again, nothing is different.
+    let planned = host.succeeds(&["plan", "--policy", &file]);
+    assert!(!planned.contains("\n+ ") && !planned.contains("\n- "), "{planned}");
     // Another policy on trial over it: when that ends, the confirmed one holds.
     std::fs::write(&file, BED.replace("127.0.0.7", "127.0.0.8")).unwrap();
     host.succeeds(&host.apply(&file, &store, "600"));

@@ -209,8 +209,8 @@ impl Prospect {
             standing(&plan.standing)
         );
         let (old, _) = host::old_statements(&plan.before);
-        let (old, new): (Vec<_>, Vec<_>) =
-            (old.iter().map(bare).collect(), plan.statements.iter().map(bare).collect());
+        let in_words = |lines: &[String]| -> Vec<String> { lines.iter().map(|line| bare(line)).collect() };
+        let (old, new) = (in_words(&old), in_words(&plan.statements));
         for line in old.iter().filter(|line| !new.contains(line)) {
             let _ = writeln!(out, "- {line}");
         }
@@ -239,8 +239,7 @@ impl Prospect {
 }
 
 /// A statement without its counter, in the words in which nftables lists it.
-fn bare(line: impl AsRef<str>) -> String {
-    let line = line.as_ref();
+fn bare(line: &str) -> String {
     let verdict = if line.ends_with("drop") { "drop" } else { "accept" };
     let matches = line.split("counter ").next().unwrap_or_default();
     let listed = matches.replace("/32 ", " ").replace("/128 ", " ");

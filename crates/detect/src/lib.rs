@@ -30,6 +30,6 @@ pub use judgement::{DataError, Judgement};
 pub use recompute::{
     ECG_ALIKE_MIN, PLETH_ALIKE_MIN, RESPIRATION_WINDOW_SECONDS, SETTLING_SECONDS, recompute,
 };
-pub use rule::{Rule, RuleError, Rules};
+pub use rule::{Rule, RuleError, Rules, rule_text};
 pub use tally::Tally;
 pub use vitals::Depth;

@@ -45,6 +45,13 @@ pub enum RuleError {
     },
 }
 
+/// The text of a compiled-in rule, as `data/findings/` has it; `None` for an id that no rule has.
+#[must_use]
+pub fn rule_text(id: &str) -> Option<&'static str> {
+    let file = format!("data/findings/{id}.toml");
+    FINDINGS.iter().find(|(name, _)| *name == file).map(|(_, text)| *text)
+}
+
 /// What is said of a matter, and what it is worth.
 #[derive(Clone, Debug)]
 pub struct Rule {

@@ -3,6 +3,7 @@
 mod assets;
 mod audit;
 mod enforce;
+mod evidence;
 mod findings;
 mod gateway;
 mod policy;
@@ -17,6 +18,7 @@ mod watch;
 pub(crate) use assets::asset_id;
 pub(crate) use audit::noted;
 pub(crate) use findings::finding_id;
+pub(crate) use findings::{finding_card, finding_id};
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
 use crate::exit::{Failure, Status};
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Policy(Box<policy::Options>),
     /// Put a policy into this host's nftables: on trial first, with a way back.
     Enforce(Box<enforce::Options>),
+    /// Make and check bundles of a finding's frames, for others to check: redacted and signed.
+    Evidence(Box<evidence::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
     /// Serve console and API over a store.
@@ -63,6 +67,7 @@ impl Command {
             Self::Store(options) => options.run(),
             Self::Policy(options) => options.run(),
             Self::Enforce(options) => options.run(),
+            Self::Evidence(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Serve(options) => options.run(),
             Self::Gateway(options) => options.run(),

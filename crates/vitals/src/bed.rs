@@ -25,7 +25,7 @@ use model::{
 use std::collections::VecDeque;
 
 /// Channels of a bed.
-const CHANNELS: usize = 5;
+const CHANNELS: usize = Channel::ALL.len();
 /// Longest time without a cycle while nothing is wrong, in seconds.
 const STOP_SECONDS_MAX: f32 = 10.0;
 /// Seconds that a poor lead is looked at before another is tried.
@@ -186,15 +186,15 @@ impl Bed {
     }
 
     pub(crate) fn waveform(&mut self, waveform: &Waveform, at: At, table: &mut Table) {
-        let place = Wave::place(waveform.channel);
-        let Some(count) = self.in_cycle.get_mut(usize::from(place)) else { return };
+        let place = waveform.channel.place();
+        let Some(count) = self.in_cycle.get_mut(place) else { return };
         *count = count.saturating_add(waveform.samples);
         let WaveformPayload::U8(block) = &waveform.payload else { return };
         if matches!(self.absent, Why::NoWaveform) {
             self.absent = Why::Starting;
         }
-        let own = (self.number, place);
-        if let Some(Some(wave)) = self.waves.get_mut(usize::from(place)) {
+        let own = (self.number, place as u8);
+        if let Some(Some(wave)) = self.waves.get_mut(place) {
             wave.push(block, own, at.time, table);
         }
         let coupling = &mut self.coupling;
@@ -209,7 +209,7 @@ impl Bed {
                     breathing.push(block);
                 }
             }
-            _ if usize::from(place) == self.lead => {
+            _ if place == self.lead => {
                 let settled = self.rates.settled();
                 let near = &mut self.near;
                 if let Some((ecg, origin)) = &mut self.ecg {
@@ -318,7 +318,7 @@ impl Bed {
         if fresh {
             self.cycle_seconds = seconds;
         }
-        for (place, channel) in CHANNELS_IN_ORDER.into_iter().enumerate() {
+        for (place, channel) in Channel::ALL.into_iter().enumerate() {
             let (Some(count), Some(usual)) =
                 (self.in_cycle.get(place).copied(), self.per_cycle.get_mut(place))
             else {
@@ -449,7 +449,7 @@ impl Bed {
         }
         let rate_hz = self
             .waves
-            .get(usize::from(Wave::place(channel)))
+            .get(channel.place())
             .and_then(Option::as_ref)
             .map_or(1.0, Wave::rate_hz);
         let own = other_bed.is_none();
@@ -464,7 +464,7 @@ impl Bed {
         if own && resent {
             return;
         }
-        let same_channel = repeat.channel == Wave::place(channel);
+        let same_channel = usize::from(repeat.channel) == channel.place();
         let loop_ms = repeat.distance as f32 * 1_000.0 / rate_hz as f32;
         let (check, why) = if own && same_channel && loop_ms <= 2_010.0 {
             (Check::WaveformFrozen, Why::Loop { channel, loop_ms })
@@ -507,7 +507,7 @@ impl Bed {
     fn near_answer(&mut self, answers: &mut Answers, at: At) {
         let Some(near) = &mut self.near else { return };
         if let Some(found) = near.search() {
-            let channel = CHANNELS_IN_ORDER.get(self.lead).copied().unwrap_or(Channel::Ecg(1));
+            let channel = Channel::ALL.get(self.lead).copied().unwrap_or(Channel::Ecg(1));
             let lag_seconds = found.lag_seconds;
             let why = Why::NearReplay { channel, correlation: found.correlation, lag_seconds };
             let since = At { time: at.time.plus_nanos(-40_000_000_000), evidence: at.evidence };
@@ -548,7 +548,7 @@ impl Bed {
 
     fn seen(&mut self, step: f32, at: At) -> Seen {
         let shown = |vital| self.values.shown(vital, at);
-        let channel = CHANNELS_IN_ORDER.get(self.lead).copied().unwrap_or(Channel::Ecg(1));
+        let channel = Channel::ALL.get(self.lead).copied().unwrap_or(Channel::Ecg(1));
         let flat = |place: usize| {
             self.waves
                 .get(place)
@@ -650,7 +650,3 @@ impl Bed {
         self.log.judged()
     }
 }
-
-/// In order of [`Wave::place`].
-const CHANNELS_IN_ORDER: [Channel; CHANNELS] =
-    [Channel::Ecg(1), Channel::Ecg(2), Channel::Ecg(3), Channel::Pleth, Channel::Respiration];

@@ -214,17 +214,6 @@ impl Wave {
         self.tracker.sample()
     }
 
-    /// Its place in a bed, 0 to 4.
-    pub(crate) const fn place(channel: Channel) -> u8 {
-        match channel {
-            Channel::Ecg(1) => 0,
-            Channel::Ecg(2) => 1,
-            Channel::Ecg(_) => 2,
-            Channel::Pleth => 3,
-            _ => 4,
-        }
-    }
-
     /// Samples a second.
     pub(crate) const fn rate_hz(&self) -> f64 {
         self.rate_hz

@@ -19,12 +19,16 @@ struct Arguments {
     /// Also run wfdb-python and neurokit2 on the same samples, which takes minutes.
     #[arg(long)]
     peers: bool,
-    /// Also choose the parameters in five folds by subject and measure on the subjects left out.
+    /// Also choose what can be chosen in five folds by subject and measure on the subjects left out; with `untouched` and
+    /// `tamper`, only that.
     #[arg(long)]
     folds: bool,
     /// Of the tamperings, only those whose name holds this text.
     #[arg(long)]
     only: Option<String>,
+    /// Of the tamperings, also tell every attempt that was not found in time.
+    #[arg(long)]
+    misses: bool,
     /// Where the recordings are; LAZARET_CORPUS where it is not given.
     #[arg(long)]
     corpus: Option<PathBuf>,
@@ -83,7 +87,8 @@ fn run(arguments: &Arguments) -> Result<(), Fault> {
     }
     if matches!(arguments.what, What::Untouched | What::Tamper) {
         let untouched_only = arguments.what == What::Untouched;
-        let wanted = Wanted { only: arguments.only.clone(), untouched_only };
+        let (only, folds, misses) = (arguments.only.clone(), arguments.folds, arguments.misses);
+        let wanted = Wanted { only, untouched_only, folds, misses };
         evaluate(&corpus, &wanted, &mut |text| {
             print!("{text}");
             drop(std::io::stdout().flush());

@@ -75,6 +75,11 @@ impl Agreement {
         (all > 0).then(|| f64::from(both) / f64::from(all))
     }
 
+    /// The last beats of the first detector, oldest first.
+    pub(crate) fn beats(&self) -> impl Iterator<Item = u64> {
+        self.first.newest_first().iter().rev().copied()
+    }
+
     /// Forgets the beats, for a gap.
     pub fn reset(&mut self) {
         self.first.held = 0;

@@ -27,10 +27,10 @@ const LEARN_SHIFT: usize = 2;
 /// Beats of which noise and spread are told.
 const STEADY_BEATS: usize = 60;
 /// Beats before a step in height, and after it.
-const BEFORE: usize = 10;
-const AFTER: usize = 6;
-/// A step in height is one where most beats after it are below this share of most before it, or above its inverse.
-const APART: f32 = 0.8;
+pub(crate) const BEFORE: usize = 10;
+pub(crate) const AFTER: usize = 6;
+/// A step in height scales low and high beats alike, up to this ratio of the two factors.
+const ALIKE: f32 = 1.3;
 /// Ratio of the heights from which a step counts.
 pub(crate) const STEP_MIN: f32 = 1.5;
 
@@ -138,12 +138,17 @@ impl Shapes {
         if self.heights.len() < BEFORE + AFTER {
             return;
         }
-        // A few ectopic beats on either side are no reason to look away.
-        let before = bounds(self.heights.iter().take(BEFORE).copied().collect());
-        let after = bounds(self.heights.iter().skip(BEFORE).copied().collect());
-        let apart = after.1 < before.0 * APART || after.0 * APART > before.1;
+        // A rhythm of high and low beats keeps both kinds; a few ectopic beats on either side are no reason to look away.
+        let before = quarters(self.heights.iter().take(BEFORE).copied().collect());
+        let after = quarters(self.heights.iter().skip(BEFORE).copied().collect());
         let usual = median(self.heights.iter().take(BEFORE).copied().collect());
-        if apart && usual > 0.0 && beyond(self.height_now() / usual) {
+        if usual <= 0.0 || before.0 <= 0.0 {
+            return;
+        }
+        let (low, high) = (after.0 / before.0, after.1 / before.1);
+        let same_way = beyond(low) && beyond(high) && (low < 1.0) == (high < 1.0);
+        let alike = low.max(high) <= ALIKE * low.min(high);
+        if same_way && alike && beyond(self.height_now() / usual) {
             self.stepped_from = Some(usual);
         }
     }
@@ -211,12 +216,12 @@ fn beyond(ratio: f32) -> bool {
     ratio >= STEP_MIN || ratio <= 1.0 / STEP_MIN
 }
 
-/// Between which most values lie: all but one at either end.
-fn bounds(mut values: Vec<f32>) -> (f32, f32) {
+/// The values at a quarter and at three quarters.
+fn quarters(mut values: Vec<f32>) -> (f32, f32) {
     values.sort_unstable_by(f32::total_cmp);
-    let out = 1.min(values.len() / 2);
     let at = |place: usize| values.get(place).copied().unwrap_or_default();
-    (at(out), at(values.len().saturating_sub(1 + out)))
+    let quarter = values.len() / 4;
+    (at(quarter), at(values.len().saturating_sub(1 + quarter)))
 }
 
 /// Middle value; 0 of none.

@@ -8,7 +8,7 @@ use model::{
 use simulate::encode::{self, Cycle};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
-use vitals::{At, Depth, Row, Said, Ward};
+use vitals::{At, Depth, Question, Row, Said, Thresholds, Ward};
 use wire::{ContentId, ContentPart, Expectation, Login, Parser, PatientFields, Sink, Start, Step};
 
 /// What every check said in one second.
@@ -19,6 +19,8 @@ pub type Second = [Option<Verdict>; Check::ALL.len()];
 pub struct Run {
     /// By second.
     pub seconds: Vec<Second>,
+    /// The longest that the condition of each question held, in seconds.
+    pub longest: [f32; Question::ALL.len()],
     /// Rows at the end.
     pub rows: Vec<model::IntegrityRow>,
     /// Seconds that could be judged, of how many.
@@ -123,8 +125,8 @@ fn units(subject: &Subject, second: usize) -> Vec<u8> {
 }
 
 /// What a ward of these subjects, all at once, says of the first of them.
-pub fn run(subjects: &[&Subject], depth: Depth) -> Run {
-    let mut ward = Ward::new(depth);
+pub fn run(subjects: &[&Subject], depth: Depth, thresholds: Thresholds) -> Run {
+    let mut ward = Ward::with_thresholds(depth, thresholds);
     let mut lines: Vec<Line> = (0..subjects.len() as u32).filter_map(Line::new).collect();
     let seconds = subjects.first().map_or(0, |subject| subject.seconds());
     let mut run = Run::default();
@@ -143,6 +145,9 @@ pub fn run(subjects: &[&Subject], depth: Depth) -> Run {
             if let Some(place) = said.get_mut(check as usize) {
                 *place = Some(verdict);
             }
+        }
+        for (longest, held) in run.longest.iter_mut().zip(ward.held(0)) {
+            *longest = longest.max(held);
         }
         run.seconds.push(said);
     }

@@ -4,10 +4,11 @@
 //! recording ─► 8 bits, 256 Hz ─► attack ─► simulate's encoder ─► bytes ─► wire's parser ─► vitals::Ward
 //! ```
 //! Every attack begins at several moments of every record; a verdict counts where the untampered run of the same
-//! record did not have it at that second. What was tuned was tuned on other subjects than those it is reported
-//! for, or was not tuned at all ([`table`] says which).
+//! record did not have it at that second. With `--folds` the times that are read off recordings ([`choice`]) are read off other
+//! subjects than those that are reported.
 
 pub mod attack;
+pub mod choice;
 pub mod desk;
 pub mod subject;
 pub mod table;

@@ -5,10 +5,13 @@
 
 use super::{Heard, Seen};
 use crate::fusion::{Group, Kind, Sight, Statistic, fuse};
-use crate::shape::STEP_MIN;
+use crate::leads::twice;
+use crate::shape::{STEP_MIN, median};
+use crate::thresholds::{Question, Thresholds};
 use crate::verdict::{Answers, At};
 use crate::why::Why;
 use model::{Channel, Check, Vital};
+use std::collections::VecDeque;
 
 /// Largest difference of a rate and its waveform, 1/min and as a share: a real monitor's own HR differs by 4.5 in
 /// the 95th and 12.5 in the 99th percentile of seconds, but not for 15 s on end.
@@ -19,6 +22,8 @@ const WAVES_APART: (f32, f32) = (10.0, 0.15);
 const BREATHS_APART: (f32, f32) = (6.0, 0.30);
 /// Least share of beats that a pulse follows: one heart's first percentile is 0.42, two hearts give 0.15 to 0.3.
 const COUPLING_MIN: f32 = 0.45;
+/// Coupling at which what was loose is firm again: one heart's fifth percentile is 0.52.
+const COUPLING_FIRM: f32 = 0.52;
 /// Least coupling at which the delay of the pulse is believed.
 const ARRIVAL_COUPLING_MIN: f32 = 0.7;
 /// Largest change of that delay, in ms and in its own mean deviations.
@@ -43,36 +48,36 @@ const OTHER_FACTOR: f32 = 1.7;
 /// Share of clipped samples that a whole wave never has.
 const CLIPPED_MIN: f32 = 0.01;
 
-/// How near an ECG's rate is to twice the pulse where every T wave is counted.
-const TWICE_SHARE: f32 = 0.1;
-
+/// Seconds of which the middle difference is taken.
+const MIDDLE: usize = 9;
+const QUESTIONS: usize = Question::ALL.len();
 const NUMBER: Check = Check::NumericWaveformDisagree;
 const CHANNELS: Check = Check::ChannelDisagree;
 
-const fn kind(check: Check, group: Group, persist: f32, alone: f32) -> Kind {
-    Kind { check, group, persist, alone }
+/// What a question is about, what shares its causes of error, and how long its condition must hold before it speaks,
+/// in seconds: a monitor may lawfully lag by 11 s, so nothing about a number speaks before 15 s.
+const fn question(question: Question) -> (Check, Group, f32) {
+    use Question as Q;
+    match question {
+        Q::RateEcg => (NUMBER, Group::NumberEcg, 15.0),
+        Q::RatePleth => (NUMBER, Group::NumberPleth, 15.0),
+        Q::PulsePleth => (NUMBER, Group::NumberPleth, 30.0),
+        Q::Standstill => (NUMBER, Group::NumberEcg, 5.0),
+        Q::Respiration => (NUMBER, Group::Respiration, 60.0),
+        Q::Rates => (CHANNELS, Group::EcgPleth, 20.0),
+        Q::Coupling => (CHANNELS, Group::EcgPleth, 15.0),
+        Q::Delay => (Check::TimeShift, Group::EcgPleth, 60.0),
+        Q::Shape => (Check::WaveformChanged, Group::Morphology, 15.0),
+        // Hearts do change the height of their beats in one lead; a gain changes all leads by the same factor.
+        Q::Height => (Check::WaveformChanged, Group::Amplitude, 5.0),
+        Q::Clipping => (Check::WaveformClipped, Group::Amplitude, 5.0),
+        Q::Evenness => (Check::WaveformSynthetic, Group::Morphology, 20.0),
+        // The middle of the last seconds is late by itself.
+        Q::RateMiddle => (NUMBER, Group::NumberEcg, 10.0),
+        // Asked only where the height of the lead that speaks stepped: it does not confirm itself.
+        Q::OtherLeads => (Check::WaveformChanged, Group::Amplitude, 15.0),
+    }
 }
-
-/// In the order in which [`Rates::see`] asks. A monitor may lawfully lag by 11 s, so nothing about a number speaks
-/// before 15 s.
-const KINDS: [Kind; 14] = [
-    kind(NUMBER, Group::NumberEcg, 15.0, 60.0),
-    kind(NUMBER, Group::NumberPleth, 15.0, 90.0),
-    kind(NUMBER, Group::NumberPleth, 30.0, 90.0),
-    kind(NUMBER, Group::NumberEcg, 5.0, 60.0),
-    kind(NUMBER, Group::Respiration, 60.0, 180.0),
-    kind(CHANNELS, Group::EcgPleth, 20.0, 35.0),
-    kind(CHANNELS, Group::EcgPleth, 15.0, 35.0),
-    kind(Check::TimeShift, Group::EcgPleth, 60.0, 180.0),
-    kind(Check::WaveformChanged, Group::Morphology, 15.0, 60.0),
-    // Hearts do change the height of their beats in one lead; a gain changes all leads by the same factor.
-    kind(Check::WaveformChanged, Group::Amplitude, 5.0, 600.0),
-    kind(Check::WaveformClipped, Group::Amplitude, 5.0, 45.0),
-    kind(Check::WaveformSynthetic, Group::Morphology, 20.0, 60.0),
-    // Where two different detectors agree on every beat, half a minute is as good as one.
-    kind(NUMBER, Group::NumberEcg, 25.0, 25.0),
-    kind(Check::WaveformChanged, Group::OtherLeads, 36.0, 600.0),
-];
 
 /// A number that stands still.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,16 +99,11 @@ struct Usual {
 /// All statistics of one bed.
 #[derive(Clone, Debug)]
 pub(crate) struct Rates {
-    statistics: [Statistic; KINDS.len()],
+    statistics: [Statistic; QUESTIONS],
     standstill: Standstill,
     arrival: Usual,
-}
-
-impl Default for Rates {
-    fn default() -> Self {
-        let statistics = KINDS.map(Statistic::new);
-        Self { statistics, standstill: Standstill::default(), arrival: Usual::default() }
-    }
+    /// What the heart rate shown was above the ECG's own, and that rate, in the last seconds.
+    differences: VecDeque<(f32, f32)>,
 }
 
 fn apart(one: f32, other: f32, (least, share): (f32, f32)) -> bool {
@@ -121,8 +121,16 @@ fn believed(heard: Option<Heard>, absent: Why) -> Result<(Channel, f32), Why> {
 
 /// Twice the pulse is what counting every T wave as a beat gives: such a lead is not believed.
 fn once(ecg: (Channel, f32), pleth: Result<(Channel, f32), Why>) -> Result<(Channel, f32), Why> {
-    let twice = pleth.is_ok_and(|(_, pulse)| (ecg.1 - 2.0 * pulse).abs() <= TWICE_SHARE * ecg.1);
-    if twice { Err(Why::PoorSignal(ecg.0, 0.5)) } else { Ok(ecg) }
+    let doubled = pleth.is_ok_and(|(_, pulse)| twice(ecg.1, pulse));
+    if doubled { Err(Why::PoorSignal(ecg.0, 0.5)) } else { Ok(ecg) }
+}
+
+/// The rate of the beats, or half of it where every T wave was counted and half is nearer to what is shown: a number
+/// must agree with one of the two.
+fn halved(ecg: (Channel, f32), pleth: Result<(Channel, f32), Why>, shown: Option<f32>) -> (Channel, f32) {
+    let half = ecg.1 / 2.0;
+    let nearer = shown.is_some_and(|shown| (shown - half).abs() < (shown - ecg.1).abs());
+    if nearer && once(ecg, pleth).is_err() { (ecg.0, half) } else { ecg }
 }
 
 /// A number against a waveform's rate.
@@ -147,11 +155,33 @@ fn number(
 }
 
 impl Rates {
+    pub(crate) fn new(thresholds: &Thresholds) -> Self {
+        let kind = |(asked, alone): (Question, f32)| {
+            let (check, group, persist) = question(asked);
+            Statistic::new(Kind { check, group, persist, alone })
+        };
+        let mut kinds = Question::ALL.into_iter().zip(thresholds.alone_seconds).map(kind);
+        let nothing =
+            || Statistic::new(Kind { check: NUMBER, group: Group::NumberEcg, persist: 0.0, alone: 0.0 });
+        Self {
+            statistics: std::array::from_fn(|_| kinds.next().unwrap_or_else(nothing)),
+            standstill: Standstill::default(),
+            arrival: Usual::default(),
+            differences: VecDeque::with_capacity(MIDDLE),
+        }
+    }
+
+    /// For how long the condition of each question has held, in seconds.
+    pub(crate) fn held(&self) -> [f32; QUESTIONS] {
+        std::array::from_fn(|at| self.statistics.get(at).map_or(0.0, Statistic::held))
+    }
+
     /// Begins anew, after a gap: what was usual before may not be so any more.
     pub(crate) fn reset(&mut self, why: Why) {
         self.statistics.iter_mut().for_each(|statistic| statistic.reset(why));
         self.standstill = Standstill::default();
         self.arrival = Usual::default();
+        self.differences.clear();
     }
 
     /// Whether nothing speaks against the bed, so that what it shows may be learnt as usual.
@@ -162,39 +192,65 @@ impl Rates {
     /// Takes what the bed shows now and answers.
     pub(crate) fn see(&mut self, seen: &Seen, step: f32, answers: &mut Answers, at: At) {
         let pleth = believed(seen.pleth, seen.absent);
-        let ecg = believed(seen.ecg, seen.absent).and_then(|ecg| once(ecg, pleth));
-        let sure = match seen.ecg {
-            Some(heard) if !heard.sure => Err(Why::PoorSignal(heard.channel, heard.quality)),
-            _ => ecg,
-        };
-        let held: [f32; KINDS.len()] =
-            std::array::from_fn(|at| self.statistics.get(at).map_or(0.0, Statistic::held));
-        let [h0, h1, h2, _, h4, h5, h6, h7, h8, h9, ..] = held;
+        let counted = believed(seen.ecg, seen.absent);
+        let ecg = counted.and_then(|ecg| once(ecg, pleth));
+        let beats = counted.map(|ecg| halved(ecg, pleth, seen.heart_rate));
+        let [h0, h1, h2, _, h4, h5, h6, h7, h8, h9, ..] = self.held();
         let breaths = match (seen.breaths, seen.breathes) {
             (Some(rate), _) => Ok((Channel::Respiration, rate)),
             (None, true) => Err(Why::Starting),
             (None, false) => Err(seen.absent),
         };
         let sights = [
-            number(Vital::HeartRate, seen.heart_rate, ecg, (RATE_APART, h0)),
+            number(Vital::HeartRate, seen.heart_rate, beats, (RATE_APART, h0)),
             number(Vital::HeartRate, seen.heart_rate, pleth, (RATE_APART, h1)),
             number(Vital::PulseRate, seen.pulse_rate, pleth, (RATE_APART, h2)),
             self.constant(seen.heart_rate, ecg, step),
             number(Vital::RespirationRate, seen.respiration_rate, breaths, (BREATHS_APART, h4)),
             waves(ecg, pleth, h5),
-            coupling(seen, ecg, pleth, h6),
+            coupling(seen, ecg, pleth, (h6, step)),
             self.delay(seen, ecg, pleth, (step, h7)),
             likeness(seen, ecg, h8),
             height(seen, ecg, h9),
             clipping(seen),
             living(seen, ecg),
-            number(Vital::HeartRate, seen.heart_rate, sure, (RATE_APART, h0)),
+            self.middle(seen, beats, h0),
             other_leads(seen, h9),
         ];
         for (statistic, sight) in self.statistics.iter_mut().zip(sights) {
             statistic.see(sight, step, at);
         }
         fuse(&self.statistics, answers, at);
+    }
+
+    /// The middle of the last seconds' differences, where two different detectors agree on every beat: a rhythm whose
+    /// average swings comes near to a false number now and then, a true number does not stay away.
+    fn middle(&mut self, seen: &Seen, beats: Result<(Channel, f32), Why>, seconds: f32) -> Sight {
+        let Some(shown) = seen.heart_rate else {
+            self.differences.clear();
+            return Sight::Unknown(Why::NoNumber);
+        };
+        let (channel, own) = match (beats, seen.ecg) {
+            (Ok(beats), Some(heard)) if heard.sure => beats,
+            (Ok(_), Some(heard)) => return Sight::Unknown(Why::PoorSignal(heard.channel, heard.quality)),
+            (Ok(_), None) => return Sight::Unknown(seen.absent),
+            (Err(why), _) => return Sight::Unknown(why),
+        };
+        if self.differences.len() >= MIDDLE {
+            self.differences.pop_front();
+        }
+        self.differences.push_back((shown - own, own));
+        if self.differences.len() < MIDDLE {
+            return Sight::Unknown(Why::Starting);
+        }
+        let difference = median(self.differences.iter().map(|(difference, _)| *difference).collect());
+        let usual = median(self.differences.iter().map(|(_, own)| *own).collect());
+        let why = Why::Rate { number: Vital::HeartRate, shown, channel, own, seconds };
+        if apart(usual + difference, usual, RATE_APART) {
+            Sight::Against(why)
+        } else {
+            Sight::For(Why::Rate { number: Vital::HeartRate, shown, channel, own, seconds: 0.0 })
+        }
     }
 
     /// A number that stands still while its wave does not.
@@ -291,15 +347,16 @@ fn coupling(
     seen: &Seen,
     ecg: Result<(Channel, f32), Why>,
     pleth: Result<(Channel, f32), Why>,
-    seconds: f32,
+    (held, step): (f32, f32),
 ) -> Sight {
     if let (Err(why), _) | (_, Err(why)) = (ecg, pleth) {
         return Sight::Unknown(pair(why));
     }
     let Some(strength) = seen.coupling else { return Sight::Unknown(Why::Starting) };
     let share = strength.share as f32;
-    if share < COUPLING_MIN {
-        Sight::Against(Why::Coupling { share, seconds })
+    // Two hearts of nearly the same rate drift past each other: what was found loose is not firm again at once.
+    if share < COUPLING_MIN || held > step && share < COUPLING_FIRM {
+        Sight::Against(Why::Coupling { share, seconds: held })
     } else {
         Sight::For(Why::Coupling { share, seconds: 0.0 })
     }

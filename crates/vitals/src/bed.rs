@@ -72,7 +72,7 @@ struct Pause {
 type PerCycle = [u32; CHANNELS];
 
 /// One bed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bed {
     number: u32,
     pub(crate) bed: Option<u16>,

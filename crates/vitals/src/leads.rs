@@ -31,7 +31,7 @@ pub(crate) fn twice(rate: f32, pulse: f32) -> bool {
 type Front = (Ecg, u64);
 
 /// The leads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Leads {
     fronts: [Option<Front>; LEADS],
     speaking: usize,

@@ -48,7 +48,7 @@ pub(crate) struct Found {
 }
 
 /// The past of one ECG.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Near {
     rate_hz: f64,
     /// Samples that are added up for one compared.

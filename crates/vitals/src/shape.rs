@@ -31,6 +31,8 @@ pub(crate) const BEFORE: usize = 10;
 pub(crate) const AFTER: usize = 6;
 /// A step in height scales low and high beats alike, up to this ratio of the two factors.
 const ALIKE: f32 = 1.3;
+/// Least likeness of the beats after a step to those before it.
+const KEPT_SHAPE: f32 = 0.95;
 /// Ratio of the heights from which a step counts.
 pub(crate) const STEP_MIN: f32 = 1.5;
 
@@ -100,7 +102,7 @@ impl Shapes {
         }
         self.beats += 1;
         if self.beats.is_multiple_of(PRESENT_BEATS) && self.recent.len() >= RECENT {
-            self.present = self.median_shape();
+            self.present = self.median_of(0, RECENT);
             self.alike = self.alike_now();
         }
     }
@@ -148,9 +150,17 @@ impl Shapes {
         let (low, high) = (after.0 / before.0, after.1 / before.1);
         let same_way = beyond(low) && beyond(high) && (low < 1.0) == (high < 1.0);
         let alike = low.max(high) <= ALIKE * low.min(high);
-        if same_way && alike && beyond(self.height_now() / usual) {
+        if same_way && alike && beyond(self.height_now() / usual) && self.keeps_shape() {
             self.stepped_from = Some(usual);
         }
+    }
+
+    /// Whether the beats after a step have the shape of those before it: a gain changes their height alone, a rhythm and
+    /// an electrode that moves change their shape too.
+    fn keeps_shape(&self) -> bool {
+        let before = self.recent.len().saturating_sub(AFTER);
+        let (before, after) = (self.median_of(0, before), self.median_of(before, AFTER));
+        likeness(&after, &before, LEARN_SHIFT) >= KEPT_SHAPE
     }
 
     fn height_now(&self) -> f32 {
@@ -163,13 +173,13 @@ impl Shapes {
         self.stepped_from.map(|from| self.height_now() / from)
     }
 
-    /// The median of the last beats.
-    fn median_shape(&self) -> Shape {
+    /// The median of `count` of the last beats, from the `from`th on.
+    fn median_of(&self, from: usize, count: usize) -> Shape {
         let mut present = [0.0; POINTS];
         let mut values = Vec::with_capacity(RECENT);
         for (point, place) in present.iter_mut().enumerate() {
             values.clear();
-            values.extend(self.recent.iter().filter_map(|shape| shape.get(point)));
+            values.extend(self.recent.iter().skip(from).take(count).filter_map(|shape| shape.get(point)));
             values.sort_unstable_by(f32::total_cmp);
             *place = values.get(values.len() / 2).copied().unwrap_or_default();
         }

@@ -59,7 +59,7 @@ pub enum Said<'a> {
     CycleEnded,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     bed: Box<Bed>,
     /// Who is believed, and when it last spoke.
@@ -68,14 +68,14 @@ struct Place {
 }
 
 /// What a source feeds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Feeds {
     last: Option<Row>,
     rows: Vec<u32>,
 }
 
 /// All beds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ward {
     depth: Depth,
     thresholds: Thresholds,

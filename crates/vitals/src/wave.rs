@@ -114,7 +114,7 @@ impl Histogram {
 }
 
 /// One channel of one bed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wave {
     pub(crate) channel: Channel,
     rate_hz: f64,

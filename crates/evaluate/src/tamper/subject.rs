@@ -147,8 +147,9 @@ fn shown_rate(beats: &[f64], now: f64) -> Option<u8> {
     Some((60.0 / mean).round().clamp(0.0, 254.0) as u8)
 }
 
-/// The MIMIC records of `corpus`. They have neither marked beats nor numbers once a second, so the heart rate shown is that
-/// of the beats that our own detector finds on the untouched record: only attacks on waveforms mean something on them.
+/// The MIMIC records of `corpus`. They have neither marked beats nor numbers once a second, so the heart rate shown is made
+/// from the lead on which both of our detectors agree on every beat of the last ten seconds, and none is shown where they
+/// agree on none: only attacks on waveforms mean something on them.
 pub fn mimic(corpus: &Path) -> Result<Vec<Subject>, Fault> {
     let records = [
         ("cinc2015-v102s/v102s", ["V", "II", ""]),
@@ -157,6 +158,38 @@ pub fn mimic(corpus: &Path) -> Result<Vec<Subject>, Fault> {
         ("mimic2-s25047/3234460_0018", ["V", "II", ""]),
     ];
     records.iter().map(|(path, leads)| of_mimic(&corpus.join("wfdb").join(path), *leads)).collect()
+}
+
+/// What both detectors make of a lead.
+struct Heard {
+    /// Beats of the first, in seconds.
+    beats: Vec<f64>,
+    /// By second: whether both found the same beats in the ten seconds before it.
+    sure: Vec<bool>,
+}
+
+impl Heard {
+    fn on(lead: &[u8]) -> Self {
+        let rate_hz = HERTZ as f64;
+        let (mut first, mut second) =
+            (vitals::qrs::Detector::new(rate_hz), vitals::qrs::slope::Detector::new(rate_hz));
+        let mut agreement = vitals::quality::Agreement::new(rate_hz);
+        let mut heard = Self { beats: Vec::new(), sure: Vec::new() };
+        for (number, block) in (1_u64..).zip(lead.chunks_exact(HERTZ)) {
+            for code in block {
+                if let Some(beat) = first.push(i32::from(*code)) {
+                    agreement.first(beat.at);
+                    heard.beats.push(beat.at as f64 / rate_hz);
+                }
+                if let Some(beat) = second.push(i32::from(*code)) {
+                    agreement.second(beat.at);
+                }
+            }
+            let until = (number * HERTZ as u64).saturating_sub(HERTZ as u64 / 2);
+            heard.sure.push(number > 10 && agreement.share(until) == Some(1.0));
+        }
+        heard
+    }
 }
 
 fn of_mimic(path: &Path, leads: [&str; 3]) -> Result<Subject, Fault> {
@@ -188,13 +221,14 @@ fn of_mimic(path: &Path, leads: [&str; 3]) -> Result<Subject, Fault> {
     let no_signal = || Fault::Content { path: path.to_owned(), what: "has no ECG lead of that name".into() };
     let two = two.ok_or_else(no_signal)?;
     let seconds = two.len() / HERTZ;
-    let mut detector = vitals::qrs::Detector::new(HERTZ as f64);
-    let found = two.iter().filter_map(|code| detector.push(i32::from(*code)));
-    let beats: Vec<f64> = found.map(|beat| beat.at as f64 / HERTZ as f64).collect();
+    let heard: Vec<Heard> =
+        [Some(&two), one.as_ref()].into_iter().flatten().map(|lead| Heard::on(lead)).collect();
     let numbers = (0..seconds)
-        .map(|second| Numbers {
-            heart_rate: shown_rate(&beats, second as f64 + 1.0 - NUMBER_LAG_S),
-            ..Numbers::default()
+        .map(|second| {
+            let sure = heard.iter().find(|heard| heard.sure.get(second).copied().unwrap_or(false));
+            let heart_rate =
+                sure.and_then(|heard| shown_rate(&heard.beats, second as f64 + 1.0 - NUMBER_LAG_S));
+            Numbers { heart_rate, ..Numbers::default() }
         })
         .collect();
     let still = || vec![128; two.len()];

@@ -2,7 +2,8 @@
 
 use super::attack::{Attack, Channels, Share};
 use super::choice::Folds;
-use super::desk::{Run, Second, run};
+use super::desk::{Moment, Run, Second, run, run_from};
+use super::on_all_cores;
 use super::subject::{self, Subject};
 use crate::Fault;
 use model::{Check, Verdict};
@@ -14,7 +15,7 @@ use vitals::{Depth, Thresholds};
 const PART_SECONDS: usize = 480;
 const ONSETS: [usize; 3] = [170, 210, 260];
 /// How long an attack is watched at least, in seconds.
-const AFTER_SECONDS: usize = 90;
+const AFTER_SECONDS: usize = 60;
 
 /// The attacks, with their names.
 pub fn attacks() -> Vec<(String, Attack)> {
@@ -190,7 +191,14 @@ fn row(name: &str, attack: Attack, set: &Set, misses: &mut dyn FnMut(&str)) -> S
             let other = other.part(0, seconds);
             let both = [&tampered, &other];
             let beds = if matches!(attack, Attack::OtherBed(_)) { &both[..] } else { &both[..1] };
-            let run_now = run(beds, depth, set.thresholds_of(at));
+            let thresholds = set.thresholds_of(at);
+            let from = match (beds, depth) {
+                (_, Depth::Full) => set.moment(&set.full, at, number, thresholds),
+                // What the other bed sent before is needed too.
+                ([_, _], _) => Moment::first(depth, thresholds),
+                _ => set.moment(&set.default, at, number, thresholds),
+            };
+            let (run_now, _) = run_from(from, beds, &[]);
             let outcome = outcome(&run_before.seconds, &run_now.seconds, onset, attack.right());
             all += 1;
             failed.extend(outcome.failed);
@@ -295,24 +303,50 @@ struct Set {
     thresholds: Vec<Thresholds>,
     parts: Vec<Subject>,
     part_runs: Vec<Run>,
+    /// Of every part, the ward as it was at each of [`ONSETS`], with all checks and with the default ones.
+    full: Vec<Vec<Moment>>,
+    default: Vec<Vec<Moment>>,
 }
 
 impl Set {
     fn new(name: &'static str, subjects: Vec<Subject>, numbers: bool) -> Self {
-        let whole = |subject: &Subject| run(&[subject], Depth::Full, Thresholds::default());
-        let runs = subjects.iter().map(whole).collect();
+        let runs = on_all_cores(&subjects, |_, subject| run(&[subject], Depth::Full, Thresholds::default()));
         let thresholds = vec![Thresholds::default(); subjects.len()];
-        Self { name, subjects, numbers, runs, thresholds, parts: Vec::new(), part_runs: Vec::new() }
+        Self {
+            name,
+            subjects,
+            numbers,
+            runs,
+            thresholds,
+            parts: Vec::new(),
+            part_runs: Vec::new(),
+            full: Vec::new(),
+            default: Vec::new(),
+        }
     }
 
     fn thresholds_of(&self, number: usize) -> Thresholds {
         self.thresholds.get(number).copied().unwrap_or_default()
     }
 
+    fn moment(&self, moments: &[Vec<Moment>], part: usize, number: usize, thresholds: Thresholds) -> Moment {
+        let kept = moments.get(part).and_then(|moments| moments.get(number)).cloned();
+        kept.unwrap_or_else(|| Moment::first(Depth::Default, thresholds))
+    }
+
     fn cut(&mut self) {
         self.parts = self.subjects.iter().map(|subject| subject.part(0, PART_SECONDS)).collect();
-        let each = self.parts.iter().zip(&self.thresholds);
-        self.part_runs = each.map(|(part, thresholds)| run(&[part], Depth::Full, *thresholds)).collect();
+        let thresholds = &self.thresholds;
+        let made = on_all_cores(&self.parts, |number, part| {
+            let thresholds = thresholds.get(number).copied().unwrap_or_default();
+            let of = |depth| run_from(Moment::first(depth, thresholds), &[part], &ONSETS);
+            (of(Depth::Full), of(Depth::Default).1)
+        });
+        for ((run, full), default) in made {
+            self.part_runs.push(run);
+            self.full.push(full);
+            self.default.push(default);
+        }
     }
 }
 
@@ -321,14 +355,18 @@ fn choose(sets: &mut [Set]) -> Folds {
     let subjects: Vec<&Subject> = sets.iter().flat_map(|set| &set.subjects).collect();
     let runs: Vec<&Run> = sets.iter().flat_map(|set| &set.runs).collect();
     let folds = Folds::choose(&subjects, &runs);
-    let mut number = 0;
+    let mut first = 0;
     for set in sets {
-        for ((subject, run_of), thresholds) in set.subjects.iter().zip(&mut set.runs).zip(&mut set.thresholds)
-        {
-            *thresholds = folds.without(number);
-            *run_of = run(&[subject], Depth::Full, *thresholds);
-            number += 1;
-        }
+        let before = set.thresholds.clone();
+        set.thresholds = (first..first + set.subjects.len()).map(|number| folds.without(number)).collect();
+        first += set.subjects.len();
+        let (thresholds, runs) = (&set.thresholds, &set.runs);
+        let again = on_all_cores(&set.subjects, |number, subject| {
+            let chosen = *thresholds.get(number)?;
+            (before.get(number) != Some(&chosen)).then(|| run(&[subject], Depth::Full, chosen))
+        });
+        let runs = again.into_iter().zip(runs).map(|(again, before)| again.unwrap_or_else(|| before.clone()));
+        set.runs = runs.collect();
     }
     folds
 }
@@ -360,15 +398,18 @@ pub fn evaluate(corpus: &Path, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> R
         tell(&format!(
             "\n{name}\n\n| tampering | n | within s | found % | 95 % | found or suspected % | delay s, median / p90 | right check % |\n|---|---|---|---|---|---|---|---|\n"
         ));
-        for (title, attack) in attacks() {
-            if wanted.only.as_ref().is_some_and(|only| !title.contains(only.as_str())) {
-                continue;
-            }
+        let mut wanted_ones = attacks();
+        wanted_ones
+            .retain(|(title, _)| wanted.only.as_ref().is_none_or(|only| title.contains(only.as_str())));
+        let lines = on_all_cores(&wanted_ones, |_, (title, attack)| {
             let mut missed = String::new();
-            let line = row(&title, attack, set, &mut |one| missed.push_str(one));
+            let line = row(title, *attack, set, &mut |one| missed.push_str(one));
+            (line, missed)
+        });
+        for (line, missed) in &lines {
             tell(&format!("{line}\n"));
-            if wanted.misses && !missed.is_empty() {
-                tell(&missed);
+            if wanted.misses {
+                tell(missed);
             }
         }
     }

@@ -22,8 +22,6 @@ const WAVES_APART: (f32, f32) = (10.0, 0.15);
 const BREATHS_APART: (f32, f32) = (6.0, 0.30);
 /// Least share of beats that a pulse follows: one heart's first percentile is 0.42, two hearts give 0.15 to 0.3.
 const COUPLING_MIN: f32 = 0.45;
-/// Coupling at which what was loose is firm again: one heart's fifth percentile is 0.52.
-const COUPLING_FIRM: f32 = 0.52;
 /// Least coupling at which the delay of the pulse is believed.
 const ARRIVAL_COUPLING_MIN: f32 = 0.7;
 /// Largest change of that delay, in ms and in its own mean deviations.
@@ -38,9 +36,12 @@ const CONSTANT_SECONDS: f32 = 60.0;
 const CONSTANT_MOVES: f32 = 6.0;
 /// Least likeness of the beats to the usual ones.
 const LIKENESS_MIN: f32 = 0.5;
-/// Residual in codes and spread in samples below which nothing living beats.
-const NOISE_MIN: f32 = 0.4;
+/// Residual in codes and spread in samples below which nothing living beats: rounding to codes alone leaves 0.29 (one
+/// over the root of 12), unless the same codes come again.
+const NOISE_MIN: f32 = 0.25;
 const SPREAD_MIN: f32 = 1.0;
+/// Least likeness to a usual shape at which beats kept their shape.
+const SAME_LIKENESS: f32 = 0.9;
 /// Two factors are one up to this ratio: 8 bits round small waves.
 const SAME_FACTOR: f32 = 1.3;
 /// Beyond this they are not.
@@ -208,7 +209,7 @@ impl Rates {
             self.constant(seen.heart_rate, ecg, step),
             number(Vital::RespirationRate, seen.respiration_rate, breaths, (BREATHS_APART, h4)),
             waves(ecg, pleth, h5),
-            coupling(seen, ecg, pleth, (h6, step)),
+            coupling(seen, ecg, pleth, h6),
             self.delay(seen, ecg, pleth, (step, h7)),
             likeness(seen, ecg, h8),
             height(seen, ecg, h9),
@@ -347,16 +348,15 @@ fn coupling(
     seen: &Seen,
     ecg: Result<(Channel, f32), Why>,
     pleth: Result<(Channel, f32), Why>,
-    (held, step): (f32, f32),
+    seconds: f32,
 ) -> Sight {
     if let (Err(why), _) | (_, Err(why)) = (ecg, pleth) {
         return Sight::Unknown(pair(why));
     }
     let Some(strength) = seen.coupling else { return Sight::Unknown(Why::Starting) };
     let share = strength.share as f32;
-    // Two hearts of nearly the same rate drift past each other: what was found loose is not firm again at once.
-    if share < COUPLING_MIN || held > step && share < COUPLING_FIRM {
-        Sight::Against(Why::Coupling { share, seconds: held })
+    if share < COUPLING_MIN {
+        Sight::Against(Why::Coupling { share, seconds })
     } else {
         Sight::For(Why::Coupling { share, seconds: 0.0 })
     }
@@ -394,24 +394,27 @@ fn height(seen: &Seen, ecg: Result<(Channel, f32), Why>, seconds: f32) -> Sight 
     }
 }
 
-/// Another lead that changed by the same factor.
+/// Another lead that changed by the same factor, while the beats kept their shape: what a gain does. Electrodes and
+/// rhythms change the shape too.
 fn other_leads(seen: &Seen, seconds: f32) -> Sight {
     let (ratio, channel, other) = match (seen.ratio, seen.other_ratio, seen.ecg) {
-        (Some(ratio), Some((channel, other)), _) => (ratio, channel, other),
+        (Some(ratio), Some((channel, other)), Some(ecg)) if ecg.enough => (ratio, channel, other),
         (None, _, Some(ecg)) => {
             let correlation = seen.likeness.unwrap_or(1.0);
             return Sight::For(Why::Steady { channel: ecg.channel, ratio: 1.0, correlation });
         }
+        (_, _, Some(ecg)) => return Sight::Unknown(Why::PoorSignal(ecg.channel, ecg.quality)),
         _ => return Sight::Unknown(seen.absent),
     };
-    let stepped = ratio >= STEP_MIN || ratio <= 1.0 / STEP_MIN;
+    let Some(correlation) = seen.likeness else { return Sight::Unknown(Why::Starting) };
+    let stepped = (ratio >= STEP_MIN || ratio <= 1.0 / STEP_MIN) && correlation >= SAME_LIKENESS;
     let unlike = (other / ratio).ln().abs();
     if stepped && unlike <= SAME_FACTOR.ln() {
         Sight::Against(Why::Amplitude { channel, ratio: other, seconds })
     } else if stepped && unlike <= OTHER_FACTOR.ln() {
         Sight::Unknown(Why::Starting)
     } else {
-        Sight::For(Why::Steady { channel, ratio: other, correlation: seen.likeness.unwrap_or(1.0) })
+        Sight::For(Why::Steady { channel, ratio: other, correlation })
     }
 }
 

@@ -22,6 +22,7 @@ mod error;
 mod finding;
 mod folder;
 mod import;
+mod outbox;
 mod retention;
 mod row;
 mod seam;
@@ -40,6 +41,7 @@ pub use finding::{
 };
 pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
+pub use outbox::{Outbox, REFUSED_MAX, WAITING_MAX, Waiting};
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};

@@ -3,6 +3,7 @@
 mod assets;
 mod audit;
 mod findings;
+mod gateway;
 mod scan;
 mod simulate;
 mod source;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Store(Box<upkeep::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
+    /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
+    Gateway(Box<gateway::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -47,6 +50,7 @@ impl Command {
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
             Self::Watch(options) => options.run(),
+            Self::Gateway(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

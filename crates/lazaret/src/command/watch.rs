@@ -132,6 +132,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Options {
     /// Watches.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
+        ingest::wipe_freed_memory();
         // Everything that needs a file or a privilege comes first.
         let site = read_site(self.site.as_deref())?;
         let redaction = match &self.pseudonym_key {
@@ -219,7 +220,7 @@ fn confined(files: Files) -> String {
 }
 
 /// A flag that SIGINT and SIGTERM set. The second signal ends the process at once.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         let registered = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))

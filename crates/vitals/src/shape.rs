@@ -297,6 +297,28 @@ mod tests {
     }
 
     #[test]
+    fn beats_that_are_lower_because_they_are_others_are_no_step_and_a_rhythm_of_two_kinds_keeps_both() {
+        let mut shapes = Shapes::default();
+        for beat in 0..40 {
+            let other = bump(24.0, 12.0, -60.0);
+            shapes.beat(
+                beat * 200,
+                if beat < 25 { bump(30.0, 4.0, 130.0 + wobble(beat)) } else { other },
+                true,
+            );
+            assert_eq!(shapes.ratio(), None, "{beat}");
+        }
+        let mut shapes = Shapes::default();
+        for beat in 0..60 {
+            let (gain, height) =
+                (if beat < 40 { 1.0 } else { 0.5 }, if beat % 2 == 0 { 70.0 } else { 130.0 });
+            shapes.beat(beat * 200, bump(30.0, 4.0, gain * (height + wobble(beat))), true);
+            assert!(shapes.ratio().is_none() || beat >= 44, "{beat}");
+        }
+        assert!(shapes.ratio().is_some_and(|ratio| ratio < 0.67));
+    }
+
+    #[test]
     fn another_shape_is_not_like_the_usual_one_and_a_shifted_one_is() {
         let mut shapes = Shapes::default();
         for beat in 0..60 {

@@ -112,15 +112,16 @@ impl Default for Thresholds {
 /// By the rule of `vitals-eval untouched --folds`, on all its subjects.
 const fn chosen(question: Question) -> f32 {
     match question {
-        Question::RateEcg => 60.0,
-        Question::RatePleth | Question::PulsePleth => 90.0,
-        Question::Standstill => 60.0,
-        Question::Respiration | Question::Delay => 180.0,
-        Question::Rates | Question::Coupling => 35.0,
-        Question::Shape | Question::Evenness => 60.0,
+        Question::RateEcg | Question::RateMiddle | Question::Shape => 15.0,
+        Question::Rates | Question::Evenness => 20.0,
+        Question::RatePleth
+        | Question::PulsePleth
+        | Question::Standstill
+        | Question::Coupling
+        | Question::Clipping => 30.0,
+        Question::Delay => 60.0,
+        Question::Respiration => 90.0,
+        Question::OtherLeads => 100.0,
         Question::Height => 600.0,
-        Question::Clipping => 45.0,
-        Question::OtherLeads => 40.0,
-        Question::RateMiddle => 20.0,
     }
 }

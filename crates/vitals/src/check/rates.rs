@@ -438,3 +438,52 @@ fn living(seen: &Seen, ecg: Result<(Channel, f32), Why>) -> Sight {
         Some((noise, ..)) => Sight::For(Why::Living { noise }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ECG: Channel = Channel::Ecg(2);
+    const PULSE: Result<(Channel, f32), Why> = Ok((Channel::Pleth, 67.0));
+
+    #[test]
+    fn where_every_t_wave_is_counted_a_number_must_agree_with_the_rate_or_with_half_of_it() {
+        assert_eq!(halved((ECG, 134.0), PULSE, Some(82.0)), (ECG, 67.0));
+        assert_eq!(halved((ECG, 134.0), PULSE, Some(130.0)), (ECG, 134.0));
+        assert_eq!(halved((ECG, 134.0), Err(Why::NoWaveform), Some(82.0)), (ECG, 134.0));
+        assert_eq!(halved((ECG, 110.0), PULSE, Some(82.0)), (ECG, 110.0));
+    }
+
+    fn seen(heart_rate: f32) -> Seen {
+        let heard = Heard { channel: ECG, rate: Some(50.0), quality: 1.0, enough: true, sure: true };
+        Seen {
+            heart_rate: Some(heart_rate),
+            pulse_rate: None,
+            respiration_rate: None,
+            ecg: Some(heard),
+            pleth: None,
+            breaths: None,
+            breathes: false,
+            coupling: None,
+            ratio: None,
+            other_ratio: None,
+            likeness: None,
+            evenness: None,
+            clipped: None,
+            absent: Why::NoWaveform,
+        }
+    }
+
+    #[test]
+    fn a_false_number_that_comes_near_the_true_one_now_and_then_stays_away_in_the_middle() {
+        let mut rates = Rates::new(&Thresholds::default());
+        let mut middle = |heart_rate| rates.middle(&seen(heart_rate), Ok((ECG, 50.0)), 0.0);
+        let away: Vec<bool> = (0..30)
+            .map(|second| matches!(middle(if second % 4 == 0 { 43.0 } else { 40.0 }), Sight::Against(_)))
+            .collect();
+        assert_eq!(away.iter().position(|against| *against), Some(MIDDLE - 1));
+        assert!(away.iter().skip(MIDDLE - 1).all(|against| *against));
+        let near = (0..30).map(|second| middle(if second % 4 == 0 { 61.0 } else { 52.0 }));
+        assert!(near.skip(MIDDLE).all(|sight| matches!(sight, Sight::For(_))));
+    }
+}

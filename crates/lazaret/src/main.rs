@@ -12,6 +12,7 @@ mod output;
 mod pipeline;
 mod progress;
 mod secret;
+mod serve;
 mod stored;
 mod supervisor;
 mod teller;
@@ -29,8 +30,9 @@ Examples:
   lazaret scan --store ward.store ward.pcap                  the same, kept: what is new since the last scan?
   lazaret findings --store ward.store                        what is open, and what was decided about it
   sudo lazaret watch --interface eth1                        the same, live, on the mirror port of a switch
+  lazaret serve --store ward.store                           console and API over what was kept
 
-Nothing is ever sent to the network by these commands.";
+Nothing is ever sent to a watched network. `serve` answers whoever asks it, and asks nobody.";
 
 /// Finds untrusted medical devices in network traffic, by listening only.
 #[derive(Debug, Parser)]
@@ -42,7 +44,7 @@ struct Arguments {
 
 /// A scan makes and drops millions of small pieces; see ADR 0004.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ingest::Memory = ingest::Memory;
 
 fn main() -> ExitCode {
     // A parser's panic is caught, counted and reported. Its message could quote bytes of a patient's, so only the

@@ -140,7 +140,9 @@ fn install(place: &Path) -> Result<(), String> {
     if fs::read(place.join(INSTALLED)).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    run(command("npm").args(["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(place))?;
+    run(command("npm")
+        .args(["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(place))?;
     fs::write(place.join(INSTALLED), wanted).map_err(|why| why.to_string())
 }
 

@@ -188,7 +188,6 @@ export const words = {
     sinceImports: (many: number) => counted(many, "scan or watch wrote", "scans or watches wrote"),
     sinceNew: (many: number) => counted(many, "new finding", "new findings"),
     sinceReopened: (many: number) => `${counted(many, "finding", "findings")} reopened by newer evidence`,
-    sinceAssets: (many: number) => counted(many, "new device", "new devices"),
     sinceDecisions: (many: number) => counted(many, "decision", "decisions"),
     unseenOf: (of: string) => `(${of})`,
     unseenNothing: "What was scanned last told no blind spot.",

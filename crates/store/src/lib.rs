@@ -28,6 +28,7 @@ mod order;
 mod retention;
 mod row;
 mod seam;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -50,3 +51,4 @@ pub use order::Sorting;
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};
+pub use survey::{Edge, Place, Since, Surveying};

@@ -3,6 +3,7 @@
 mod assets;
 mod audit;
 mod findings;
+mod gateway;
 mod scan;
 mod serve;
 mod simulate;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Watch(Box<watch::Options>),
     /// Serve console and API over a store.
     Serve(Box<serve::Options>),
+    /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
+    Gateway(Box<gateway::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -54,6 +57,7 @@ impl Command {
             Self::Store(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Serve(options) => options.run(),
+            Self::Gateway(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

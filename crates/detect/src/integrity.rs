@@ -5,7 +5,7 @@ use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
 use inventory::Inventory;
 use model::{BedVitals, Check, Evidence, Fact, FlowId, IntegrityRow, Observation, Side, Verdict};
-use vitals::{At, Depth, Row, Said, Ward};
+use vitals::{At, Depth, Row, Said, Standing, Ward};
 
 /// The checks of all beds.
 #[derive(Debug)]
@@ -47,6 +47,11 @@ impl Integrity {
     /// What the checks say of a bed of `inventory`.
     pub(crate) fn of(&self, number: u32) -> (Vec<IntegrityRow>, Option<model::Judged>) {
         (self.0.rows(number), self.0.judged(number))
+    }
+
+    /// What the checks said of that bed last.
+    pub(crate) fn standing(&self, number: u32) -> impl Iterator<Item = Standing> {
+        self.0.standing(number)
     }
 
     /// Units of beds that were not checked.

@@ -19,6 +19,7 @@ use model::{
     Transport,
 };
 use std::net::IpAddr;
+use vitals::Standing;
 
 /// What the detectors have seen.
 #[derive(Debug)]
@@ -74,6 +75,11 @@ impl Judge {
             Some(integrity) => survey.beds_with(&|number| integrity.of(number)),
             None => survey.beds_with(&|_| (Vec::new(), None)),
         }
+    }
+
+    /// What the checks said last of the bed with this number, where it is checked.
+    pub(crate) fn standing(&self, number: u32) -> impl Iterator<Item = Standing> {
+        self.integrity.iter().flat_map(move |integrity| integrity.standing(number))
     }
 
     /// Units of beds that were not checked because there were too many beds.

@@ -6,7 +6,7 @@ use crate::recompute::recompute;
 use crate::rule::{RuleError, Rules};
 use crate::score::add_score;
 use inventory::{FormError, Inventory, Profiles, Recorder, Site};
-use model::{CaptureSummary, Coverage, Finding, Observation, Origin, Report, Schema};
+use model::{AssetId, CaptureSummary, Coverage, Finding, Observation, Origin, Report, Schema};
 use std::collections::BTreeSet;
 
 /// The compiled-in data does not load: a fault of this build.
@@ -75,6 +75,18 @@ impl Judgement {
         {
             recorder.record(row, observation);
         }
+    }
+
+    /// What the checks said last of a bed, by [`inventory::BedRow::number`].
+    pub fn standing(&self, number: u32) -> impl Iterator<Item = vitals::Standing> {
+        self.judge.standing(number)
+    }
+
+    /// Every bed so far, with its [`inventory::BedRow::number`] and its monitor.
+    #[must_use]
+    pub fn places(&self) -> Vec<(u32, AssetId)> {
+        let beds = self.judge.beds(&self.inventory.survey());
+        beds.into_iter().map(|(number, bed)| (number, bed.asset)).collect()
     }
 
     /// What is on the network, as far as known.

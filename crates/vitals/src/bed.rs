@@ -15,7 +15,7 @@ use crate::front::{Breathing, Ecg, Pleth};
 use crate::near::Near;
 use crate::replay::{HISTORY_SECONDS, Repeat, Table};
 use crate::shape::Shapes;
-use crate::verdict::{Answer, Answers, At, Log};
+use crate::verdict::{Answer, Answers, At, Log, Standing};
 use crate::wave::Wave;
 use crate::why::Why;
 use model::{
@@ -644,6 +644,11 @@ impl Bed {
     /// What every check said last.
     pub(crate) fn now(&self) -> impl Iterator<Item = (Check, Verdict)> {
         self.log.now()
+    }
+
+    /// What every check said last, with the reason.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = Standing> {
+        self.log.standing()
     }
 
     pub(crate) fn judged(&self) -> Judged {

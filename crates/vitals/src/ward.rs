@@ -2,7 +2,7 @@
 
 use crate::bed::{Bed, Repeated};
 use crate::replay::{Repeat, Table};
-use crate::verdict::At;
+use crate::verdict::{At, Standing};
 use model::{
     AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict,
     Waveform,
@@ -229,6 +229,11 @@ impl Ward {
     /// What every check said of a bed at its last moment.
     pub fn now(&self, number: u32) -> impl Iterator<Item = (Check, Verdict)> {
         self.places.get(&number).into_iter().flat_map(|place| place.bed.now())
+    }
+
+    /// What every check said of a bed at its last moment, with the reason.
+    pub fn standing(&self, number: u32) -> impl Iterator<Item = Standing> {
+        self.places.get(&number).into_iter().flat_map(|place| place.bed.standing())
     }
 
     /// Units of beds that are not checked because there are too many.

@@ -6,8 +6,10 @@
 
 mod early;
 mod pool;
+mod relay;
 mod sensor;
 
+pub(crate) use relay::Relay;
 pub(crate) use sensor::Sensor;
 
 use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};

@@ -59,9 +59,13 @@ export class Track {
     return this.rate > 0 ? this.origin + Math.max(0, this.head - capacity) / this.rate : this.origin;
   }
 
-  /** Sets the rate; the end keeps its place in time. */
+  /** Sets the rate; the end keeps its place in time. Before the first rate nothing had a place, and sample 0 gets the beginning. */
   setRate(rate: number): void {
     if (rate <= 0 || rate === this.rate) return;
+    if (this.rate === 0) {
+      this.rate = rate;
+      return;
+    }
     const end = this.end;
     this.rate = rate;
     this.origin = end - this.head / rate;

@@ -36,6 +36,11 @@ class Feed {
     });
   }
 
+  /** The key of the bed that a link names. */
+  keyOf(id: string): number | undefined {
+    return this.keys.find((key) => this.#shown.get(key)?.now.id === id);
+  }
+
   /** What a bed shows, as state. */
   bed(key: number): Shown | undefined {
     return this.#shown.get(key);
@@ -47,7 +52,7 @@ class Feed {
 
   #connect(): void {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/api/v1/live`);
+    const socket = new WebSocket(`${scheme}//${location.host}/api/v1/live/waveforms`);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     socket.onmessage = (event) => this.#take(event.data);

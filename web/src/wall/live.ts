@@ -32,6 +32,8 @@ export interface Notice {
 export interface BedNow {
   kind: "bed";
   key: number;
+  /** Its name for links, once its device is known: the same after a new start. */
+  id: string | null;
   bed: number | null;
   asset: string | null;
   time_ms: number;

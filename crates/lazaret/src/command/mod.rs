@@ -4,12 +4,16 @@ mod assets;
 mod audit;
 mod findings;
 mod scan;
+mod serve;
 mod simulate;
 mod source;
 mod upkeep;
 mod vitals;
 mod watch;
 
+pub(crate) use assets::asset_id;
+pub(crate) use audit::noted;
+pub(crate) use findings::finding_id;
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
 use crate::exit::{Failure, Status};
@@ -31,6 +35,8 @@ pub(crate) enum Command {
     Store(Box<upkeep::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
+    /// Serve console and API over a store.
+    Serve(Box<serve::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -47,6 +53,7 @@ impl Command {
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
             Self::Watch(options) => options.run(),
+            Self::Serve(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

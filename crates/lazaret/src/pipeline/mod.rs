@@ -7,9 +7,11 @@
 mod early;
 mod pool;
 mod relay;
+mod replay;
 mod sensor;
 
 pub(crate) use relay::Relay;
+pub(crate) use replay::{Replay, replay};
 pub(crate) use sensor::Sensor;
 
 use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};

@@ -44,6 +44,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 /// After so long what was learnt is let go, so that memory does not grow.
 const PERIOD: Duration = Duration::from_secs(3600);
+/// Largest capture that may be sent to a demo. Our limit.
+const UPLOAD_BYTES_MAX: u64 = 1 << 30;
 /// The ward goes on for so long, in minutes: a week.
 const MINUTES: f64 = 10_080.0;
 
@@ -132,9 +134,12 @@ impl Options {
             folder,
             listen: self.listen,
             transport: Transport::Plain,
+            site: inventory::Site::default(),
+            upload_bytes_max: UPLOAD_BYTES_MAX,
             idle: Duration::from_secs(12 * 3600),
             absolute: Duration::from_secs(24 * 3600),
-            live: hub,
+            replay: None,
+            hub,
         };
         let served = serve(&plan, &signals);
         let played = player.end();
@@ -273,6 +278,8 @@ struct Relaying {
     kept: Instant,
     first: Option<CaptureTime>,
     untold: Vec<Finding>,
+    /// Minutes of vital signs that the keeper had no time for.
+    trends: Vec<Trend>,
 }
 
 impl Relaying {
@@ -289,6 +296,7 @@ impl Relaying {
             kept: begun,
             first: None,
             untold: Vec::new(),
+            trends: Vec::new(),
         }
     }
 
@@ -309,8 +317,9 @@ impl Relaying {
             }
         }
         let health = self.health();
-        let Self { relay, keeping, period, untold, .. } = self;
-        let (report, trends) = relay.finish();
+        let Self { relay, keeping, period, untold, mut trends, .. } = self;
+        let (report, mut last) = relay.finish();
+        trends.append(&mut last);
         let keep =
             Keep { period, report: complete(report), trends, health, extent: Extent::Last, findings: untold };
         // The keeper ends only after this.
@@ -345,8 +354,11 @@ impl Relaying {
 
     /// Hands over to the keeper, or tries again at the next look while it is busy.
     fn keep(&mut self, report: Report, extent: Extent) {
-        let trends: Vec<Trend> =
-            if extent == Extent::Findings { Vec::new() } else { self.relay.turn() };
+        let mut trends = Vec::new();
+        if extent != Extent::Findings {
+            trends = std::mem::take(&mut self.trends);
+            trends.append(&mut self.relay.turn());
+        }
         let keep = Keep {
             period: self.period.clone(),
             report: complete(report),
@@ -367,7 +379,10 @@ impl Relaying {
                     self.period_begun = Instant::now();
                 }
             }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+            // Findings alone take no trends along.
+            Err(TrySendError::Full(mut keep) | TrySendError::Disconnected(mut keep)) => {
+                self.trends.append(&mut keep.trends);
+            }
         }
     }
 

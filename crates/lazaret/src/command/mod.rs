@@ -2,6 +2,7 @@
 
 mod assets;
 mod audit;
+mod demo;
 mod findings;
 mod scan;
 mod serve;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Watch(Box<watch::Options>),
     /// Serve console and API over a store.
     Serve(Box<serve::Options>),
+    /// Show it all on a simulated ward: sensor, store and console in one process, on this machine alone.
+    Demo(Box<demo::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -54,6 +57,7 @@ impl Command {
             Self::Store(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Serve(options) => options.run(),
+            Self::Demo(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

@@ -1,6 +1,6 @@
 //! One bed as it is shown live: what its monitor shows, what the checks say of that, and its last minutes.
 
-use super::News;
+use super::{News, Place, What};
 use super::samples::{CHANNELS, Message, Track, place};
 use detect::Standing;
 use model::{
@@ -111,7 +111,12 @@ impl Default for IntegrityNow {
 pub(crate) struct BedNow {
     kind: &'static str,
     /// Names the bed while this process lives.
-    key: u32,
+    pub(crate) key: u32,
+    /// Names the bed for good, once its monitor is known: `b-0123456789abcdef-7`.
+    id: Option<String>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(super) place: Option<Place>,
     /// The number that the monitor gives.
     bed: Option<u16>,
     /// The monitor, once it is known.
@@ -219,6 +224,11 @@ impl LimitShown {
 }
 
 impl Bed {
+    /// Where it is, once its monitor is known.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.asset.map(|asset| Place { asset, bed: self.bed })
+    }
+
     pub(super) fn measured(&mut self, sample: Sample, time: CaptureTime) {
         self.numerics.insert(sample.vital, (sample, time));
     }
@@ -326,6 +336,8 @@ impl Bed {
         BedNow {
             kind: "bed",
             key,
+            id: self.place().map(|place| place.to_string()),
+            place: self.place(),
             bed: self.bed,
             asset: self.asset.map(|asset| asset.to_string()),
             time_ms: millis(self.last),
@@ -346,13 +358,13 @@ impl Bed {
             let (first, samples) = track.past();
             message.add(place, first, track.rate_hz, &samples);
         }
-        message.finish().map(|bytes| News::Samples { key, bytes })
+        message.finish().map(|bytes| News { key, place: self.place(), what: What::Samples(bytes) })
     }
 
     /// What it shows now, to be published.
     pub(super) fn news(&self, key: u32) -> News {
         let json = serde_json::to_string(&self.now(key)).unwrap_or_default();
-        News::Bed { key, json: Arc::from(json) }
+        News { key, place: self.place(), what: What::Bed(Arc::from(json)) }
     }
 
     /// Everything that is kept.

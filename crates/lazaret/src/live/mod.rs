@@ -25,58 +25,87 @@ pub(crate) use bed::{BedDetail, BedNow};
 pub(crate) use tap::Tap;
 
 use bed::Bed;
+use model::AssetId;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
+use utoipa::ToSchema;
 
 /// Most beds that are shown live. Our limit: some 70 KiB each. Further ones are counted in [`Hello::beds_unshown`].
 pub(crate) const BEDS_MAX: usize = 1024;
 /// Messages that wait for a slow client: some four seconds of 64 beds. Our limit; beyond it the client skips.
 const WAITING_MAX: usize = 1024;
 
-/// Something that was published.
-#[derive(Clone, Debug)]
-pub(crate) enum News {
-    /// Samples of a bed, as they go over the wire.
-    Samples { key: u32, bytes: Arc<[u8]> },
-    /// What a bed shows now, as JSON.
-    Bed { key: u32, json: Arc<str> },
-    /// A bed that is not shown any more.
-    Gone { key: u32 },
+/// Where a bed is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Place {
+    /// The monitor.
+    pub(crate) asset: AssetId,
+    /// The number that it gives, if any.
+    pub(crate) bed: Option<u16>,
 }
 
-impl News {
-    /// The bed it is of.
-    pub(crate) const fn key(&self) -> u32 {
-        match self {
-            Self::Samples { key, .. } | Self::Bed { key, .. } | Self::Gone { key } => *key,
-        }
+impl fmt::Display for Place {
+    /// As links and the API name it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b-{:016x}", self.asset.0)?;
+        self.bed.map_or(Ok(()), |bed| write!(f, "-{bed}"))
     }
 }
 
+/// Something that was published.
+#[derive(Clone, Debug)]
+pub(crate) struct News {
+    /// The bed, while this process lives.
+    pub(crate) key: u32,
+    /// The bed, once its monitor is known.
+    pub(crate) place: Option<Place>,
+    pub(crate) what: What,
+}
+
+/// What was published.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// Samples, as they go over the wire.
+    Samples(Arc<[u8]>),
+    /// What the bed shows now, as JSON.
+    Bed(Arc<str>),
+    /// It is not shown any more.
+    Gone,
+}
+
 /// Where the data comes from, for people to read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Origin {
-    /// `interface`, `replay` or `demo`.
+    /// `replay` or `demo`.
     pub(crate) kind: &'static str,
-    /// Name of the interface or file.
+    /// Name of the capture, or the seed of the ward.
     pub(crate) name: String,
     /// Seconds of data a second: 1 but where a recording is played faster.
     pub(crate) speed: f64,
 }
 
-/// The first message to a client.
-#[derive(Clone, Debug, Serialize)]
+/// Everything that is shown just now: the first message of a stream.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Hello {
     kind: &'static str,
     schema: &'static str,
     /// None where nothing is watched by this process.
     origin: Option<Origin>,
     /// Every bed, in order of its number.
-    beds: Vec<BedNow>,
-    /// Beds that are not shown because there are too many.
+    pub(crate) beds: Vec<BedNow>,
+    /// What was said of beds that are not shown because there are too many, in messages.
     beds_unshown: u64,
+}
+
+impl Hello {
+    /// The same with some of the beds.
+    pub(crate) fn only(mut self, wanted: impl Fn(Option<Place>) -> bool) -> Self {
+        self.beds.retain(|bed| wanted(bed.place));
+        self
+    }
 }
 
 /// The last minutes of every bed, and the news of them.
@@ -109,6 +138,11 @@ impl Hub {
         self.state().origin = Some(origin);
     }
 
+    fn tell(&self, news: News) {
+        // Fails only where nobody looks.
+        drop(self.news.send(news));
+    }
+
     /// Everything known of now, and what comes from now on: nothing between the two is missed.
     pub(crate) fn join(&self) -> (Hello, Vec<News>, broadcast::Receiver<News>) {
         let state = self.state();
@@ -125,9 +159,11 @@ impl Hub {
         (hello, past, receiver)
     }
 
-    /// A bed in full.
-    pub(crate) fn bed(&self, key: u32) -> Option<BedDetail> {
-        self.state().beds.get(&key).map(|bed| bed.detail(key))
+    /// A bed in full; of several patients of one place the last.
+    pub(crate) fn bed(&self, place: Place) -> Option<BedDetail> {
+        let state = self.state();
+        let there = state.beds.iter().filter(|(_, bed)| bed.place() == Some(place));
+        there.max_by_key(|(_, bed)| bed.last).map(|(key, bed)| bed.detail(*key))
     }
 }
 

@@ -4,7 +4,7 @@
 //! batch: one message of samples and one of numbers for each bed that said something.
 
 use super::samples::{CHANNELS, Message, place};
-use super::{BEDS_MAX, Bed, Hub, News};
+use super::{BEDS_MAX, Bed, Hub, News, What};
 use detect::Judgement;
 use inventory::BedRow;
 use model::{CaptureTime, Fact, FlowId, Observation, Observed, Origin, Side, WaveformPayload};
@@ -143,9 +143,8 @@ impl Tap {
     fn forget(&mut self, number: u32) {
         self.feeds.remove(&number);
         self.dirty.remove(&number);
-        if self.hub.state().beds.remove(&number).is_some() {
-            // Nobody listening is no fault.
-            let _ = self.hub.news.send(News::Gone { key: number });
+        if let Some(bed) = self.hub.state().beds.remove(&number) {
+            self.hub.tell(News { key: number, place: bed.place(), what: What::Gone });
         }
     }
 
@@ -185,9 +184,9 @@ impl Tap {
             bed.judged(judgement.standing(key));
             bed.point();
             if let Some(bytes) = message.finish() {
-                let _ = hub.news.send(News::Samples { key, bytes });
+                hub.tell(News { key, place: bed.place(), what: What::Samples(bytes) });
             }
-            let _ = hub.news.send(bed.news(key));
+            hub.tell(bed.news(key));
         }
     }
 

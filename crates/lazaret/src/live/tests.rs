@@ -38,7 +38,7 @@ fn a_ward_is_shown_with_its_numbers_rates_and_no_patient() {
     assert!(identifiers.iter().all(|word| !text.contains(word.as_str())), "{text}");
     // Five channels of ten seconds each.
     assert_eq!(past.len(), 3);
-    let News::Samples { bytes, .. } = &past[0] else { panic!("{past:?}") };
+    let What::Samples(bytes) = &past[0].what else { panic!("{past:?}") };
     assert_eq!(bytes[..4], [1, 1, 5, 0]);
     assert_eq!(bytes[16], 1);
     assert_eq!(u16::from_le_bytes([bytes[18], bytes[19]]), 2560);
@@ -63,7 +63,11 @@ fn a_number_that_lies_is_shown_beside_its_waveforms_own_and_the_strip_is_kept() 
     let own = lying["integrity"]["own"]["heart-rate"].as_f64().unwrap();
     assert!((shown - own - 20.0).abs() < 8.0, "{shown} {own}");
     assert_ne!(json["beds"][1]["integrity"]["verdict"], "fail", "{json}");
-    let detail = serde_json::to_value(hub.bed(lying["key"].as_u64().unwrap() as u32).unwrap()).unwrap();
+    let (id, asset) = (lying["id"].as_str().unwrap(), lying["asset"].as_str().unwrap());
+    assert_eq!(id, format!("b-{}-1", &asset[2..]));
+    let asset = AssetId(u64::from_str_radix(&asset[2..], 16).unwrap());
+    let detail = hub.bed(Place { asset, bed: Some(1) }).unwrap();
+    let detail = serde_json::to_value(detail).unwrap();
     assert_eq!(detail["strips"][0]["check"], "numeric-waveform-disagree", "{detail}");
     assert!(detail["strips"][0]["samples"].as_array().unwrap().len() > 1_000);
     assert!(detail["times_ms"].as_array().unwrap().len() > 20);
@@ -75,10 +79,10 @@ fn a_slow_client_skips_and_learns_how_much() {
     let hub = Arc::new(Hub::default());
     let (_, _, mut slow) = hub.join();
     for key in 0..u32::try_from(WAITING_MAX).unwrap() + 7 {
-        hub.news.send(News::Gone { key }).unwrap();
+        hub.tell(News { key, place: None, what: What::Gone });
     }
     assert!(matches!(slow.try_recv(), Err(broadcast::error::TryRecvError::Lagged(7))));
-    assert!(matches!(slow.try_recv(), Ok(News::Gone { key: 7 })));
+    assert!(matches!(slow.try_recv(), Ok(News { key: 7, .. })));
 }
 
 #[test]

@@ -27,6 +27,8 @@ enum Name {
     Fuzz,
     /// A store killed at 200 random moments while a scan is kept.
     StoreKills,
+    /// The wall over a demo, with memory watched for half an hour (or `--minutes`).
+    Wall,
 }
 
 /// Targets that are fuzzed ten minutes; the others three.
@@ -34,6 +36,9 @@ const TEN_MINUTES: &[&str] = &["capture_file", "cms8000", "nfs", "rpc", "hl7", "
 
 /// Kills that issue 4 asks for.
 const STORE_KILLS: &str = "200";
+
+/// Minutes that issue 5 asks for.
+const WALL_MINUTES: u32 = 30;
 
 /// The target that fails by design.
 const CANARY: &str = "canary";
@@ -43,6 +48,11 @@ impl Soak {
     pub fn run(&self) -> Result<(), String> {
         match self.name {
             Name::Fuzz => self.fuzz(),
+            Name::Wall => {
+                let test = ["test", "--profile", "ci", "--locked", "-p", "lazaret", "--test", "wall", "--", "--nocapture"];
+                let minutes = self.minutes.unwrap_or(WALL_MINUTES).to_string();
+                run_program("cargo", &test, &[("LAZARET_WALL_MINUTES", &minutes)])
+            }
             Name::StoreKills => {
                 let test = [
                     "test",

@@ -2,7 +2,7 @@
 //! capture that is played at its own pace. What they show of beds is published live.
 
 use super::early::Known;
-use super::{finish_all, judge_all, ready};
+use super::{finish_all, ready};
 use crate::exit::Failure;
 use crate::live::{Hub, Tap};
 use detect::{Depth, Judgement};

@@ -127,7 +127,7 @@ async fn tell(
     let mut changed = app.changed.subscribe();
     let mut still = tokio::time::interval(STILL_EVERY);
     let wanted = |place: Option<Place>| places.is_empty() || place.is_some_and(|place| places.contains(&place));
-    let hello = hello.only(|place| wanted(place));
+    let hello = hello.only(&wanted);
     let first = [Message::Text(json(&hello).into())];
     let past = past.into_iter().filter(|news| wanted(news.place)).map(message);
     for one in first.into_iter().chain(past) {
@@ -191,7 +191,7 @@ fn json(value: &impl Serialize) -> String {
 fn message(news: News) -> Message {
     match news.what {
         What::Samples(bytes) => Message::Binary(Bytes::from_owner(bytes)),
-        What::Bed(text) => Message::Text((*text).into()),
+        What::Bed(text) => Message::text(&*text),
         What::Gone => Message::Text(json(&Gone { kind: "gone", key: news.key }).into()),
     }
 }

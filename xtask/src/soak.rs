@@ -29,6 +29,8 @@ enum Name {
     StoreKills,
     /// The wall over a demo, with memory watched for half an hour (or `--minutes`).
     Wall,
+    /// The gateway with 64 monitors for ten minutes, and how long a cycle takes to the ward.
+    Gateway,
 }
 
 /// Targets that are fuzzed ten minutes; the others three.
@@ -49,25 +51,12 @@ impl Soak {
         match self.name {
             Name::Fuzz => self.fuzz(),
             Name::Wall => {
-                let test = ["test", "--profile", "ci", "--locked", "-p", "lazaret", "--test", "wall", "--", "--nocapture"];
                 let minutes = self.minutes.unwrap_or(WALL_MINUTES).to_string();
-                run_program("cargo", &test, &[("LAZARET_WALL_MINUTES", &minutes)])
+                trial("ci", "wall", "story", ("LAZARET_WALL_MINUTES", &minutes))
             }
-            Name::StoreKills => {
-                let test = [
-                    "test",
-                    "--profile",
-                    "ci",
-                    "--locked",
-                    "-p",
-                    "lazaret",
-                    "--test",
-                    "store",
-                    "--",
-                    "kills",
-                    "--nocapture",
-                ];
-                run_program("cargo", &test, &[("LAZARET_STORE_KILLS", STORE_KILLS)])
+            Name::StoreKills => trial("ci", "store", "kills", ("LAZARET_STORE_KILLS", STORE_KILLS)),
+            Name::Gateway => {
+                trial("release", "gateway", "many_monitors", ("LAZARET_GATEWAY_TRIAL", "64x600"))
             }
         }
     }
@@ -93,6 +82,24 @@ impl Soak {
         }
         Ok(())
     }
+}
+
+/// Runs one test of the binary at full length.
+fn trial(profile: &str, suite: &str, test: &str, length: (&str, &str)) -> Result<(), String> {
+    let run = [
+        "test",
+        "--profile",
+        profile,
+        "--locked",
+        "-p",
+        "lazaret",
+        "--test",
+        suite,
+        "--",
+        test,
+        "--nocapture",
+    ];
+    run_program("cargo", &run, &[length])
 }
 
 /// Fuzzes one target from its seeds; an input that breaks it is left in `fuzz/artifacts`.

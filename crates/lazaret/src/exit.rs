@@ -70,6 +70,9 @@ pub(crate) enum Failure {
     /// The site file does not have its form; names file, line and key.
     #[error(transparent)]
     Site(#[from] inventory::SiteError),
+    /// The kernel refuses what the gateway asks.
+    #[error(transparent)]
+    Kernel(#[from] enforce::gateway::KernelError),
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] store::StoreError),

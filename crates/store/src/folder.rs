@@ -157,7 +157,7 @@ pub(crate) fn check(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), StoreError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), StoreError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -170,7 +170,7 @@ pub(crate) fn own(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn lock(folder: &Path) -> Result<Lock, StoreError> {
+pub(crate) fn lock(folder: &Path) -> Result<Lock, StoreError> {
     let path = folder.join(LOCK);
     let mut file = own(&path).map_err(failed("open", &path))?;
     for _ in 0..=LOCK_WAIT_MS_MAX / LOCK_TRY_MS {

@@ -25,6 +25,7 @@ mod finding;
 mod folder;
 mod import;
 mod order;
+mod outbox;
 mod retention;
 mod row;
 mod seam;
@@ -47,6 +48,7 @@ pub use finding::{
 pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
 pub use order::Sorting;
+pub use outbox::{Outbox, REFUSED_MAX, WAITING_MAX, Waiting};
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};

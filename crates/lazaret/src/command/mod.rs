@@ -4,6 +4,7 @@ mod assets;
 mod audit;
 mod demo;
 mod findings;
+mod gateway;
 mod scan;
 mod serve;
 mod simulate;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Serve(Box<serve::Options>),
     /// Show it all on a simulated ward: sensor, store and console in one process, on this machine alone.
     Demo(Box<demo::Options>),
+    /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
+    Gateway(Box<gateway::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -58,6 +61,7 @@ impl Command {
             Self::Watch(options) => options.run(),
             Self::Serve(options) => options.run(),
             Self::Demo(options) => options.run(),
+            Self::Gateway(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

@@ -96,6 +96,10 @@ impl Tap {
 
     fn take(&mut self, source: Source, row: BedRow, fact: &Fact, time: CaptureTime) {
         let known = self.feeds.contains_key(&row.number);
+        // Numbers alone are of messages between servers, of whom it is not always told which patient they are of.
+        if !known && !matches!(fact, Fact::Waveform(_) | Fact::CycleEnded(_)) {
+            return;
+        }
         if !known && self.feeds.len() >= BEDS_MAX {
             self.hub.state().unshown += 1;
             return;

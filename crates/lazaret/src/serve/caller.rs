@@ -190,7 +190,7 @@ pub(crate) fn same_site(parts: &Parts) -> Result<(), Problem> {
     }
     let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
     // HTTP/2 has the host in the request's target.
-    let host = text(header::HOST).or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
+    let host = text(header::HOST).or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str));
     let of_origin = origin.split_once("://").map(|(_, host)| host);
     if of_origin.is_some() && of_origin == host { Ok(()) } else { foreign() }
 }

@@ -244,7 +244,7 @@ async fn watch(
                 }
             }
             _ = change.tick() => {
-                if let Ok(last) = app::read(&app, |store| store.last_change()).await {
+                if let Ok(last) = app::read(&app, store::Access::last_change).await {
                     app.changed.send_if_modified(|known| std::mem::replace(known, last) != last);
                 }
             }

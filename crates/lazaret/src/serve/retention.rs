@@ -4,7 +4,7 @@ use super::app::{Shared, actor, read, write};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::{Access as _, Prunable, Trial, Writing as _};
+use store::{Prunable, Trial, Writing as _};
 
 /// Most days that can be asked for: a hundred years.
 pub(crate) const DAYS_MAX: u32 = 36_500;
@@ -56,7 +56,7 @@ pub(crate) async fn keep(app: Shared) {
     let mut day = tokio::time::interval(EVERY);
     loop {
         day.tick().await;
-        let Ok(settings) = read(&app, |store| store.settings()).await else { continue };
+        let Ok(settings) = read(&app, store::Access::settings).await else { continue };
         let who = actor("lazaret");
         for (kind, before) in Keep::of(&settings).before(who.at) {
             let who = who.clone();

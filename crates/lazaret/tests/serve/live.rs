@@ -147,7 +147,7 @@ fn the_beds_of_a_replayed_ward_are_told_as_they_were() {
     }
     // At its end the results are in the store.
     server.until("the replay ended", |said| said.contains("the replay ended"));
-    assert_eq!(admin.get("/api/v1/beds")["beds"].as_array().unwrap().len(), 3);
+    assert!(admin.get("/api/v1/beds")["beds"].as_array().unwrap().iter().any(|one| one["id"] == bed["id"]));
     let trend = admin.get(&format!("/api/v1/beds/{}/trend", bed["id"].as_str().unwrap()));
     assert!(trend["spans"][0]["numerics"]["heart-rate"]["samples"].as_i64().unwrap() > 3, "{trend}");
     assert_eq!(server.end("-TERM"), 0);

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Access as _, Entry, Reading as _, Role};
+use store::{Entry, Reading as _, Role};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -81,7 +81,7 @@ async fn follow(
     };
     let after = match last {
         Some(after) => after,
-        None => read(&app, |store| store.last_change()).await?,
+        None => read(&app, store::Access::last_change).await?,
     };
     let changed = app.changed.subscribe();
     let feed = Feed { caller, app, changed, after, waiting: VecDeque::new(), _place: place };

@@ -11,7 +11,7 @@ use axum::extract::State as At;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use store::{Access as _, Granting as _};
+use store::Granting as _;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -71,7 +71,7 @@ impl SettingsRow {
     responses((status = 200, description = "The settings.", body = SettingsRow)),
 )]
 async fn show(_: May<Viewer>, At(app): At<Shared>) -> Result<Json<SettingsRow>, Problem> {
-    Ok(Json(SettingsRow::of(&read(&app, |store| store.settings()).await?)))
+    Ok(Json(SettingsRow::of(&read(&app, store::Access::settings).await?)))
 }
 
 /// What is to change; what is left out stays.

@@ -22,6 +22,7 @@ use crate::stored::{now, shown};
 use export::ndjson::SensorRow;
 use model::{CaptureTime, Finding, LinkType, Report, Trend};
 use simulate::{Cue, Scenario, Ward};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -278,6 +279,8 @@ struct Relaying {
     kept: Instant,
     first: Option<CaptureTime>,
     untold: Vec<Finding>,
+    /// Titles of findings that were said.
+    told: BTreeSet<String>,
     /// Minutes of vital signs that the keeper had no time for.
     trends: Vec<Trend>,
 }
@@ -296,6 +299,7 @@ impl Relaying {
             kept: begun,
             first: None,
             untold: Vec::new(),
+            told: BTreeSet::new(),
             trends: Vec::new(),
         }
     }
@@ -386,7 +390,11 @@ impl Relaying {
         }
     }
 
-    fn tell(&self, finding: &Finding) {
+    /// Says a finding where it is the first of its kind: the console lists them all.
+    fn tell(&mut self, finding: &Finding) {
+        if !self.told.insert(finding.title.clone()) {
+            return;
+        }
         let since = self.relay.last().zip(self.first).map_or(0, |(last, first)| last.nanos_since(first));
         let seconds = since / 1_000_000_000;
         eprintln!("  {}:{:02}  {:<8}  {}", seconds / 60, seconds % 60, finding.severity.as_str(), finding.title);

@@ -244,6 +244,27 @@ fn every_route_says_who_may_use_it() {
     assert_eq!(routes, expected, "a new route needs a row in ROUTES");
 }
 
+#[test]
+fn everything_the_document_names_is_in_it() {
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(document()).unwrap();
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 20, "{found:?}");
+    for reference in found {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_gets_what_is_not_theirs() {
     let ward = Ward::peopled("routes");

@@ -34,8 +34,10 @@ struct Query {
     #[param(max_length = 200)]
     text: Option<String>,
     /// By what they are ordered.
+    #[param(inline)]
     sort: Option<Sort>,
     /// Which way: from the greatest (as it is without) or from the least.
+    #[param(inline)]
     order: Option<Order>,
     /// Those after this one: `next` of the page before.
     #[param(pattern = "^a-[0-9a-f]{16}$")]

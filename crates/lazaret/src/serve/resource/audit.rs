@@ -27,6 +27,7 @@ struct Query {
     #[param(max_length = 200)]
     subject: Option<String>,
     /// Which way: the newest first (as it is without) or the oldest.
+    #[param(inline)]
     order: Option<Order>,
     /// Those after this number: `next` of the page before.
     #[param(minimum = 0)]

@@ -32,6 +32,7 @@ struct Query {
     #[param(max_length = 200)]
     ip: Option<String>,
     /// Only with peers there.
+    #[param(inline)]
     r#where: Option<Place>,
     /// Only in this protocol.
     #[param(max_length = 200)]
@@ -92,7 +93,8 @@ struct TalkRow {
 fn cursor(talk: &Talk) -> String {
     let one = &talk.conversation;
     let protocol = one.protocol.as_deref().unwrap_or_default();
-    let parts = [&talk.asset.to_string(), &one.ip, &one.port.to_string(), &one.transport, &one.location, protocol, &one.direction];
+    let (asset, port) = (talk.asset.to_string(), one.port.to_string());
+    let parts = [&asset, &one.ip, &port, &one.transport, &one.location, protocol, &one.direction];
     parts.join(&BETWEEN.to_string())
 }
 

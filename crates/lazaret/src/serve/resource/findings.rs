@@ -34,6 +34,7 @@ struct Query {
     #[param(value_type = Option<Vec<StateName>>, style = Form, explode = false)]
     state: Option<String>,
     /// Whether those that are suppressed now are in it: `no` (as it is without), `yes`.
+    #[param(inline)]
     suppressed: Option<Suppressed>,
     /// Only those at least so bad.
     severity: Option<SeverityName>,
@@ -47,8 +48,10 @@ struct Query {
     #[param(max_length = 200)]
     text: Option<String>,
     /// By what they are ordered.
+    #[param(inline)]
     sort: Option<Sort>,
     /// Which way: from the greatest (as it is without) or from the least.
+    #[param(inline)]
     order: Option<Order>,
     /// Those after this one: `next` of the page before.
     #[param(pattern = "^f-[0-9a-f]{16}$")]

@@ -47,6 +47,7 @@
 //! and we need the offset and number of the damaged record. `pcap-parser` is the oracle in the tests.
 
 mod batch;
+mod before;
 mod captures;
 mod error;
 mod expand;
@@ -61,6 +62,7 @@ mod stream;
 pub mod write;
 
 pub use batch::{BATCH_BYTES, Batch};
+pub use before::Before;
 pub use captures::{Captures, Input, NamedReader, OPEN_MAX, Options, Progress, Rejected};
 pub use error::CaptureError;
 pub use format::{FAULTS_MAX, FRAME_BYTES_MAX};

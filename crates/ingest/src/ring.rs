@@ -26,6 +26,8 @@ pub(crate) const BLOCK_BYTES: usize = 1 << 20;
 const RETIRE_MS: u32 = 60;
 /// What the kernel wants for `tp_frame_size`: only a unit of counting in this version of the ring.
 const UNIT_BYTES: usize = 2048;
+/// A socket that is bound to this protocol receives nothing: reserved in IANA's list of EtherTypes.
+const PROTOCOL_OF_NOBODY: u16 = 0xffff;
 /// Tag protocol of a tag whose kind the kernel did not keep: IEEE 802.1Q.
 const TPID_DEFAULT: u16 = 0x8100;
 
@@ -74,6 +76,8 @@ pub(crate) struct Packet<'a> {
 /// What the kernel counted since it was last asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Statistics {
+    /// Frames that came to the socket, those that found no room with them.
+    pub(crate) arrived: u64,
     /// Frames that found no room.
     pub(crate) lost: u64,
     /// Times the ring was full.
@@ -145,10 +149,19 @@ impl Ring {
             mr_address: [0; 8],
         };
         set(&self.socket, libc::PACKET_ADD_MEMBERSHIP, &promiscuous).map_err(Step::Prepare.refused())?;
+        self.bind(index, libc::ETH_P_ALL as u16)
+    }
+
+    /// Ends the listening: nothing arrives from now on, and what did can be read to its end.
+    pub(crate) fn stop(&self, index: c_int) -> Result<(), Refused> {
+        self.bind(index, PROTOCOL_OF_NOBODY)
+    }
+
+    fn bind(&self, index: c_int, protocol: u16) -> Result<(), Refused> {
         // SAFETY: `sockaddr_ll` is numbers only, for which zero is a value.
         let mut address: libc::sockaddr_ll = unsafe { zeroed() };
         address.sll_family = libc::AF_PACKET as libc::c_ushort;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+        address.sll_protocol = protocol.to_be();
         address.sll_ifindex = index;
         // SAFETY: the address is a whole `sockaddr_ll` and lives through the call.
         let bound = unsafe {
@@ -292,7 +305,11 @@ impl Ring {
     /// What the kernel counted since this was last asked.
     pub(crate) fn statistics(&self) -> io::Result<Statistics> {
         let counted: libc::tpacket_stats_v3 = get(&self.socket, libc::SOL_PACKET, libc::PACKET_STATISTICS)?;
-        Ok(Statistics { lost: counted.tp_drops.into(), freezes: counted.tp_freeze_q_cnt.into() })
+        Ok(Statistics {
+            arrived: counted.tp_packets.into(),
+            lost: counted.tp_drops.into(),
+            freezes: counted.tp_freeze_q_cnt.into(),
+        })
     }
 
     /// The first byte of a block.

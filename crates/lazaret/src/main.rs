@@ -7,6 +7,7 @@ mod command;
 mod confine;
 mod evidence;
 mod exit;
+mod keeper;
 mod load;
 mod output;
 mod pipeline;

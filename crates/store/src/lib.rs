@@ -22,6 +22,7 @@ mod error;
 mod finding;
 mod folder;
 mod import;
+mod live;
 mod retention;
 mod row;
 mod seam;
@@ -40,6 +41,7 @@ pub use finding::{
 };
 pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
+pub use live::{Extent, Kept, Recording, StoredSensor, StoredTrend, TrendQuery, period};
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};

@@ -15,16 +15,18 @@ use super::scan::FailOn;
 use super::source::{Integrity, read_site};
 use crate::confine::{Files, confine, folder_of};
 use crate::exit::{Failure, Status};
+use crate::keeper::{Keep, Keeper};
 use crate::load::Load;
 use crate::pipeline::Sensor;
 use crate::secret::read_key;
+use crate::stored;
 use crate::supervisor::Supervisor;
-use crate::teller::{Stream, Teller};
+use crate::teller::{Hands, Stream, Teller};
 use export::ndjson::{Lines, SensorRow};
 use export::{Tool, text};
 use flow::{Redaction, Waveforms};
-use ingest::{Live, News, Standing};
-use model::Report;
+use ingest::{Before, Live, News, Standing};
+use model::{Finding, Report, Severity, Trend};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -32,6 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use store::Extent;
 
 /// Longest wait for frames: how soon a signal or a new second is seen on a quiet network.
 const WAIT: Duration = Duration::from_millis(200);
@@ -39,6 +42,10 @@ const WAIT: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A look takes this share of the time at most: on a large ward looks become rarer.
 const LOOK_SHARE: u32 = 20;
+/// How often everything is kept in the store, and how long a row of vital signs is.
+const KEEP_EVERY: Duration = Duration::from_secs(300);
+/// Shortest period, where a table is full before the period is over.
+const PERIOD_MIN: Duration = Duration::from_secs(600);
 /// Longest time that what still waits in the ring is read at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Smallest and largest ring, in MiB. Our limits; see [`ingest::RING_BYTES_MAX`].
@@ -48,6 +55,7 @@ const EXAMPLES: &str = "\
 Examples:
   sudo lazaret watch --interface eth1                              findings as they are made, to read here
   lazaret watch --interface eth1 --report /var/lib/lazaret/r.json  and the whole report anew every 30 seconds
+  lazaret watch --interface eth1 --store /var/lib/lazaret/ward      kept: lazaret findings --store /var/lib/lazaret/ward
   lazaret watch --interface eth1 --format ndjson | shipper         for a log shipper, with how the sensor does
   lazaret watch --interface eth1 --duration 8h --fail-on high      one shift; status 1 where something high was found
 
@@ -75,6 +83,12 @@ pub(crate) struct Options {
     /// File for the report so far (schema lazaret.report/1); it always is whole
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Store (a folder, made where there is none) that findings, devices, conversations and vital signs are kept in
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// With --store: after this time what was kept is let go, so that memory stays bounded for months
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration, requires = "store")]
+    period: Duration,
     /// Seconds between two reports, and between two counts of how the sensor does
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     every: u64,
@@ -143,7 +157,11 @@ impl Options {
         let ring_bytes = usize::try_from(self.buffer << 20).unwrap_or(ingest::RING_BYTES_MAX);
         let live = Live::open(&self.interface, ring_bytes)?;
         let to = self.destination()?;
-        let folders: Vec<PathBuf> = self.report.as_deref().map(folder_of).into_iter().collect();
+        let hands = Hands::default();
+        let keeper = self.store.clone().map(|folder| Keeper::open(folder, Arc::clone(&hands.behind)));
+        let keeper = keeper.transpose()?;
+        let folders: Vec<PathBuf> =
+            self.report.as_deref().map(folder_of).into_iter().chain(self.store.clone()).collect();
         let files = confine(&folders)?;
         self.say(|| confined(files));
 
@@ -152,20 +170,22 @@ impl Options {
         let waveforms = if integrity.is_some() { Waveforms::Carry } else { Waveforms::Omit };
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
         let mut sensor = Sensor::new(live, site, integrity, wanted)?;
-        let first = self.complete(sensor.report());
-        let teller = Teller::start(self.stream(to)?, self.report.clone(), &first)?;
+        let first = self.complete(sensor.report(), None);
+        let teller = Teller::start(self.stream(to)?, self.report.clone(), &first, (keeper, hands))?;
         if !self.quiet {
             eprintln!("lazaret: listening on {}; end with Ctrl-C", self.interface);
         }
         supervisor.ready();
-        let watched = Watch { options: self, load, supervisor, started: Instant::now() }.go(
-            &mut sensor,
-            &teller,
-            &stop,
-        );
-        let report = self.complete(sensor.finish());
-        let status = FailOn::status(self.fail_on, &report);
-        teller.end(report)?;
+        let mut watch = Watch::new(self, load, supervisor);
+        let watched = watch.go(&mut sensor, &teller, &stop);
+        let health = watch.row(&mut sensor, Duration::ZERO);
+        let before = sensor.live().before();
+        let (report, trends) = sensor.finish();
+        let report = self.complete(report, before);
+        let worst = watch.worst.max(report.findings.iter().map(|finding| finding.severity).max());
+        let status = FailOn::reached(self.fail_on, worst);
+        let keep = self.store.is_some().then(|| watch.kept(report.clone(), trends, health, Extent::Last));
+        teller.end(report, keep)?;
         watched.map(|()| status)
     }
 
@@ -191,12 +211,15 @@ impl Options {
     }
 
     /// Adds to the report what only the command line knows.
-    fn complete(&self, mut report: Report) -> Report {
+    fn complete(&self, mut report: Report, before: Option<Before>) -> Report {
         report.blind_spots.push(format!(
             "Watched live on {}: only what the switch copied to this port was seen. What passed before the start, or while \
              the interface was down, is not known.",
             self.interface
         ));
+        if let Some(before) = before.filter(|before| before.lost() > 0) {
+            report.blind_spots.push(lost_before(&before));
+        }
         let unchecked = self.integrity.unchecked(&report);
         report.blind_spots.extend(unchecked);
         report
@@ -209,9 +232,19 @@ impl Options {
     }
 }
 
+/// What became of frames that the sensor had no chance to read.
+fn lost_before(before: &Before) -> String {
+    let Before { overrun, backlog, .. } = before;
+    format!(
+        "Since the start {overrun} frames were lost by the network card, and {backlog} by the kernel (on any interface), before \
+         the sensor could see them; nothing is concluded from what is missing. Give the card longer queues (`ethtool -G`), and \
+         the kernel a longer backlog (`sysctl net.core.netdev_max_backlog`), or a processor of its own for receiving."
+    )
+}
+
 fn confined(files: Files) -> String {
     let files = match files {
-        Files::Restricted => "no file but the report can be opened (Landlock)",
+        Files::Restricted => "no file but the report and the store can be opened (Landlock)",
         Files::InPart => "few files can be opened (Landlock, in part: an older kernel)",
         Files::Open => "files can be opened as before: this kernel has no Landlock",
     };
@@ -235,11 +268,36 @@ struct Watch<'a> {
     load: Load,
     supervisor: Supervisor,
     started: Instant,
+    /// Name of the period, where there is a store.
+    period: String,
+    /// When the period began.
+    begun: Instant,
+    /// When everything is kept next.
+    keep: Instant,
+    /// Findings that are not told yet, because the store is not done with what it was given before.
+    untold: Vec<Finding>,
+    /// How bad the worst finding of all periods is.
+    worst: Option<Severity>,
 }
 
-impl Watch<'_> {
+impl<'a> Watch<'a> {
+    fn new(options: &'a Options, load: Load, supervisor: Supervisor) -> Self {
+        let started = Instant::now();
+        Self {
+            options,
+            load,
+            supervisor,
+            started,
+            period: store::period(&options.interface, stored::now()),
+            begun: started,
+            keep: started,
+            untold: Vec::new(),
+            worst: None,
+        }
+    }
+
     /// Until it is told to end, or cannot go on.
-    fn go(&self, sensor: &mut Sensor, teller: &Teller, stop: &AtomicBool) -> Result<(), Failure> {
+    fn go(&mut self, sensor: &mut Sensor, teller: &Teller, stop: &AtomicBool) -> Result<(), Failure> {
         let every = Duration::from_secs(self.options.every);
         let until = self.options.duration.and_then(|duration| self.started.checked_add(duration));
         let (mut look, mut tell, mut alive) = (self.started + LOOK_EVERY, self.started + every, self.started);
@@ -253,7 +311,7 @@ impl Watch<'_> {
                 break;
             }
             if now >= look {
-                teller.findings(sensor.new_findings());
+                self.look(sensor, teller);
                 look = later(now, LOOK_EVERY);
             }
             if now >= tell {
@@ -261,7 +319,7 @@ impl Watch<'_> {
                 self.options.say(|| in_words(&row));
                 teller.sensor(row);
                 if self.options.report.is_some() {
-                    teller.report(self.options.complete(sensor.report()));
+                    teller.report(self.report(sensor));
                 }
                 tell = later(now, every);
             }
@@ -272,17 +330,77 @@ impl Watch<'_> {
         }
         self.supervisor.stopping();
         self.drain(sensor)?;
-        teller.findings(sensor.new_findings());
+        let new = sensor.new_findings();
+        if self.options.store.is_some() {
+            self.untold.extend(new);
+        } else {
+            teller.findings(new);
+        }
         let row = self.row(sensor, lag);
         self.options.say(|| in_words(&row));
         teller.sensor(row);
         Ok(())
     }
 
-    /// Reads what arrived before the end.
+    fn report(&self, sensor: &mut Sensor) -> Report {
+        let report = sensor.report();
+        let before = sensor.live().before();
+        self.options.complete(report, before)
+    }
+
+    /// Looks for findings. With a store they are told once they are kept.
+    fn look(&mut self, sensor: &mut Sensor, teller: &Teller) {
+        if self.options.store.is_none() {
+            teller.findings(sensor.new_findings());
+            return;
+        }
+        if !teller.can_keep() {
+            return;
+        }
+        let now = Instant::now();
+        let all = now >= self.keep;
+        let new = sensor.new_findings();
+        self.worst = self.worst.max(new.iter().map(|finding| finding.severity).max());
+        self.untold.extend(new);
+        if self.untold.is_empty() && !all {
+            return;
+        }
+        let age = now - self.begun;
+        let full = age >= PERIOD_MIN && sensor.is_crowded();
+        let over = (age >= self.options.period || full) && !teller.is_behind();
+        let extent = match (over, all) {
+            (true, _) => Extent::Last,
+            (_, true) => Extent::All,
+            _ => Extent::Findings,
+        };
+        let report = self.report(sensor);
+        let trends = if extent == Extent::Findings { Vec::new() } else { sensor.turn() };
+        let health = self.row(sensor, Duration::ZERO);
+        teller.keep(self.kept(report, trends, health, extent));
+        if extent != Extent::Findings {
+            self.keep = now + KEEP_EVERY.min(self.options.period);
+        }
+        if extent == Extent::Last {
+            sensor.renew();
+            self.begun = now;
+            self.period = store::period(&self.options.interface, stored::now());
+        }
+    }
+
+    fn kept(&mut self, report: Report, trends: Vec<Trend>, health: SensorRow, extent: Extent) -> Keep {
+        let findings = std::mem::take(&mut self.untold);
+        Keep { period: self.period.clone(), report, trends, health, extent, findings }
+    }
+
+
+    /// Ends the listening and reads what arrived before.
     fn drain(&self, sensor: &mut Sensor) -> Result<(), Failure> {
         let started = Instant::now();
-        while started.elapsed() < DRAIN_MAX && sensor.step(WAIT)? > 0 {}
+        sensor.live().stop()?;
+        while sensor.live().unread() > 0 && started.elapsed() < DRAIN_MAX {
+            sensor.step(WAIT)?;
+        }
+        sensor.live().give_up_unread();
         self.news(sensor);
         Ok(())
     }
@@ -306,6 +424,7 @@ impl Watch<'_> {
     fn row(&self, sensor: &mut Sensor, lag: Duration) -> SensorRow {
         let flows = sensor.flows() as u64;
         let live = sensor.live();
+        let before = live.before();
         SensorRow {
             interface: self.options.interface.clone(),
             standing: match live.standing() {
@@ -317,6 +436,10 @@ impl Watch<'_> {
             frames: live.frames(),
             bytes: live.bytes(),
             frames_lost: live.lost(),
+            interface_frames: before.map(|before| before.received),
+            interface_overrun: before.map(|before| before.overrun),
+            interface_dropped: before.map(|before| before.dropped),
+            backlog_dropped: before.map(|before| before.backlog),
             ring_full: live.freezes(),
             ring_bytes: live.ring_bytes(),
             ring_waiting_bytes: live.waiting_bytes(),

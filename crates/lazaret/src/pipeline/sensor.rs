@@ -11,7 +11,8 @@ use flow::Shard;
 use ingest::{Batch, Live, LiveError};
 use inventory::Site;
 use model::{
-    CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin, Report, VlanStack,
+    CaptureSummary, CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin, Report,
+    Trend, VlanStack,
 };
 use std::time::Duration;
 
@@ -35,6 +36,16 @@ pub(crate) struct Sensor {
     last: CaptureTime,
     /// Whether something was judged since findings were last looked for.
     fresh: bool,
+    begun: Begun,
+}
+
+/// What stood on the counters when the period began.
+#[derive(Default)]
+struct Begun {
+    time: Option<CaptureTime>,
+    frames: u64,
+    bytes: u64,
+    coverage: Coverage,
 }
 
 impl Sensor {
@@ -60,6 +71,7 @@ impl Sensor {
             quiet: LOSSES_UNTOLD_BATCHES_MAX,
             last: CaptureTime::default(),
             fresh: false,
+            begun: Begun::default(),
         })
     }
 
@@ -67,7 +79,7 @@ impl Sensor {
     pub(crate) fn step(&mut self, wait: Duration) -> Result<usize, LiveError> {
         self.live.fill(&mut self.batch, wait)?;
         self.quiet = self.quiet.saturating_add(1);
-        if self.live.lost() != self.lost && self.quiet >= LOSSES_UNTOLD_BATCHES_MAX {
+        if self.lost_now() != self.lost && self.quiet >= LOSSES_UNTOLD_BATCHES_MAX {
             self.lose();
         }
         push_all(&self.batch, &mut self.shards, &mut self.out);
@@ -79,13 +91,20 @@ impl Sensor {
         Ok(self.batch.len())
     }
 
+    /// Frames lost so far, by whomever.
+    const fn lost_now(&self) -> u64 {
+        self.live.lost().saturating_add(self.live.lost_before())
+    }
+
     /// Tells that frames were lost: nobody knows whose.
     fn lose(&mut self) {
-        let count = self.live.lost() - self.lost;
+        self.live.before();
+        let now = self.lost_now();
+        let count = now.saturating_sub(self.lost);
         if count == 0 {
             return;
         }
-        (self.lost, self.quiet) = (self.live.lost(), 0);
+        (self.lost, self.quiet) = (now, 0);
         self.judgement.observe(&Observation {
             time: self.last,
             order: self.batch.first_order(),
@@ -105,6 +124,29 @@ impl Sensor {
         self.shards.iter().map(Shard::flows).sum()
     }
 
+    /// The vital signs since this was last asked.
+    pub(crate) fn turn(&mut self) -> Vec<Trend> {
+        self.judgement.turn()
+    }
+
+    /// Whether it is time to renew, whatever the clock says.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.judgement.is_crowded()
+    }
+
+    /// Begins a new period: what was told is let go, and what goes on is known on.
+    pub(crate) fn renew(&mut self) {
+        let begun = self.begun.time.or(self.live.summary().first).unwrap_or(self.last);
+        self.judgement.renew(begun, self.last);
+        self.known.renew();
+        self.begun = Begun {
+            time: Some(self.last),
+            frames: self.live.frames(),
+            bytes: self.live.bytes(),
+            coverage: self.counted(),
+        };
+    }
+
     /// Findings that were made, or are not as grave and sure as they were when this was last asked.
     pub(crate) fn new_findings(&mut self) -> Vec<Finding> {
         self.lose();
@@ -114,22 +156,44 @@ impl Sensor {
         self.known.new_of(self.judgement.findings())
     }
 
-    /// The report so far; flows go on.
+    /// The report of the period so far; flows go on.
     pub(crate) fn report(&mut self) -> Report {
         self.lose();
+        let coverage = self.counted().since(&self.begun.coverage);
+        self.judgement.report(vec![self.summary()], coverage)
+    }
+
+    /// Ends every flow and gives the report of the period, and its last minutes of vital signs, at the end.
+    pub(crate) fn finish(mut self) -> (Report, Vec<Trend>) {
+        self.lose();
+        let mut coverage = finish_all(&mut self.shards, &mut self.judgement);
+        coverage.frames_lost = self.live.lost();
+        let coverage = coverage.since(&self.begun.coverage);
+        let summary = self.summary();
+        let trends = self.judgement.turn();
+        (self.judgement.finish(vec![summary], coverage), trends)
+    }
+
+    /// Everything counted since the start.
+    fn counted(&self) -> Coverage {
         let mut coverage = Coverage::default();
         for shard in &self.shards {
             coverage.add(&shard.coverage());
         }
         coverage.frames_lost = self.live.lost();
-        self.judgement.report(vec![self.live.summary()], coverage)
+        coverage
     }
 
-    /// Ends every flow and gives the report, at the end.
-    pub(crate) fn finish(mut self) -> Report {
-        self.lose();
-        let mut coverage = finish_all(&mut self.shards, &mut self.judgement);
-        coverage.frames_lost = self.live.lost();
-        self.judgement.finish(vec![self.live.summary()], coverage)
+    /// What was read in the period.
+    fn summary(&self) -> CaptureSummary {
+        let all = self.live.summary();
+        let any = all.frames > self.begun.frames;
+        CaptureSummary {
+            frames: all.frames.saturating_sub(self.begun.frames),
+            bytes: all.bytes.saturating_sub(self.begun.bytes),
+            first: self.begun.time.filter(|_| any).or(all.first.filter(|_| self.begun.time.is_none())),
+            last: all.last.filter(|_| any),
+            ..all
+        }
     }
 }

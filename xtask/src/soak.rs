@@ -27,13 +27,19 @@ enum Name {
     Fuzz,
     /// A store killed at 200 random moments while a scan is kept.
     StoreKills,
+    /// A watch killed at 200 moments while it keeps what it sees; needs root.
+    WatchKills,
+    /// A ward played past the sensor in network namespaces, beside tcpdump and ndpiReader; needs root.
+    WatchWard,
+    /// A day of 20 monitors and an hour of 500 into the sensor's store: memory, processor time, disk.
+    WatchDay,
 }
 
 /// Targets that are fuzzed ten minutes; the others three.
 const TEN_MINUTES: &[&str] = &["capture_file", "cms8000", "nfs", "rpc", "hl7", "dicom", "stream"];
 
 /// Kills that issue 4 asks for.
-const STORE_KILLS: &str = "200";
+const KILLS: &str = "200";
 
 /// The target that fails by design.
 const CANARY: &str = "canary";
@@ -43,22 +49,10 @@ impl Soak {
     pub fn run(&self) -> Result<(), String> {
         match self.name {
             Name::Fuzz => self.fuzz(),
-            Name::StoreKills => {
-                let test = [
-                    "test",
-                    "--profile",
-                    "ci",
-                    "--locked",
-                    "-p",
-                    "lazaret",
-                    "--test",
-                    "store",
-                    "--",
-                    "kills",
-                    "--nocapture",
-                ];
-                run_program("cargo", &test, &[("LAZARET_STORE_KILLS", STORE_KILLS)])
-            }
+            Name::StoreKills => kills("store", "LAZARET_STORE_KILLS"),
+            Name::WatchKills => kills("sensor", "LAZARET_WATCH_KILLS"),
+            Name::WatchWard => crate::watching::ward(&self.folder),
+            Name::WatchDay => crate::watching::day(&self.folder),
         }
     }
 
@@ -83,6 +77,13 @@ impl Soak {
         }
         Ok(())
     }
+}
+
+/// Runs the trial of kills among the tests of `target` at full length.
+fn kills(target: &str, variable: &str) -> Result<(), String> {
+    let test = ["test", "--profile", "ci", "--locked", "-p", "lazaret", "--test", target];
+    let which = ["--", "kill", "--nocapture"];
+    run_program("cargo", &[&test[..], &which[..]].concat(), &[(variable, KILLS)])
 }
 
 /// Fuzzes one target from its seeds; an input that breaks it is left in `fuzz/artifacts`.

@@ -54,10 +54,13 @@ pub struct Recording<'a> {
     pub version: &'a str,
 }
 
+/// What names of periods begin with.
+pub(crate) const PERIOD: &str = "live:";
+
 /// Name of the period of a watch on `interface` that begins at `start` by the clock, in nanoseconds.
 #[must_use]
 pub fn period(interface: &str, start: i64) -> String {
-    format!("live:{interface}:{start}")
+    format!("{PERIOD}{interface}:{start}")
 }
 
 /// What of a period is in the store, so that only what changed is written. Of one period; a new one begins empty.

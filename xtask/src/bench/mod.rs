@@ -10,7 +10,7 @@ mod headers;
 mod mix;
 mod pcap;
 
-pub use cpu::{machine, run_program};
+pub use cpu::{exists, machine, run_program};
 
 use clap::Args;
 use std::fs;

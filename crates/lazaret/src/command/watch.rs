@@ -1,4 +1,5 @@
-//! `lazaret watch`: a network interface in, findings out, until it is told to end.
+//! `lazaret watch`: a network interface in, findings out, until it is told to end. For trying out, a capture may take the
+//! interface's place; time is the capture's then.
 //!
 //! ```text
 //! read files that are named → open the socket → give all privileges away → watch
@@ -17,7 +18,7 @@ use crate::confine::{Files, confine, folder_of};
 use crate::exit::{Failure, Status};
 use crate::keeper::{Keep, Keeper};
 use crate::load::Load;
-use crate::pipeline::Sensor;
+use crate::pipeline::{Feed, Sensor};
 use crate::secret::read_key;
 use crate::stored;
 use crate::supervisor::Supervisor;
@@ -46,6 +47,8 @@ const LOOK_SHARE: u32 = 20;
 const KEEP_EVERY: Duration = Duration::from_secs(300);
 /// Shortest period, where a table is full before the period is over.
 const PERIOD_MIN: Duration = Duration::from_secs(600);
+/// How long a capture that is played waits for the store before it looks again.
+const STORE_WAIT: Duration = Duration::from_millis(1);
 /// Longest time that what still waits in the ring is read at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Smallest and largest ring, in MiB. Our limits; see [`ingest::RING_BYTES_MAX`].
@@ -72,8 +75,11 @@ interface, not allowed.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Network interface to listen to
-    #[arg(long, short, value_name = "IF")]
-    interface: String,
+    #[arg(long, short, value_name = "IF", required_unless_present = "input")]
+    interface: Option<String>,
+    /// Play a capture instead, as fast as it can be read (`-`: standard input); every time is then the capture's
+    #[arg(long, value_name = "CAPTURE", conflicts_with_all = ["interface", "buffer"])]
+    input: Option<PathBuf>,
     /// What is written of findings as they are made [default: text on a terminal, else ndjson]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -155,7 +161,11 @@ impl Options {
         let stop = stop_on_signals()?;
         let (load, supervisor) = (Load::open(), Supervisor::from_environment());
         let ring_bytes = usize::try_from(self.buffer << 20).unwrap_or(ingest::RING_BYTES_MAX);
-        let live = Live::open(&self.interface, ring_bytes)?;
+        let feed = match (&self.interface, &self.input) {
+            (Some(interface), _) => Feed::Interface(Box::new(Live::open(interface, ring_bytes)?)),
+            (None, Some(input)) => Feed::capture(input)?,
+            (None, None) => return Err(Failure::Usage("--interface IF is missing".to_owned())),
+        };
         let to = self.destination()?;
         let hands = Hands::default();
         let keeper = self.store.clone().map(|folder| Keeper::open(folder, Arc::clone(&hands.behind)));
@@ -169,17 +179,17 @@ impl Options {
         // The checks look at the samples of waveforms.
         let waveforms = if integrity.is_some() { Waveforms::Carry } else { Waveforms::Omit };
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
-        let mut sensor = Sensor::new(live, site, integrity, wanted)?;
+        let mut sensor = Sensor::new(feed, site, integrity, wanted)?;
         let first = self.complete(sensor.report(), None);
         let teller = Teller::start(self.stream(to)?, self.report.clone(), &first, (keeper, hands))?;
         if !self.quiet {
-            eprintln!("lazaret: listening on {}; end with Ctrl-C", self.interface);
+            eprintln!("lazaret: listening on {}; end with Ctrl-C", self.name());
         }
         supervisor.ready();
         let mut watch = Watch::new(self, load, supervisor);
         let watched = watch.go(&mut sensor, &teller, &stop);
         let health = watch.row(&mut sensor, Duration::ZERO);
-        let before = sensor.live().before();
+        let before = sensor.feed().before();
         let (report, trends) = sensor.finish();
         let report = self.complete(report, before);
         let worst = watch.worst.max(report.findings.iter().map(|finding| finding.severity).max());
@@ -212,17 +222,24 @@ impl Options {
 
     /// Adds to the report what only the command line knows.
     fn complete(&self, mut report: Report, before: Option<Before>) -> Report {
-        report.blind_spots.push(format!(
-            "Watched live on {}: only what the switch copied to this port was seen. What passed before the start, or while \
-             the interface was down, is not known.",
-            self.interface
-        ));
+        report.blind_spots.extend(self.interface.as_ref().map(|interface| {
+            format!(
+                "Watched live on {interface}: only what the switch copied to this port was seen. What passed before the \
+                 start, or while the interface was down, is not known."
+            )
+        }));
         if let Some(before) = before.filter(|before| before.lost() > 0) {
             report.blind_spots.push(lost_before(&before));
         }
         let unchecked = self.integrity.unchecked(&report);
         report.blind_spots.extend(unchecked);
         report
+    }
+
+    /// The interface, or the capture that is played.
+    fn name(&self) -> String {
+        let played = || self.input.as_ref().map(|path| stored::shown(&path.display().to_string()));
+        self.interface.clone().or_else(played).unwrap_or_default()
     }
 
     fn say(&self, what: impl FnOnce() -> String) {
@@ -270,10 +287,10 @@ struct Watch<'a> {
     started: Instant,
     /// Name of the period, where there is a store.
     period: String,
-    /// When the period began.
-    begun: Instant,
-    /// When everything is kept next.
-    keep: Instant,
+    /// When the period began, since the start.
+    begun: Duration,
+    /// When everything is kept next, since the start.
+    keep: Duration,
     /// Findings that are not told yet, because the store is not done with what it was given before.
     untold: Vec<Finding>,
     /// How bad the worst finding of all periods is.
@@ -288,31 +305,42 @@ impl<'a> Watch<'a> {
             load,
             supervisor,
             started,
-            period: store::period(&options.interface, stored::now()),
-            begun: started,
-            keep: started,
+            period: store::period(&options.name(), stored::now()),
+            begun: Duration::ZERO,
+            keep: Duration::ZERO,
             untold: Vec::new(),
             worst: None,
         }
     }
 
+    /// Time since the start; that of the capture, where one is played.
+    fn now(&self, sensor: &mut Sensor) -> Duration {
+        sensor.feed().played().unwrap_or_else(|| self.started.elapsed())
+    }
+
+    /// When to do again what was begun at `begun` and is done now: after `every`, and on a network never so often that it
+    /// takes more than its share of the time.
+    fn later(&self, begun: Duration, every: Duration, sensor: &mut Sensor) -> Duration {
+        later(begun, self.now(sensor), every)
+    }
+
     /// Until it is told to end, or cannot go on.
     fn go(&mut self, sensor: &mut Sensor, teller: &Teller, stop: &AtomicBool) -> Result<(), Failure> {
         let every = Duration::from_secs(self.options.every);
-        let until = self.options.duration.and_then(|duration| self.started.checked_add(duration));
-        let (mut look, mut tell, mut alive) = (self.started + LOOK_EVERY, self.started + every, self.started);
+        let until = self.options.duration;
+        let (mut look, mut tell, mut alive) = (LOOK_EVERY, every, self.started);
         let mut lag = Duration::ZERO;
         while !stop.load(Ordering::Relaxed) && !teller.broke() {
             sensor.step(WAIT)?;
             self.news(sensor);
-            lag = lag.max(sensor.live().lag());
-            let now = Instant::now();
-            if until.is_some_and(|until| now >= until) {
+            lag = lag.max(sensor.feed().interface().map_or(Duration::ZERO, Live::lag));
+            let now = self.now(sensor);
+            if until.is_some_and(|until| now >= until) || sensor.feed().has_ended() {
                 break;
             }
             if now >= look {
                 self.look(sensor, teller);
-                look = later(now, LOOK_EVERY);
+                look = self.later(now, LOOK_EVERY, sensor);
             }
             if now >= tell {
                 let row = self.row(sensor, std::mem::take(&mut lag));
@@ -321,11 +349,11 @@ impl<'a> Watch<'a> {
                 if self.options.report.is_some() {
                     teller.report(self.report(sensor));
                 }
-                tell = later(now, every);
+                tell = self.later(now, every, sensor);
             }
-            if self.supervisor.every().is_some_and(|every| now >= alive + every) {
+            if self.supervisor.every().is_some_and(|every| alive.elapsed() >= every) {
                 self.supervisor.alive();
-                alive = now;
+                alive = Instant::now();
             }
         }
         self.supervisor.stopping();
@@ -344,7 +372,7 @@ impl<'a> Watch<'a> {
 
     fn report(&self, sensor: &mut Sensor) -> Report {
         let report = sensor.report();
-        let before = sensor.live().before();
+        let before = sensor.feed().before();
         self.options.complete(report, before)
     }
 
@@ -354,10 +382,14 @@ impl<'a> Watch<'a> {
             teller.findings(sensor.new_findings());
             return;
         }
+        // A network does not wait for the store; a capture does.
+        while sensor.feed().played().is_some() && !teller.can_keep() && !teller.broke() {
+            std::thread::sleep(STORE_WAIT);
+        }
         if !teller.can_keep() {
             return;
         }
-        let now = Instant::now();
+        let now = self.now(sensor);
         let all = now >= self.keep;
         let new = sensor.new_findings();
         self.worst = self.worst.max(new.iter().map(|finding| finding.severity).max());
@@ -365,7 +397,7 @@ impl<'a> Watch<'a> {
         if self.untold.is_empty() && !all {
             return;
         }
-        let age = now - self.begun;
+        let age = now.saturating_sub(self.begun);
         let full = age >= PERIOD_MIN && sensor.is_crowded();
         let over = (age >= self.options.period || full) && !teller.is_behind();
         let extent = match (over, all) {
@@ -383,7 +415,7 @@ impl<'a> Watch<'a> {
         if extent == Extent::Last {
             sensor.renew();
             self.begun = now;
-            self.period = store::period(&self.options.interface, stored::now());
+            self.period = store::period(&self.options.name(), stored::now());
         }
     }
 
@@ -396,18 +428,18 @@ impl<'a> Watch<'a> {
     /// Ends the listening and reads what arrived before.
     fn drain(&self, sensor: &mut Sensor) -> Result<(), Failure> {
         let started = Instant::now();
-        sensor.live().stop()?;
-        while sensor.live().unread() > 0 && started.elapsed() < DRAIN_MAX {
+        sensor.feed().stop()?;
+        while sensor.feed().unread() > 0 && started.elapsed() < DRAIN_MAX {
             sensor.step(WAIT)?;
         }
-        sensor.live().give_up_unread();
+        sensor.feed().give_up_unread();
         self.news(sensor);
         Ok(())
     }
 
     fn news(&self, sensor: &mut Sensor) {
-        for news in sensor.live().news() {
-            let interface = &self.options.interface;
+        for news in sensor.feed().news() {
+            let interface = self.options.name();
             match news {
                 News::Standing(Standing::Up) => eprintln!("lazaret: {interface} is back"),
                 News::Standing(Standing::Down) => eprintln!("lazaret: {interface} is down; waiting for it"),
@@ -423,26 +455,24 @@ impl<'a> Watch<'a> {
 
     fn row(&self, sensor: &mut Sensor, lag: Duration) -> SensorRow {
         let flows = sensor.flows() as u64;
-        let live = sensor.live();
-        let before = live.before();
+        let up = self.now(sensor);
+        let feed = sensor.feed();
+        let before = feed.before();
+        let live = feed.interface();
         SensorRow {
-            interface: self.options.interface.clone(),
-            standing: match live.standing() {
-                Standing::Up => "up",
-                Standing::Down => "down",
-                Standing::Gone => "gone",
-            },
-            up_seconds: in_millis(self.started.elapsed().as_secs_f64()),
-            frames: live.frames(),
-            bytes: live.bytes(),
-            frames_lost: live.lost(),
+            interface: self.options.name(),
+            standing: feed.standing(),
+            up_seconds: in_millis(up.as_secs_f64()),
+            frames: feed.frames(),
+            bytes: feed.bytes(),
+            frames_lost: feed.lost(),
             interface_frames: before.map(|before| before.received),
             interface_overrun: before.map(|before| before.overrun),
             interface_dropped: before.map(|before| before.dropped),
             backlog_dropped: before.map(|before| before.backlog),
-            ring_full: live.freezes(),
-            ring_bytes: live.ring_bytes(),
-            ring_waiting_bytes: live.waiting_bytes(),
+            ring_full: live.map_or(0, Live::freezes),
+            ring_bytes: live.map_or(0, Live::ring_bytes),
+            ring_waiting_bytes: live.map_or(0, Live::waiting_bytes),
             lag_seconds: in_millis(lag.as_secs_f64()),
             flows,
             resident_bytes: self.load.resident_bytes(),
@@ -453,8 +483,8 @@ impl<'a> Watch<'a> {
 
 /// When to do again what was begun at `begun` and is done now: after `every`, and never so often that it takes more than
 /// its share of the time.
-fn later(begun: Instant, every: Duration) -> Instant {
-    begun + every.max(begun.elapsed() * LOOK_SHARE)
+fn later(begun: Duration, done: Duration, every: Duration) -> Duration {
+    begun + every.max(done.saturating_sub(begun) * LOOK_SHARE)
 }
 
 /// Seconds to the thousandth: more digits say nothing.
@@ -488,9 +518,8 @@ mod tests {
 
     #[test]
     fn what_takes_long_is_done_less_often() {
-        let now = Instant::now();
-        assert_eq!(later(now, LOOK_EVERY).max(now + LOOK_EVERY), later(now, LOOK_EVERY));
-        let begun = now.checked_sub(Duration::from_secs(2)).unwrap();
-        assert!(later(begun, LOOK_EVERY) >= begun + Duration::from_secs(40));
+        let begun = Duration::from_secs(100);
+        assert_eq!(later(begun, begun, LOOK_EVERY), begun + LOOK_EVERY);
+        assert_eq!(later(begun, begun + Duration::from_secs(2), LOOK_EVERY), begun + Duration::from_secs(40));
     }
 }

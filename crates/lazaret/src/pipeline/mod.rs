@@ -5,9 +5,11 @@
 //! frames, so the report does not depend on the number of workers.
 
 mod early;
+mod feed;
 mod pool;
 mod sensor;
 
+pub(crate) use feed::Feed;
 pub(crate) use sensor::Sensor;
 
 use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};

@@ -1,14 +1,15 @@
-//! From a live interface to findings and reports, on one thread.
+//! From a live interface, or a capture that is played, to findings and reports, on one thread.
 //!
 //! The same stages as a scan with one worker: a batch from the ring, frames to their shards, observations to the
 //! judgement. One thread does several Gbit/s, and what it cannot do in time the kernel counts.
 
 use super::early::Known;
+use super::feed::Feed;
 use super::{finish_all, judge_all, push_all, ready};
 use crate::exit::Failure;
 use detect::{Depth, Judgement};
 use flow::Shard;
-use ingest::{Batch, Live, LiveError};
+use ingest::Batch;
 use inventory::Site;
 use model::{
     CaptureSummary, CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin, Report,
@@ -20,9 +21,9 @@ use std::time::Duration;
 /// sensor can afford least. The first loss after a time without is told at once.
 const LOSSES_UNTOLD_BATCHES_MAX: u32 = 32;
 
-/// An interface, and everything learnt from it.
+/// A source of frames, and everything learnt from it.
 pub(crate) struct Sensor {
-    live: Live,
+    feed: Feed,
     judgement: Judgement,
     shards: Vec<Shard>,
     batch: Batch,
@@ -49,19 +50,19 @@ struct Begun {
 }
 
 impl Sensor {
-    /// Watches `live`, with what the site says of itself.
+    /// Watches `feed`, with what the site says of itself.
     ///
     /// # Errors
     /// [`Failure::Data`] where the compiled-in data does not load.
     pub(crate) fn new(
-        live: Live,
+        feed: Feed,
         site: Site,
         integrity: Option<Depth>,
         wanted: flow::Options,
     ) -> Result<Self, Failure> {
         let (judgement, shards) = ready(site, integrity, wanted)?;
         Ok(Self {
-            live,
+            feed,
             judgement,
             shards,
             batch: Batch::new(),
@@ -76,8 +77,8 @@ impl Sensor {
     }
 
     /// Takes in what has arrived, waiting for it no longer than `wait`, and gives the number of frames.
-    pub(crate) fn step(&mut self, wait: Duration) -> Result<usize, LiveError> {
-        self.live.fill(&mut self.batch, wait)?;
+    pub(crate) fn step(&mut self, wait: Duration) -> Result<usize, Failure> {
+        self.feed.fill(&mut self.batch, wait)?;
         self.quiet = self.quiet.saturating_add(1);
         if self.lost_now() != self.lost && self.quiet >= LOSSES_UNTOLD_BATCHES_MAX {
             self.lose();
@@ -92,13 +93,13 @@ impl Sensor {
     }
 
     /// Frames lost so far, by whomever.
-    const fn lost_now(&self) -> u64 {
-        self.live.lost().saturating_add(self.live.lost_before())
+    fn lost_now(&self) -> u64 {
+        self.feed.lost_anywhere()
     }
 
     /// Tells that frames were lost: nobody knows whose.
     fn lose(&mut self) {
-        self.live.before();
+        self.feed.before();
         let now = self.lost_now();
         let count = now.saturating_sub(self.lost);
         if count == 0 {
@@ -114,9 +115,9 @@ impl Sensor {
         });
     }
 
-    /// The interface.
-    pub(crate) const fn live(&mut self) -> &mut Live {
-        &mut self.live
+    /// Where its frames come from.
+    pub(crate) const fn feed(&mut self) -> &mut Feed {
+        &mut self.feed
     }
 
     /// Flows alive.
@@ -136,13 +137,13 @@ impl Sensor {
 
     /// Begins a new period: what was told is let go, and what goes on is known on.
     pub(crate) fn renew(&mut self) {
-        let begun = self.begun.time.or(self.live.summary().first).unwrap_or(self.last);
+        let begun = self.begun.time.or(self.feed.summary().first).unwrap_or(self.last);
         self.judgement.renew(begun, self.last);
         self.known.renew();
         self.begun = Begun {
             time: Some(self.last),
-            frames: self.live.frames(),
-            bytes: self.live.bytes(),
+            frames: self.feed.frames(),
+            bytes: self.feed.bytes(),
             coverage: self.counted(),
         };
     }
@@ -167,7 +168,7 @@ impl Sensor {
     pub(crate) fn finish(mut self) -> (Report, Vec<Trend>) {
         self.lose();
         let mut coverage = finish_all(&mut self.shards, &mut self.judgement);
-        coverage.frames_lost = self.live.lost();
+        coverage.frames_lost = self.feed.lost();
         let coverage = coverage.since(&self.begun.coverage);
         let summary = self.summary();
         let trends = self.judgement.turn();
@@ -180,13 +181,13 @@ impl Sensor {
         for shard in &self.shards {
             coverage.add(&shard.coverage());
         }
-        coverage.frames_lost = self.live.lost();
+        coverage.frames_lost = self.feed.lost();
         coverage
     }
 
     /// What was read in the period.
-    fn summary(&self) -> CaptureSummary {
-        let all = self.live.summary();
+    fn summary(&mut self) -> CaptureSummary {
+        let all = self.feed.summary();
         let any = all.frames > self.begun.frames;
         CaptureSummary {
             frames: all.frames.saturating_sub(self.begun.frames),

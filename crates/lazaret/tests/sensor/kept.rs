@@ -12,7 +12,12 @@ const KILLS: u32 = 4;
 /// What a command says of the store.
 fn ask(store: &str, what: &[&str]) -> Value {
     let command = [&[env!("CARGO_BIN_EXE_lazaret")], what, &["--store", store, "--format", "json"]].concat();
-    serde_json::from_slice(&run(&command).stdout).unwrap()
+    let document = serde_json::from_slice(&run(&command).stdout).unwrap();
+    let schema = include_str!("../../../../docs/spec/store-1.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let faults: Vec<_> = schema.iter_errors(&document).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{what:?}: {faults:#?}");
+    document
 }
 
 fn stored(store: &str) -> Vec<Value> {
@@ -56,13 +61,15 @@ fn a_watch_keeps_in_the_store_what_its_report_says() {
     let there = stored(&store);
     assert_eq!(counts(&there), counts(watched.report["findings"].as_array().unwrap()));
     let of_quiet = there.iter().find(|row| row["id"] == *quiet).unwrap();
-    assert!(of_quiet["suppressed"].is_object(), "{of_quiet:#}");
+    assert_eq!(of_quiet["suppressed"], true, "{of_quiet:#}");
     let assets = ask(&store, &["assets", "list", "--limit", "1000"]);
     assert_eq!(assets["assets"].as_array().unwrap().len(), watched.report["assets"].as_array().unwrap().len());
     let sensors = ask(&store, &["store", "sensors"]);
     let sensor = &sensors["sensors"][0];
     assert_eq!(sensor["health"]["frames"], frames(&scanned));
     assert!(sensor["ended"].is_string() && sensor["blind_spots"].to_string().contains("Watched live"));
+    let card = ask(&store, &["findings", "show", &quiet]);
+    assert!(card["evidence"][0]["period"].as_str().unwrap().starts_with("live:eth0:"), "{card:#}");
     let monitor = watched.report["vitals"][0]["asset"].as_str().unwrap();
     let trends = ask(&store, &["assets", "trends", monitor]);
     let first = |vital: &str, of: &Value| {

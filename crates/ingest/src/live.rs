@@ -20,6 +20,7 @@
 
 use crate::batch::{BATCH_BYTES, Batch, FrameHead};
 use crate::before::{Before, Counters};
+use crate::filter::{self, EXCLUDED_MAX, Network};
 use crate::format::Faults;
 use crate::ring::{Refused, Ring, Step};
 use model::{CaptureSummary, CaptureTime, LinkType};
@@ -74,6 +75,12 @@ pub enum LiveError {
         interface: String,
         /// The type.
         hardware: u16,
+    },
+    /// Too many networks are to be left out, or the interface's frames cannot be told apart by them.
+    #[error("frames of `{interface}` cannot be left out by network: that works on Ethernet and tunnels, for up to {EXCLUDED_MAX} networks")]
+    Exclusion {
+        /// The name that was given.
+        interface: String,
     },
     /// Anything else.
     #[error("cannot listen on `{interface}`")]
@@ -131,11 +138,12 @@ pub struct Live {
 }
 
 impl Live {
-    /// Starts to listen on `interface` with a ring of `ring_bytes`, which is rounded to whole blocks.
+    /// Starts to listen on `interface` with a ring of `ring_bytes`, which is rounded to whole blocks. Frames from and to
+    /// `excluded` networks are dropped by the kernel, uncounted.
     ///
     /// # Errors
     /// [`LiveError`], which says what to do.
-    pub fn open(interface: &str, ring_bytes: usize) -> Result<Self, LiveError> {
+    pub fn open(interface: &str, ring_bytes: usize, excluded: &[Network]) -> Result<Self, LiveError> {
         let name = || interface.to_owned();
         let ring =
             Ring::open(interface, ring_bytes.min(RING_BYTES_MAX)).map_err(|refused| match refused {
@@ -149,9 +157,17 @@ impl Live {
                 Refused { cause, .. } => LiveError::Refused { interface: name(), cause },
             })?;
         let refused = |cause| LiveError::Refused { interface: name(), cause };
-        let hardware = ring.hardware().map_err(refused)?;
+        let hardware = ring.hardware(interface).map_err(refused)?;
         let link = link_of(hardware).ok_or_else(|| LiveError::Hardware { interface: name(), hardware })?;
         let index = ring.index_of(interface).map_err(refused)?;
+        if !excluded.is_empty() {
+            let program = filter::program(link, excluded).filter(|_| excluded.len() <= EXCLUDED_MAX);
+            let program = program.ok_or_else(|| LiveError::Exclusion { interface: name() })?;
+            ring.filter(&program).map_err(refused)?;
+        }
+        // Before the first frame, so that none is missed in it.
+        let counters = Counters::open(interface);
+        ring.listen(index).map_err(|listen| refused(listen.cause))?;
         Ok(Self {
             ring,
             interface: name(),
@@ -161,7 +177,7 @@ impl Live {
             news: Vec::new(),
             faults: Faults::default(),
             clock: Clock::start(),
-            counters: Counters::open(interface),
+            counters,
             frames: 0,
             bytes: 0,
             arrived: 0,
@@ -505,7 +521,7 @@ mod tests {
     #[test]
     fn an_interface_that_is_not_there_is_named_with_what_to_do() {
         for name in ["lazaret-none", "a-name-longer-than-any-interface", ""] {
-            match Live::open(name, RING_BYTES) {
+            match Live::open(name, RING_BYTES, &[]) {
                 // Whoever may not open a socket is told so first.
                 Err(LiveError::NotAllowed { .. }) => {}
                 Err(error @ LiveError::NoInterface { .. }) => {

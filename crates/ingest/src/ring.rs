@@ -12,6 +12,7 @@
 //! Linux `Documentation/networking/packet_mmap.rst` (`TPACKET_V3`), packet(7).
 #![expect(unsafe_code, reason = "packet sockets and their mapped ring exist only as C interface")]
 
+use crate::filter::Instruction;
 use libc::{c_int, c_short, c_void, socklen_t};
 use std::io;
 use std::mem::{size_of, zeroed};
@@ -103,8 +104,8 @@ pub(crate) struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Opens a packet socket on `interface`, promiscuous, with a ring of `bytes`, and listens to what arrives. What this
-    /// host itself sends is not seen.
+    /// Opens a packet socket with a ring of `bytes`, which hears nothing until [`Self::listen`]. What this host itself
+    /// sends is not seen.
     pub(crate) fn open(interface: &str, bytes: usize) -> Result<Self, Refused> {
         // Protocol 0: nothing is received before everything is set up.
         // SAFETY: plain numbers; the result is checked before it is used.
@@ -112,7 +113,7 @@ impl Ring {
         check(fd).map_err(Step::Socket.refused())?;
         // SAFETY: `fd` was just made and nobody else has it.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        let index = index_of(&socket, interface).map_err(Step::Find.refused())?;
+        index_of(&socket, interface).map_err(Step::Find.refused())?;
         let version = libc::tpacket_versions::TPACKET_V3 as c_int;
         set(&socket, libc::PACKET_VERSION, &version).map_err(Step::Prepare.refused())?;
         set(&socket, libc::PACKET_IGNORE_OUTGOING, &1_i32).map_err(Step::Prepare.refused())?;
@@ -135,9 +136,7 @@ impl Ring {
         };
         let map = Some(map).filter(|map| *map != libc::MAP_FAILED).and_then(|map| NonNull::new(map.cast()));
         let map = map.ok_or_else(io::Error::last_os_error).map_err(Step::Map.refused())?;
-        let ring = Self { socket, map, blocks, at: 0, held: false, left: 0, next: 0 };
-        ring.listen(index)?;
-        Ok(ring)
+        Ok(Self { socket, map, blocks, at: 0, held: false, left: 0, next: 0 })
     }
 
     /// Listens to the interface that has `index` now.
@@ -170,6 +169,29 @@ impl Ring {
         check(bound).map_err(Step::Listen.refused())
     }
 
+    /// Drops in the kernel what `program` does not take, from now on.
+    pub(crate) fn filter(&self, program: &[Instruction]) -> io::Result<()> {
+        let mut instructions: Vec<libc::sock_filter> = program
+            .iter()
+            .map(|one| libc::sock_filter { code: one.code, jt: one.then, jf: one.otherwise, k: one.value })
+            .collect();
+        let length = libc::c_ushort::try_from(instructions.len())
+            .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let program = libc::sock_fprog { len: length, filter: instructions.as_mut_ptr() };
+        let program: *const libc::sock_fprog = &raw const program;
+        // SAFETY: the kernel reads a `sock_fprog` and the instructions that it points to, `len` of them; both live
+        // through the call, and the kernel keeps a copy of its own.
+        check(unsafe {
+            libc::setsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_FILTER,
+                program.cast(),
+                length_of::<libc::sock_fprog>(),
+            )
+        })
+    }
+
     /// Number of the interface, or why there is none of that name.
     pub(crate) fn index_of(&self, interface: &str) -> io::Result<c_int> {
         index_of(&self.socket, interface)
@@ -184,15 +206,12 @@ impl Ring {
         Ok(c_int::from(flags) & libc::IFF_UP != 0)
     }
 
-    /// Kind of hardware (`ARPHRD_…`) of the interface that is listened to.
-    pub(crate) fn hardware(&self) -> io::Result<u16> {
-        // SAFETY: `sockaddr_ll` is numbers only, for which zero is a value.
-        let mut address: libc::sockaddr_ll = unsafe { zeroed() };
-        let mut length = length_of::<libc::sockaddr_ll>();
-        // SAFETY: the kernel writes at most `length` bytes to an address of that size.
-        let answer =
-            unsafe { libc::getsockname(self.socket.as_raw_fd(), (&raw mut address).cast(), &raw mut length) };
-        check(answer).map(|()| address.sll_hatype)
+    /// Kind of hardware (`ARPHRD_…`) of an interface.
+    pub(crate) fn hardware(&self, interface: &str) -> io::Result<u16> {
+        let mut request = named(interface)?;
+        ask(&self.socket, libc::SIOCGIFHWADDR, &mut request)?;
+        // SAFETY: the kernel answered SIOCGIFHWADDR, so this is the field it wrote.
+        Ok(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
     }
 
     /// Waits until there is something to read, a signal arrives, or `timeout` is over.

@@ -5,7 +5,7 @@ use crate::exit::{Failure, with_causes};
 use crate::keeper::{Keep, Keeper};
 use crate::output::write_file;
 use export::ndjson::{Lines, SensorRow};
-use export::{Tool, report1, text};
+use export::{Tool, metrics, report1, text};
 use model::{Finding, Report};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -43,6 +43,16 @@ pub(crate) struct Hands {
     pub(crate) behind: Arc<AtomicBool>,
 }
 
+/// What is written beside the stream.
+pub(crate) struct Written {
+    /// The report so far.
+    pub(crate) report: Option<PathBuf>,
+    /// How the sensor does.
+    pub(crate) metrics: Option<PathBuf>,
+    /// The store.
+    pub(crate) keeper: Option<Keeper>,
+}
+
 /// A thread that writes.
 pub(crate) struct Teller {
     to: SyncSender<Told>,
@@ -51,15 +61,15 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
-    /// Writes findings to `stream`, and reports to the file `report`, the first of them at once: whether it can be
-    /// written is known before anything is watched.
+    /// Writes findings to `stream`, and reports to their file, the first of them at once: whether it can be written is
+    /// known before anything is watched.
     pub(crate) fn start(
         stream: Stream,
-        report: Option<PathBuf>,
+        written: Written,
         first: &Report,
-        (keeper, hands): (Option<Keeper>, Hands),
+        hands: Hands,
     ) -> Result<Self, Failure> {
-        let writer = Writer { stream, report, keeper, hands: hands.clone(), failing: false };
+        let writer = Writer { stream, written, hands: hands.clone(), failing: false };
         writer.report(first)?;
         let (to, from) = sync_channel(WAITING_MAX);
         let failed = |cause| Failure::Write { what: "results: no thread for it".to_owned(), cause };
@@ -130,8 +140,7 @@ impl Teller {
 
 struct Writer {
     stream: Stream,
-    report: Option<PathBuf>,
-    keeper: Option<Keeper>,
+    written: Written,
     hands: Hands,
     /// Whether the last report could not be written: said once, not every time.
     failing: bool,
@@ -145,14 +154,19 @@ impl Writer {
                 Told::Findings(findings) => {
                     findings.iter().try_for_each(|finding| self.stream.finding(finding)).map_err(failed)?;
                 }
-                Told::Sensor(row) => self.stream.sensor(&row).map_err(failed)?,
+                Told::Sensor(row) => {
+                    self.stream.sensor(&row).map_err(failed)?;
+                    let metrics = self.metrics(&row);
+                    self.again(&metrics);
+                }
                 Told::Report(report) => {
-                    self.again(&report);
+                    let written = self.report(&report);
+                    self.again(&written);
                     self.hands.report.store(false, Ordering::Relaxed);
                 }
                 Told::Keep(mut keep) => {
                     let findings = std::mem::take(&mut keep.findings);
-                    if let Some(keeper) = &mut self.keeper {
+                    if let Some(keeper) = &mut self.written.keeper {
                         keeper.keep(*keep);
                     }
                     self.hands.keep.store(false, Ordering::Relaxed);
@@ -160,7 +174,7 @@ impl Writer {
                 }
                 Told::End(report, keep) => {
                     // Each is tried, whatever becomes of the others.
-                    let kept = match (&mut self.keeper, keep) {
+                    let kept = match (&mut self.written.keeper, keep) {
                         (Some(keeper), Some(mut keep)) => {
                             let findings = std::mem::take(&mut keep.findings);
                             let kept = keeper.end(*keep);
@@ -181,24 +195,31 @@ impl Writer {
         Ok(())
     }
 
-    /// A report that cannot be written now is written the next time: what was found stays in memory.
-    fn again(&mut self, report: &Report) {
-        match self.report(report) {
+    /// A file that cannot be written now is written the next time: what was found stays in memory.
+    fn again(&mut self, written: &Result<(), Failure>) {
+        match written {
             Ok(()) if self.failing => {
                 self.failing = false;
-                eprintln!("lazaret: the report can be written again");
+                eprintln!("lazaret: files can be written again");
             }
             Err(failure) if !self.failing => {
                 self.failing = true;
-                eprintln!("lazaret: {}; trying again every time, the watch goes on", with_causes(&failure));
+                eprintln!("lazaret: {}; trying again every time, the watch goes on", with_causes(failure));
             }
             _ => {}
         }
     }
 
     fn report(&self, report: &Report) -> Result<(), Failure> {
-        let Some(path) = &self.report else { return Ok(()) };
+        let Some(path) = &self.written.report else { return Ok(()) };
         write_file(path, |to| report1::write(report, Tool::lazaret(env!("CARGO_PKG_VERSION")), to))
+    }
+}
+
+impl Writer {
+    fn metrics(&self, row: &SensorRow) -> Result<(), Failure> {
+        let Some(path) = &self.written.metrics else { return Ok(()) };
+        write_file(path, |to| metrics::write(row, to))
     }
 }
 

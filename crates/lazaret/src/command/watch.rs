@@ -22,11 +22,11 @@ use crate::pipeline::{Feed, Sensor};
 use crate::secret::read_key;
 use crate::stored;
 use crate::supervisor::Supervisor;
-use crate::teller::{Hands, Stream, Teller};
+use crate::teller::{Hands, Stream, Teller, Written};
 use export::ndjson::{Lines, SensorRow};
 use export::{Tool, text};
 use flow::{Redaction, Waveforms};
-use ingest::{Before, Live, News, Standing};
+use ingest::{Before, Live, Network, News, Standing};
 use model::{Finding, Report, Severity, Trend};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs::File;
@@ -95,6 +95,9 @@ pub(crate) struct Options {
     /// With --store: after this time what was kept is let go, so that memory stays bounded for months
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration, requires = "store")]
     period: Duration,
+    /// File for how the sensor does, for Prometheus (textfile collector, a name that ends in .prom)
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
     /// Seconds between two reports, and between two counts of how the sensor does
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     every: u64,
@@ -104,6 +107,10 @@ pub(crate) struct Options {
     /// Size of the ring between kernel and sensor, in MiB: what arrives while the sensor is busy waits there
     #[arg(long, value_name = "MIB", default_value_t = ingest::RING_BYTES as u64 >> 20, value_parser = clap::value_parser!(u64).range(BUFFER_MIB))]
     buffer: u64,
+    /// Drop frames from and to this network in the kernel (10.9.0.0/16); may be given several times. What it holds is
+    /// not seen
+    #[arg(long = "exclude-net", value_name = "CIDR", value_parser = network, conflicts_with = "input")]
+    excluded: Vec<Network>,
     /// What the site says of itself: networks, servers, devices (TOML, see `scan --help`)
     #[arg(long, value_name = "FILE")]
     site: Option<PathBuf>,
@@ -131,6 +138,15 @@ enum Format {
     Text,
     /// One JSON object per line
     Ndjson,
+}
+
+/// A network as people write it.
+fn network(text: &str) -> Result<Network, String> {
+    let prefix: Result<model::Prefix, _> = text.parse();
+    let parts = text.split_once('/').filter(|_| prefix.is_ok());
+    parts
+        .and_then(|(address, bits)| Some(Network { address: address.parse().ok()?, bits: bits.parse().ok()? }))
+        .ok_or_else(|| "a network is written like 10.9.0.0/16 or fd00:9::/32".to_owned())
 }
 
 /// A time as people write it.
@@ -162,7 +178,7 @@ impl Options {
         let (load, supervisor) = (Load::open(), Supervisor::from_environment());
         let ring_bytes = usize::try_from(self.buffer << 20).unwrap_or(ingest::RING_BYTES_MAX);
         let feed = match (&self.interface, &self.input) {
-            (Some(interface), _) => Feed::Interface(Box::new(Live::open(interface, ring_bytes)?)),
+            (Some(interface), _) => Feed::Interface(Box::new(Live::open(interface, ring_bytes, &self.excluded)?)),
             (None, Some(input)) => Feed::capture(input)?,
             (None, None) => return Err(Failure::Usage("--interface IF is missing".to_owned())),
         };
@@ -170,8 +186,8 @@ impl Options {
         let hands = Hands::default();
         let keeper = self.store.clone().map(|folder| Keeper::open(folder, Arc::clone(&hands.behind)));
         let keeper = keeper.transpose()?;
-        let folders: Vec<PathBuf> =
-            self.report.as_deref().map(folder_of).into_iter().chain(self.store.clone()).collect();
+        let files = [&self.report, &self.metrics].into_iter().flatten().map(|file| folder_of(file));
+        let folders: Vec<PathBuf> = files.chain(self.store.clone()).collect();
         let files = confine(&folders)?;
         self.say(|| confined(files));
 
@@ -181,7 +197,8 @@ impl Options {
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
         let mut sensor = Sensor::new(feed, site, integrity, wanted)?;
         let first = self.complete(sensor.report(), None);
-        let teller = Teller::start(self.stream(to)?, self.report.clone(), &first, (keeper, hands))?;
+        let written = Written { report: self.report.clone(), metrics: self.metrics.clone(), keeper };
+        let teller = Teller::start(self.stream(to)?, written, &first, hands)?;
         if !self.quiet {
             eprintln!("lazaret: listening on {}; end with Ctrl-C", self.name());
         }
@@ -228,6 +245,13 @@ impl Options {
                  start, or while the interface was down, is not known."
             )
         }));
+        if !self.excluded.is_empty() {
+            let networks: Vec<_> = self.excluded.iter().map(|net| format!("{}/{}", net.address, net.bits)).collect();
+            report.blind_spots.push(format!(
+                "Frames from and to {} were left out (--exclude-net): what passed there was not seen.",
+                networks.join(", ")
+            ));
+        }
         if let Some(before) = before.filter(|before| before.lost() > 0) {
             report.blind_spots.push(lost_before(&before));
         }
@@ -513,6 +537,15 @@ mod tests {
         }
         for text in ["", "s", "-1", "0", "1w", "nan", "1e300d", "é"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_are_read_whole_or_refused() {
+        let read = network("10.9.0.0/16").unwrap();
+        assert_eq!((read.address, read.bits), ("10.9.0.0".parse().unwrap(), 16));
+        for text in ["", "10.9.0.0", "10.9.0.0/33", "fd00::/129", "10.9.0.0/-1", "ward/8"] {
+            assert!(network(text).is_err(), "{text}");
         }
     }
 

@@ -160,3 +160,27 @@ fn a_watch_that_is_killed_loses_nothing_that_it_told_and_doubles_nothing() {
     }
     println!("{kills} kills; {} findings were told before them", told.len());
 }
+
+#[test]
+fn networks_that_are_left_out_are_dropped_in_the_kernel_and_said() {
+    let Some(cable) = Cable::new() else { return };
+    let capture = ward(&cable, "0.3");
+    let scanned = scan(&capture, UNCHECKED);
+    let monitors = scanned["assets"].as_array().unwrap().iter().filter(|asset| asset["model"] == "CMS8000");
+    let ip = monitors.clone().next().unwrap()["ips"][0].as_str().unwrap().to_owned();
+    let network = format!("{ip}/32");
+    let metrics = cable.path("sensor.prom").display().to_string();
+    let more = ["--exclude-net", &network, "--metrics", &metrics];
+    let mut watch = cable.watch(&[&more[..], UNCHECKED].concat());
+    cable.play(&capture, FASTER);
+    // All came to the interface; those of one monitor went no further.
+    watch.until("all frames came", |watch| watch.sensor()["interface_frames"] == frames(&scanned));
+    let watched = watch.end("-TERM");
+    let seen = frames(&watched.report);
+    assert!(seen > 0 && seen < frames(&scanned), "{seen} of {}", frames(&scanned));
+    let talks = |report: &Value| report["assets"].to_string().contains(&ip);
+    assert!(talks(&scanned) && !watched.report["findings"].to_string().contains(&ip));
+    assert!(watched.report["coverage"]["blind_spots"].to_string().contains(&network));
+    let metrics = std::fs::read_to_string(metrics).unwrap();
+    assert!(metrics.contains(&format!("lazaret_frames_total{{interface=\"eth0\"}} {seen}\n")), "{metrics}");
+}

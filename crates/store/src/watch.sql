@@ -1,4 +1,4 @@
--- Version 2: live watches. One import is one period of one watch: its rows are brought up to date as the watch goes on.
+-- Live watches. One import is one period of one watch: its rows are brought up to date as the watch goes on.
 
 -- Names the period of a watch (`live:INTERFACE:START`); none for a scan. The period's one capture has the same name in
 -- `captures.sha256`, since what goes on has no hash.

@@ -13,6 +13,7 @@
 
 mod cable;
 mod kept;
+mod memory;
 
 use cable::{Cable, INTERFACE, Watched, run, said};
 use serde_json::Value;

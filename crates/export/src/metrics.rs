@@ -107,7 +107,10 @@ pub fn write(row: &SensorRow, to: &mut (impl Write + ?Sized)) -> io::Result<()> 
     let interface = row.interface.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     for Metric { name, kind, help, value } in METRICS {
         let Some(value) = value(row) else { continue };
-        writeln!(to, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{interface=\"{interface}\"}} {value}")?;
+        writeln!(
+            to,
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{interface=\"{interface}\"}} {value}"
+        )?;
     }
     Ok(())
 }

@@ -61,7 +61,8 @@ impl Counters {
     pub(crate) fn open(interface: &str) -> Option<Self> {
         let device = File::open("/proc/net/dev").ok()?;
         let backlog = File::open("/proc/net/softnet_stat").ok()?;
-        let mut counters = Self { interface: interface.to_owned(), device, backlog, start: Before::default() };
+        let mut counters =
+            Self { interface: interface.to_owned(), device, backlog, start: Before::default() };
         counters.start = counters.now()?;
         Some(counters)
     }

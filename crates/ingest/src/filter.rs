@@ -110,9 +110,7 @@ fn version(link: LinkType, address: IpAddr) -> Option<(Vec<Instruction>, usize)>
     let (protocol, number) = if address.is_ipv4() { (0x0800, 0x40) } else { (0x86dd, 0x60) };
     match link {
         LinkType::Ethernet => Some((vec![plain(LOAD_HALF, 12), plain(JUMP_EQUAL, protocol)], 14)),
-        LinkType::RawIp => {
-            Some((vec![plain(LOAD_BYTE, 0), plain(AND, 0xf0), plain(JUMP_EQUAL, number)], 0))
-        }
+        LinkType::RawIp => Some((vec![plain(LOAD_BYTE, 0), plain(AND, 0xf0), plain(JUMP_EQUAL, number)], 0)),
         _ => None,
     }
 }

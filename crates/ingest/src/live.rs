@@ -77,7 +77,9 @@ pub enum LiveError {
         hardware: u16,
     },
     /// Too many networks are to be left out, or the interface's frames cannot be told apart by them.
-    #[error("frames of `{interface}` cannot be left out by network: that works on Ethernet and tunnels, for up to {EXCLUDED_MAX} networks")]
+    #[error(
+        "frames of `{interface}` cannot be left out by network: that works on Ethernet and tunnels, for up to {EXCLUDED_MAX} networks"
+    )]
     Exclusion {
         /// The name that was given.
         interface: String,

@@ -319,9 +319,8 @@ impl<'a> Survey<'a> {
     /// The last minutes of the beds that had some, since [`Inventory::turn`].
     #[must_use]
     pub fn trends(&self) -> Vec<Trend> {
-        let with_asset = |(station, trend): (StationId, Trend)| {
-            Some(Trend { asset: self.asset_of(station)?.id, ..trend })
-        };
+        let with_asset =
+            |(station, trend): (StationId, Trend)| Some(Trend { asset: self.asset_of(station)?.id, ..trend });
         self.inventory.beds.trends().filter_map(with_asset).collect()
     }
 

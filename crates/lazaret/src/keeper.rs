@@ -74,7 +74,14 @@ impl Keeper {
     pub(crate) fn keep(&mut self, keep: Keep) {
         let before = self.owed;
         match self.try_keep(keep) {
-            Ok(()) if before => eprintln!("lazaret: the store can be written again; nothing is missing in it"),
+            Ok(()) if before => {
+                let missing = if std::mem::take(&mut self.trends_lost) {
+                    "minutes of vital signs are"
+                } else {
+                    "nothing is"
+                };
+                eprintln!("lazaret: the store can be written again; {missing} missing in it");
+            }
             Err(cause) if !before => {
                 let cause = with_causes(&Failure::Store(cause));
                 eprintln!("lazaret: {cause}; trying again every time, the watch goes on");
@@ -125,7 +132,9 @@ impl Keeper {
         self.trends.drain(..over);
         if over > 0 && !self.trends_lost {
             self.trends_lost = true;
-            eprintln!("lazaret: the store cannot be written for so long that minutes of vital signs are lost");
+            eprintln!(
+                "lazaret: the store cannot be written for so long that minutes of vital signs are lost"
+            );
         }
     }
 

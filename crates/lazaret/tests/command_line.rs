@@ -454,7 +454,10 @@ const EXPOSURE_MAX: &str = "--threshold=15";
 #[test]
 fn the_sensors_unit_is_one_that_systemd_takes_and_finds_hardened() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "systemd-analyze is missing, and CI may not skip this");
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "systemd-analyze is missing, and CI may not skip this"
+        );
         println!("skipped: systemd-analyze is not installed");
         return;
     }

@@ -302,9 +302,8 @@ pub(crate) fn write_vitals(step: &Transaction<'_>, import: i64, row: &VitalsRow)
         .execute(params![import, row.asset, row.bed, row.patient, row.first, row.last, row.cycles])
         .doing(doing)?;
     let vitals = step.last_insert_rowid();
-    let mut insert = step
-        .prepare_cached("INSERT INTO integrity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
-        .doing(doing)?;
+    let mut insert =
+        step.prepare_cached("INSERT INTO integrity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)").doing(doing)?;
     for one in &row.integrity {
         let CheckRow { asked, verdict, channel, first, last, seconds, why } = one;
         insert.execute(params![vitals, asked, verdict, channel, first, last, seconds, why]).doing(doing)?;

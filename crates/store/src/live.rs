@@ -166,12 +166,7 @@ struct Next<'a> {
 
 impl Next<'_> {
     /// The import of the period, made where there is none.
-    fn begin(
-        &mut self,
-        recording: &Recording<'_>,
-        rows: &Rows,
-        actor: &Actor,
-    ) -> Result<i64, StoreError> {
+    fn begin(&mut self, recording: &Recording<'_>, rows: &Rows, actor: &Actor) -> Result<i64, StoreError> {
         let doing = "begin a recording";
         let known: Option<i64> = self
             .step
@@ -324,9 +319,8 @@ impl Next<'_> {
     }
 
     fn conversations(&mut self, rows: &[ConversationRow]) -> Result<(), StoreError> {
-        let about = |row: &ConversationRow| {
-            hash(&(row.asset, &row.ip, row.port, &row.transport, row.protocol))
-        };
+        let about =
+            |row: &ConversationRow| hash(&(row.asset, &row.ip, row.port, &row.transport, row.protocol));
         self.table(Table::Conversations, rows, about, import::write_conversation)
     }
 
@@ -355,7 +349,8 @@ impl Next<'_> {
             )
             .doing(doing)?;
         for row in trends.iter().flat_map(TrendRow::of) {
-            let TrendRow { asset, bed, patient, vital, unit, first, last, least, most, latest, samples } = row;
+            let TrendRow { asset, bed, patient, vital, unit, first, last, least, most, latest, samples } =
+                row;
             insert
                 .execute(params![
                     self.import,
@@ -574,7 +569,10 @@ mod tests {
     fn a_period_that_goes_on_counts_once_and_the_next_is_added() {
         let folder = Folder::new("live-once");
         let (mut store, mut kept) = (folder.writer(), Kept::default());
-        assert_eq!(changes(&all(&mut store, &mut kept, "live:1", &seen(vec![finding(1, 60, 0)], 1))), [Change::New]);
+        assert_eq!(
+            changes(&all(&mut store, &mut kept, "live:1", &seen(vec![finding(1, 60, 0)], 1))),
+            [Change::New]
+        );
         let grown = seen(vec![finding(1, 90, 0)], 2);
         let told = changes(&all(&mut store, &mut kept, "live:1", &grown));
         assert_eq!(told, [Change::Grown { from: 60, to: 90 }]);
@@ -728,8 +726,7 @@ mod tests {
         assert_eq!(crate::Reader::open(&folder.0).unwrap().sensors().unwrap(), []);
         let mut store = Writer::open(&folder.0, IfMissing::Fail).unwrap();
         all(&mut store, &mut Kept::default(), "live:1", &seen(vec![finding(1, 1, 0)], 1));
-        let version: i64 =
-            store.raw().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        let version: i64 = store.raw().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, folder::VERSION);
     }
 }

@@ -8,8 +8,8 @@
 use crate::audit::hex;
 use crate::error::StoreError;
 use model::{
-    Asset, BedVitals, CaptureSummary, CaptureTime, Certainty, Conversation, Detail, Direction, Finding, IntegrityRow,
-    NumericRange, PatientToken, Peer, Report, Severity, Trend,
+    Asset, BedVitals, CaptureSummary, CaptureTime, Certainty, Conversation, Detail, Direction, Finding,
+    IntegrityRow, NumericRange, PatientToken, Peer, Report, Severity, Trend,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

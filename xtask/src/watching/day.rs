@@ -27,7 +27,9 @@ pub fn day(folder: &Path) -> Result<(), String> {
     let lazaret = build()?;
     std::fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     println!("{}", machine());
-    println!("| ward | periods of | frames | memory after a quarter | most after it | CPU s per monitor-day | store per monitor-day |");
+    println!(
+        "| ward | periods of | frames | memory after a quarter | most after it | CPU s per monitor-day | store per monitor-day |"
+    );
     println!("|---|---|---:|---:|---:|---:|---:|");
     let mut failed = Vec::new();
     for ward in &WARDS {

@@ -68,7 +68,10 @@ pub fn ward(folder: &Path) -> Result<(), String> {
     cable.rates(frames)?;
     let (played, report) = cable.watch("--topspeed", &["--buffer", "2", "--integrity", "on"], frames)?;
     let more = told(&report, false).difference(&told(&scanned, false)).count();
-    println!("overload (ring of 2 MiB): {:.0} Mbit/s, {} lost, {more} findings that the scan does not make", played.mbps, played.lost);
+    println!(
+        "overload (ring of 2 MiB): {:.0} Mbit/s, {} lost, {more} findings that the scan does not make",
+        played.mbps, played.lost
+    );
     let said = report["coverage"]["blind_spots"].to_string().contains("The sensor lost");
     if played.lost > 0 && !said || more > 0 {
         failed.push("overload: losses were not said, or something was concluded from them".to_owned());
@@ -84,8 +87,10 @@ fn list(report: &Value) -> Vec<Value> {
 fn told(report: &Value, timed: bool) -> BTreeSet<String> {
     let rows = list(report).into_iter();
     let rows = rows.filter(|row| timed || !TIMED.iter().any(|rule| row["rule"] == *rule));
-    rows.map(|row| ["rule", "asset", "peer", "severity", "certainty"].map(|key| row[key].to_string()).join(" "))
-        .collect()
+    rows.map(|row| {
+        ["rule", "asset", "peer", "severity", "certainty"].map(|key| row[key].to_string()).join(" ")
+    })
+    .collect()
 }
 
 fn run(command: &[&str]) -> Result<String, String> {
@@ -130,7 +135,10 @@ impl Cable {
             run(&["ip", "netns", "add", end])?;
             run(&["ip", "netns", "exec", end, "sh", "-c", SILENT])?;
         }
-        run(&["ip", "link", "add", "eth0", "netns", ward, "type", "veth", "peer", "name", "eth0", "netns", sensor])?;
+        run(&[
+            "ip", "link", "add", "eth0", "netns", ward, "type", "veth", "peer", "name", "eth0", "netns",
+            sensor,
+        ])?;
         for end in [ward, sensor] {
             run(&["ip", "-n", end, "link", "set", "eth0", "mtu", "9000", "up"])?;
         }
@@ -144,7 +152,11 @@ impl Cable {
     fn scan(&self) -> Result<Value, String> {
         let report = self.folder.join("scan.json");
         let to = report.display().to_string();
-        run_program(&self.lazaret, &["scan", "--quiet", "--format", "json", "--output", &to, &self.capture()], &[])?;
+        run_program(
+            &self.lazaret,
+            &["scan", "--quiet", "--format", "json", "--output", &to, &self.capture()],
+            &[],
+        )?;
         read(&report)
     }
 
@@ -184,7 +196,8 @@ impl Cable {
     fn watch(&self, rate: &str, more: &[&str], frames: u64) -> Result<(Played, Value), String> {
         let report = self.folder.join("watch.json");
         let to = report.display().to_string();
-        let watch = [&*self.lazaret, "watch", "-i", "eth0", "--every", "1", "--format", "ndjson", "--report", &to];
+        let watch =
+            [&*self.lazaret, "watch", "-i", "eth0", "--every", "1", "--format", "ndjson", "--report", &to];
         let child = self.start(&[&watch[..], more].concat())?;
         until("the sensor listens", || self.said().contains("listening on"))?;
         let mbps = self.play(rate)?;

@@ -21,7 +21,8 @@ pub(super) fn show(place: &Where, format: Format) -> Result<(), Failure> {
 
 fn listed(sensors: &[StoredSensor]) -> String {
     if sensors.is_empty() {
-        return "No sensor wrote to this store. `lazaret watch --interface IF --store DIR` does.\n".to_owned();
+        return "No sensor wrote to this store. `lazaret watch --interface IF --store DIR` does.\n"
+            .to_owned();
     }
     let mut out = String::new();
     for sensor in sensors {

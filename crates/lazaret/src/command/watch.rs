@@ -145,7 +145,9 @@ fn network(text: &str) -> Result<Network, String> {
     let prefix: Result<model::Prefix, _> = text.parse();
     let parts = text.split_once('/').filter(|_| prefix.is_ok());
     parts
-        .and_then(|(address, bits)| Some(Network { address: address.parse().ok()?, bits: bits.parse().ok()? }))
+        .and_then(|(address, bits)| {
+            Some(Network { address: address.parse().ok()?, bits: bits.parse().ok()? })
+        })
         .ok_or_else(|| "a network is written like 10.9.0.0/16 or fd00:9::/32".to_owned())
 }
 
@@ -179,7 +181,9 @@ impl Options {
         let (load, supervisor) = (Load::open(), Supervisor::from_environment());
         let ring_bytes = usize::try_from(self.buffer << 20).unwrap_or(ingest::RING_BYTES_MAX);
         let feed = match (&self.interface, &self.input) {
-            (Some(interface), _) => Feed::Interface(Box::new(Live::open(interface, ring_bytes, &self.excluded)?)),
+            (Some(interface), _) => {
+                Feed::Interface(Box::new(Live::open(interface, ring_bytes, &self.excluded)?))
+            }
             (None, Some(input)) => Feed::capture(input)?,
             (None, None) => return Err(Failure::Usage("--interface IF is missing".to_owned())),
         };
@@ -247,7 +251,8 @@ impl Options {
             )
         }));
         if !self.excluded.is_empty() {
-            let networks: Vec<_> = self.excluded.iter().map(|net| format!("{}/{}", net.address, net.bits)).collect();
+            let networks: Vec<_> =
+                self.excluded.iter().map(|net| format!("{}/{}", net.address, net.bits)).collect();
             report.blind_spots.push(format!(
                 "Frames from and to {} were left out (--exclude-net): what passed there was not seen.",
                 networks.join(", ")
@@ -448,7 +453,6 @@ impl<'a> Watch<'a> {
         let findings = std::mem::take(&mut self.untold);
         Keep { period: self.period.clone(), report, trends, health, extent, findings }
     }
-
 
     /// Ends the listening and reads what arrived before.
     fn drain(&self, sensor: &mut Sensor) -> Result<(), Failure> {

@@ -12,8 +12,8 @@ use flow::Shard;
 use ingest::Batch;
 use inventory::Site;
 use model::{
-    CaptureSummary, CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin, Report,
-    Trend, VlanStack,
+    CaptureSummary, CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin,
+    Report, Trend, VlanStack,
 };
 use std::time::Duration;
 

@@ -52,7 +52,8 @@ fn a_watch_keeps_in_the_store_what_its_report_says() {
     let there = counts(&stored(&store));
     assert!(told.iter().all(|id| there.contains_key(id)), "{told:?} of {there:?}");
     let quiet = stored(&store)[0]["id"].as_str().unwrap().to_owned();
-    let suppress = ["findings", "--store", &store, "suppress", &quiet, "--until", "30d", "--reason", "ordered"];
+    let suppress =
+        ["findings", "--store", &store, "suppress", &quiet, "--until", "30d", "--reason", "ordered"];
     run(&[&[env!("CARGO_BIN_EXE_lazaret")], &suppress[..]].concat());
     let watched = watch.end("-TERM");
 
@@ -63,7 +64,10 @@ fn a_watch_keeps_in_the_store_what_its_report_says() {
     let of_quiet = there.iter().find(|row| row["id"] == *quiet).unwrap();
     assert_eq!(of_quiet["suppressed"], true, "{of_quiet:#}");
     let assets = ask(&store, &["assets", "list", "--limit", "1000"]);
-    assert_eq!(assets["assets"].as_array().unwrap().len(), watched.report["assets"].as_array().unwrap().len());
+    assert_eq!(
+        assets["assets"].as_array().unwrap().len(),
+        watched.report["assets"].as_array().unwrap().len()
+    );
     let sensors = ask(&store, &["store", "sensors"]);
     let sensor = &sensors["sensors"][0];
     assert_eq!(sensor["health"]["frames"], frames(&scanned));

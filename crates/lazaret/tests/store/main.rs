@@ -75,7 +75,8 @@ fn done(arguments: &[&str]) -> Output {
 }
 
 fn json(arguments: &[&str]) -> Value {
-    let document = serde_json::from_slice(&done(&[arguments, &["--format", "json"]].concat()).stdout).unwrap();
+    let document =
+        serde_json::from_slice(&done(&[arguments, &["--format", "json"]].concat()).stdout).unwrap();
     assert_valid(&document);
     document
 }

@@ -37,7 +37,10 @@ fn a_capture_that_is_played_gives_exactly_what_its_scan_gives() {
     assert_eq!(sensors["sensors"][0]["health"]["frames"], report["coverage"]["frames"]);
     // A scan of the same capture is other evidence of the same matters: one finding each.
     done(&["scan", "--output", "/dev/null", "--store", &store, &ward]);
-    assert_eq!(counts(&stored(&store)).keys().collect::<Vec<_>>(), counts(&report).keys().collect::<Vec<_>>());
+    assert_eq!(
+        counts(&stored(&store)).keys().collect::<Vec<_>>(),
+        counts(&report).keys().collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -67,7 +70,11 @@ fn periods_let_go_of_what_was_told_and_nothing_is_lost_or_doubled() {
             rows.as_array().unwrap().iter().map(|row| row[key].as_u64().unwrap_or(0)).sum()
         };
         for key in ["frames", "bytes_out", "bytes_in"] {
-            assert_eq!(sum(&card["conversations"], key), sum(&asset["conversations"], key), "{key} {asset:#}");
+            assert_eq!(
+                sum(&card["conversations"], key),
+                sum(&asset["conversations"], key),
+                "{key} {asset:#}"
+            );
         }
     }
     // Every sample of every parameter is in one row of the trends.

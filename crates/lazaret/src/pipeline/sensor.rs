@@ -165,7 +165,8 @@ impl Sensor {
     pub(crate) fn report(&mut self) -> Report {
         self.lose();
         let coverage = self.counted().since(&self.begun.coverage);
-        self.judgement.report(vec![self.summary()], coverage)
+        let summary = self.summary();
+        self.judgement.report(vec![summary], coverage)
     }
 
     /// Ends every flow and gives the report of the period, and its last minutes of vital signs, at the end.

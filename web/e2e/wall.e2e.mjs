@@ -26,7 +26,7 @@ before(async () => {
   const { page } = view;
   await page.goto(ward.link);
   await page.getByLabel("Name").fill("r.haldis");
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.locator('input[name="password"]').fill(PASSWORD);
   await page.getByLabel("Password again").fill(PASSWORD);
   await page.getByRole("button", { name: "Make the admin" }).click();
   await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();

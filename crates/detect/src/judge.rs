@@ -18,6 +18,7 @@ use model::{
     BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side,
     Transport,
 };
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use vitals::Standing;
 
@@ -62,6 +63,23 @@ impl Judge {
     #[must_use]
     pub fn checking_vitals(self, depth: vitals::Depth) -> Self {
         Self { integrity: Some(Integrity::new(depth)), ..self }
+    }
+
+    /// Begins a new stretch of time: matters are collected anew. `known` are the beds that are still known.
+    pub(crate) fn renew(&mut self, known: &BTreeSet<u32>) {
+        self.contacts = Contacts::default();
+        self.disclosures = Disclosures::default();
+        self.storage = StorageUses::default();
+        self.carried = CarriedFiles::default();
+        self.offers = Offers::default();
+        self.logins = Logins::default();
+        self.malformed = Malformations::default();
+        self.radios = Radios::default();
+        self.silence = Silence::default();
+        if let Some(integrity) = &mut self.integrity {
+            integrity.renew(known);
+        }
+        self.dropped = 0;
     }
 
     /// Vital signs by asset and bed, with what the checks say of them.

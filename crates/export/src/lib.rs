@@ -13,6 +13,7 @@
 //! the renderers escape once more what their own medium could run (terminal controls, markup).
 
 pub mod html;
+pub mod metrics;
 pub mod ndjson;
 mod picture;
 mod printable;

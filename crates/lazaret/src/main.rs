@@ -7,6 +7,7 @@ mod command;
 mod confine;
 mod evidence;
 mod exit;
+mod keeper;
 mod live;
 mod load;
 mod output;

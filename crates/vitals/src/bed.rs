@@ -651,6 +651,11 @@ impl Bed {
         self.log.standing()
     }
 
+    /// Forgets what was said so far.
+    pub(crate) fn renew(&mut self) {
+        self.log.renew();
+    }
+
     pub(crate) fn judged(&self) -> Judged {
         self.log.judged()
     }

@@ -236,6 +236,11 @@ impl Log {
         }
     }
 
+    /// Forgets what was said so far; what comes is an answer to what was before.
+    pub(crate) fn renew(&mut self) {
+        *self = Self { before: self.before, now: self.now, ..Self::default() };
+    }
+
     /// Every row, in order of check, then of time.
     pub(crate) fn rows(&self) -> Vec<IntegrityRow> {
         let mut rows = Vec::new();

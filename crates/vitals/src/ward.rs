@@ -7,7 +7,7 @@ use model::{
     AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict,
     Waveform,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most beds that are checked; further ones are not, which [`Ward::unchecked`] counts. Our limit.
 pub const BEDS_MAX: usize = 2048;
@@ -212,6 +212,18 @@ impl Ward {
                 place.waves = false;
             }
         }
+    }
+
+    /// Forgets what was said so far, and every bed that is not among `known`.
+    pub fn renew(&mut self, known: &BTreeSet<u32>) {
+        self.places.retain(|number, place| {
+            place.bed.renew();
+            known.contains(number)
+        });
+        for feeds in self.sources.values_mut() {
+            feeds.rows.retain(|number| known.contains(number));
+        }
+        self.unchecked = 0;
     }
 
     /// What the checks say of a bed so far, in order of check, then of time.

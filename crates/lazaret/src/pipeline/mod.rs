@@ -5,11 +5,13 @@
 //! frames, so the report does not depend on the number of workers.
 
 mod early;
+mod feed;
 mod pool;
 mod relay;
 mod replay;
 mod sensor;
 
+pub(crate) use feed::Feed;
 pub(crate) use relay::Relay;
 pub(crate) use replay::{Replay, replay};
 pub(crate) use sensor::Sensor;

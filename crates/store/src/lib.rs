@@ -30,6 +30,7 @@ mod outbox;
 mod retention;
 mod row;
 mod seam;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -54,3 +55,4 @@ pub use outbox::{Outbox, REFUSED_MAX, WAITING_MAX, Waiting};
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};
+pub use survey::{Edge, Place, Since, Surveying};

@@ -8,10 +8,9 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
-/// What `npm run build` in `web/` made.
+/// What `build.rs` made of `web/`: nothing, where it could not.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web/dist"]
-#[allow_missing = true]
+#[folder = "$OUT_DIR/console"]
 struct Files;
 
 const FIRST_PAGE: &str = "index.html";
@@ -19,10 +18,10 @@ const FIRST_PAGE: &str = "index.html";
 const NAMED_BY_CONTENT: &str = "assets/";
 
 const MISSING: &str = "\
-This build of Lazaret has no console: it was built on a machine without Node.
+This build of Lazaret has no console: it was built without Node, or with LAZARET_CONSOLE=off.
 
 The API works: /api/v1/openapi.json describes it.
-To build the console, run `npm ci && npm run build` in web/ of the source, then `cargo build --release -p lazaret`.
+To have it, install Node 20.19 or later with npm, then build again: cargo build --release --locked -p lazaret
 ";
 
 /// A file of the console, or its first page.

@@ -200,6 +200,7 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("get", "/api/v1/live", Some(Role::Clinical)),
     ("get", "/api/v1/live/beds/{id}", Some(Role::Clinical)),
     ("get", "/api/v1/live/waveforms", Some(Role::Clinical)),
+    ("get", "/api/v1/map", Some(Role::Viewer)),
     ("get", "/api/v1/openapi.json", Some(Role::Viewer)),
     ("get", "/api/v1/overview", Some(Role::Viewer)),
     ("get", "/api/v1/scans", Some(Role::Analyst)),

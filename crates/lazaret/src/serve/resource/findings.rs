@@ -5,7 +5,7 @@ use super::super::asked::{Asked, Named, Sent, cut, limit, list, moment, note, te
 use super::super::caller::{Analyst, May, Viewer};
 use super::super::problem::Problem;
 use crate::command::{asset_id, finding_id};
-use crate::stored::{now, rfc3339};
+use crate::stored::{now, rfc3339, shown};
 use axum::Json;
 use axum::extract::State as At;
 use model::{FindingId, Severity};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{
     Decision, Entry, FindingCard, FindingOrder, FindingQuery, FindingTally, Reading as _, Shown, Sorting, State,
-    StoredDetail, StoredFinding, Writing as _,
+    StoredDetail, StoredFinding, Surveying as _, Writing as _,
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -155,6 +155,18 @@ struct FindingPage {
     /// What the next page begins after; none where there is no more.
     next: Option<String>,
     tally: FindingCounts,
+    /// What people call the assets of this page, by id.
+    assets: BTreeMap<String, String>,
+}
+
+/// What people call the assets that findings are about, by id.
+pub(super) fn asset_names(
+    store: &store::Reader,
+    findings: &[StoredFinding],
+) -> Result<BTreeMap<String, String>, store::StoreError> {
+    let ids = findings.iter().map(|finding| finding.asset).collect();
+    let names = store.names(&ids)?;
+    Ok(names.into_iter().map(|(asset, name)| (asset.to_string(), shown(&name))).collect())
 }
 
 /// How many findings there are, whatever was asked for.
@@ -291,11 +303,15 @@ async fn page(_: May<Viewer>, At(app): At<Shared>, Asked(asked): Asked<Query>) -
         after: asked.after.as_deref().map(finding_id).transpose().map_err(Problem::malformed)?,
         limit: limit + 1,
     };
-    let ask = move |store: &store::Reader| Ok((store.findings(&query)?, store.finding_tally(now)?));
-    let (mut findings, tally) = read(&app, ask).await?;
+    let ask = move |store: &store::Reader| {
+        let findings = store.findings(&query)?;
+        let assets = asset_names(store, &findings)?;
+        Ok((findings, assets, store.finding_tally(now)?))
+    };
+    let (mut findings, assets, tally) = read(&app, ask).await?;
     let next = cut(&mut findings, limit, |finding| finding.id.to_string());
     let findings = findings.into_iter().map(|finding| FindingRow::of(finding, now)).collect();
-    Ok(Json(FindingPage { findings, next, tally: tally.into() }))
+    Ok(Json(FindingPage { findings, next, tally: tally.into(), assets }))
 }
 
 /// A finding with why, what to do, the frames that show it, and what was done about it.

@@ -33,6 +33,7 @@ resources! {
     events,
     findings,
     live,
+    map,
     overview,
     session,
     settings,

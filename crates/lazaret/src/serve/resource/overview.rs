@@ -4,19 +4,21 @@ use super::super::app::{Shared, read};
 use super::super::caller::{May, Viewer};
 use super::super::problem::Problem;
 use super::assets::AssetCounts;
-use super::findings::{FindingCounts, FindingRow};
-use crate::stored::now;
+use super::findings::{FindingCounts, FindingRow, asset_names};
+use crate::stored::{now, rfc3339};
 use axum::Json;
 use axum::extract::State as At;
 use model::Severity;
 use serde::Serialize;
-use store::{Access as _, Browsing as _, FindingQuery, Reading as _, State};
+use std::collections::BTreeMap;
+use store::{Access as _, Browsing as _, FindingQuery, Reading as _, Since, State, Surveying as _};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Findings told with the overview: the worst. Our limit; the list has all.
 const WORST_MAX: u32 = 10;
+const DAY_NS: i64 = 86_400_000_000_000;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(show))
@@ -32,8 +34,33 @@ struct Overview {
     open: OpenBySeverity,
     /// The worst of them, then the latest.
     worst: Vec<FindingRow>,
+    /// What people call the assets that those are about, by id.
+    worst_assets: BTreeMap<String, String>,
+    since: SinceRow,
     /// Number of the last change of the store; it grows with every change.
     changes: i64,
+}
+
+/// What changed in the last 24 hours, by the server's clock.
+#[derive(Debug, Serialize, ToSchema)]
+struct SinceRow {
+    #[schema(format = DateTime)]
+    from: String,
+    /// Scans and watches that put something in.
+    imports: u64,
+    /// Findings that nothing had shown before.
+    findings_new: u64,
+    /// Findings that newer evidence reopened.
+    findings_reopened: u64,
+    /// Decisions of people.
+    decisions: u64,
+}
+
+impl SinceRow {
+    fn of(from: i64, since: Since) -> Self {
+        let Since { imports, findings_new, findings_reopened, decisions } = since;
+        Self { from: rfc3339(from), imports, findings_new, findings_reopened, decisions }
+    }
 }
 
 /// Findings that are open and not suppressed.
@@ -70,12 +97,15 @@ async fn show(_: May<Viewer>, At(app): At<Shared>) -> Result<Json<Overview>, Pro
                 Severity::Low => open.low = count,
             }
         }
+        let worst = store.findings(&query)?;
         Ok(Overview {
             version: env!("CARGO_PKG_VERSION"),
             assets: AssetCounts { medical: assets.medical, other: assets.other },
             findings: store.finding_tally(now)?.into(),
             open,
-            worst: store.findings(&query)?.into_iter().map(|finding| FindingRow::of(finding, now)).collect(),
+            worst_assets: asset_names(store, &worst)?,
+            worst: worst.into_iter().map(|finding| FindingRow::of(finding, now)).collect(),
+            since: SinceRow::of(now - DAY_NS, store.since(now - DAY_NS)?),
             changes: store.last_change()?,
         })
     };

@@ -28,6 +28,8 @@ export const pages: readonly Page[] = [
   { path: "/findings/:id", load: findings, title: words.nav.findings },
   { path: "/devices", load: () => import("./pages/Devices.svelte"), title: words.nav.devices, nav: { icon: "devices", key: "d" } },
   { path: "/devices/:id", load: () => import("./pages/Device.svelte"), title: words.nav.devices },
+  { path: "/wall", load: () => import("./wall/Wall.svelte"), title: words.nav.wall, nav: { icon: "wall", key: "w" }, least: "clinical", bare: true },
+  { path: "/wall/:id", load: () => import("./wall/Bed.svelte"), title: words.nav.wall, least: "clinical", bare: true },
   { path: "/map", load: () => import("./pages/Map.svelte"), title: words.nav.map, nav: { icon: "map", key: "m" } },
   { path: "/captures", load: () => import("./pages/Captures.svelte"), title: words.nav.captures, nav: { icon: "captures", key: "c" } },
   { path: "/audit", load: () => import("./pages/Audit.svelte"), title: words.nav.audit, nav: { icon: "audit", key: "a" }, least: "analyst" },

@@ -8,6 +8,7 @@ mod ci;
 mod golden;
 mod soak;
 mod vitals_eval;
+mod watching;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -18,7 +18,9 @@ use model::{
     BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side,
     Transport,
 };
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use vitals::Standing;
 
 /// What the detectors have seen.
 #[derive(Debug)]
@@ -63,6 +65,23 @@ impl Judge {
         Self { integrity: Some(Integrity::new(depth)), ..self }
     }
 
+    /// Begins a new stretch of time: matters are collected anew. `known` are the beds that are still known.
+    pub(crate) fn renew(&mut self, known: &BTreeSet<u32>) {
+        self.contacts = Contacts::default();
+        self.disclosures = Disclosures::default();
+        self.storage = StorageUses::default();
+        self.carried = CarriedFiles::default();
+        self.offers = Offers::default();
+        self.logins = Logins::default();
+        self.malformed = Malformations::default();
+        self.radios = Radios::default();
+        self.silence = Silence::default();
+        if let Some(integrity) = &mut self.integrity {
+            integrity.renew(known);
+        }
+        self.dropped = 0;
+    }
+
     /// Vital signs by asset and bed, with what the checks say of them.
     pub(crate) fn vitals(&self, survey: &Survey<'_>) -> Vec<BedVitals> {
         self.beds(survey).into_iter().map(|(_, bed)| bed).collect()
@@ -74,6 +93,11 @@ impl Judge {
             Some(integrity) => survey.beds_with(&|number| integrity.of(number)),
             None => survey.beds_with(&|_| (Vec::new(), None)),
         }
+    }
+
+    /// What the checks said last of the bed with this number, where it is checked.
+    pub(crate) fn standing(&self, number: u32) -> impl Iterator<Item = Standing> {
+        self.integrity.iter().flat_map(move |integrity| integrity.standing(number))
     }
 
     /// Units of beds that were not checked because there were too many beds.

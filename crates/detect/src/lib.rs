@@ -32,4 +32,4 @@ pub use recompute::{
 };
 pub use rule::{Rule, RuleError, Rules, rule_text};
 pub use tally::Tally;
-pub use vitals::Depth;
+pub use vitals::{Compared, Depth, Standing};

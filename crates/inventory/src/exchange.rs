@@ -108,6 +108,19 @@ impl Exchanges {
         ExchangeId(at)
     }
 
+    /// Every row; the table is empty then.
+    pub(crate) fn take(&mut self) -> Vec<Exchange> {
+        std::mem::take(self).rows
+    }
+
+    /// Stations have other ids now; those without any were forgotten.
+    pub(crate) fn rename_stations(&mut self, renamed: impl Fn(StationId) -> Option<StationId>) {
+        for row in self.take() {
+            let station = |id| renamed(id).unwrap_or(StationId::NONE);
+            self.add(Exchange { client: station(row.client), server: station(row.server), ..row });
+        }
+    }
+
     /// The protocol of a nameless exchange is found.
     pub(crate) fn name(&mut self, id: ExchangeId, protocol: &'static str) {
         if let Some(row) = self.rows.get_mut(id.index()) {

@@ -44,7 +44,7 @@ pub struct Inventory {
     pub(crate) neighbours: Neighbours,
     pub(crate) flows: Flows,
     pub(crate) beds: Beds,
-    traits_dropped: u64,
+    pub(crate) traits_dropped: u64,
 }
 
 /// A moment and the frame that shows it.
@@ -227,6 +227,7 @@ impl Inventory {
             lost: false,
             midstream: start.midstream,
             group,
+            ended: false,
             port: start.server.port,
         };
         self.flows.open(id, flow);
@@ -418,7 +419,13 @@ impl Inventory {
         }
         if let Some(flow) = self.flows.at_mut(id) {
             flow.contexts = [ContextId::NONE; 2];
+            flow.ended = true;
         }
+    }
+
+    /// The minutes that [`crate::Survey::trends`] tells begin anew.
+    pub fn turn(&mut self) {
+        self.beds.turn();
     }
 
     pub(crate) fn drop_trait(&mut self) {

@@ -29,6 +29,7 @@ mod neighbour;
 mod pace;
 mod profile;
 mod recorder;
+mod renew;
 mod shelf;
 mod site;
 mod station;

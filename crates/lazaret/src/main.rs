@@ -8,6 +8,8 @@ mod confine;
 mod cutting;
 mod evidence;
 mod exit;
+mod keeper;
+mod live;
 mod load;
 mod matter;
 mod output;

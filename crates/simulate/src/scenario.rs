@@ -139,6 +139,11 @@ impl Scenario {
         matches!(self, Self::Benign | Self::Leak | Self::LeakUnanswered | Self::LocalCentral | Self::ArpOnly)
     }
 
+    /// Whether a monitor fetches an update.
+    pub(crate) const fn updates(self) -> bool {
+        matches!(self, Self::UpdateUdp | Self::UpdateTcp)
+    }
+
     /// Whether somebody changes what a monitor sends.
     pub(crate) const fn tampers(self) -> bool {
         matches!(

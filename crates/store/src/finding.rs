@@ -132,10 +132,18 @@ impl StoredFinding {
 pub struct Shown {
     /// Name of the capture when it was imported.
     pub capture: String,
-    /// Its hash.
+    /// Its hash, or the name of the period of the watch.
     pub sha256: String,
     /// Number of the frame, from 1.
     pub frame: u64,
+}
+
+impl Shown {
+    /// The period of the watch that saw the frame; none where it is of a capture file.
+    #[must_use]
+    pub fn period(&self) -> Option<&str> {
+        Some(&*self.sha256).filter(|name| name.starts_with(crate::live::PERIOD))
+    }
 }
 
 /// A finding, the frames that show it, and what was done about it.

@@ -24,6 +24,7 @@ mod error;
 mod finding;
 mod folder;
 mod import;
+mod live;
 mod order;
 mod outbox;
 mod retention;
@@ -48,6 +49,7 @@ pub use finding::{
 };
 pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
+pub use live::{Extent, Kept, Recording, StoredSensor, StoredTrend, TrendQuery, period};
 pub use order::Sorting;
 pub use outbox::{Outbox, REFUSED_MAX, WAITING_MAX, Waiting};
 pub use retention::{Prunable, Pruned, Trial};

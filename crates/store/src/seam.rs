@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::finding::{self, Decided, Decision, FindingCard, FindingQuery, FindingTally, StoredFinding};
 use crate::folder::{self, IfMissing, Lock};
 use crate::import::{self, Imported};
+use crate::live::{self, Kept, Recording, StoredSensor, StoredTrend, TrendQuery};
 use crate::retention::{self, Prunable, Pruned, Trial};
 use model::{AssetId, FindingId, Report};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -52,6 +53,18 @@ pub trait Reading {
     /// When the store cannot be read.
     fn asset_tally(&self) -> Result<AssetTally, StoreError>;
 
+    /// Every sensor that ever wrote, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError>;
+
+    /// Vital signs of watches, some minutes a row, in order of time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn trends(&self, query: &TrendQuery) -> Result<Vec<StoredTrend>, StoreError>;
+
     /// Entries of the audit log after number `after`, oldest first.
     ///
     /// # Errors
@@ -72,6 +85,17 @@ pub trait Writing: Reading {
     /// # Errors
     /// [`StoreError::NoHash`], [`StoreError::Overlap`], or when the store cannot be written.
     fn import(&mut self, report: &Report, version: &str, actor: &Actor) -> Result<Imported, StoreError>;
+
+    /// Brings what a watch has seen in a period up to date; `kept` is what of this period was written before.
+    ///
+    /// # Errors
+    /// When the store cannot be written; `kept` is then as it was.
+    fn record(
+        &mut self,
+        kept: &mut Kept,
+        recording: &Recording<'_>,
+        actor: &Actor,
+    ) -> Result<Imported, StoreError>;
 
     /// Decides about a finding.
     ///
@@ -223,6 +247,14 @@ impl Reading for Reader {
         asset::tally(&self.connection)
     }
 
+    fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
+        live::sensors(&self.connection)
+    }
+
+    fn trends(&self, query: &TrendQuery) -> Result<Vec<StoredTrend>, StoreError> {
+        live::trends(&self.connection, query)
+    }
+
     fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         audit::page(&self.connection, None, after, limit)
     }
@@ -257,6 +289,14 @@ impl Reading for Writer {
         self.reader.asset_tally()
     }
 
+    fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
+        self.reader.sensors()
+    }
+
+    fn trends(&self, query: &TrendQuery) -> Result<Vec<StoredTrend>, StoreError> {
+        self.reader.trends(query)
+    }
+
     fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         self.reader.audit(after, limit)
     }
@@ -269,6 +309,15 @@ impl Reading for Writer {
 impl Writing for Writer {
     fn import(&mut self, report: &Report, version: &str, actor: &Actor) -> Result<Imported, StoreError> {
         import::import(&mut self.reader.connection, report, version, actor)
+    }
+
+    fn record(
+        &mut self,
+        kept: &mut Kept,
+        recording: &Recording<'_>,
+        actor: &Actor,
+    ) -> Result<Imported, StoreError> {
+        live::record(&mut self.reader.connection, kept, recording, actor)
     }
 
     fn decide_all(

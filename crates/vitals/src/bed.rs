@@ -18,6 +18,7 @@ use crate::replay::{HISTORY_SECONDS, Repeat, Table};
 use crate::shape::Shapes;
 use crate::thresholds::{Question, Thresholds};
 use crate::verdict::{Answer, Answers, At, Log};
+use crate::verdict::{Answer, Answers, At, Log, Standing};
 use crate::wave::Wave;
 use crate::why::Why;
 use model::{
@@ -623,6 +624,14 @@ impl Bed {
     /// For how long the condition of each question has held.
     pub(crate) fn held(&self) -> [f32; Question::ALL.len()] {
         self.rates.held()
+    /// What every check said last, with the reason.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = Standing> {
+        self.log.standing()
+    }
+
+    /// Forgets what was said so far.
+    pub(crate) fn renew(&mut self) {
+        self.log.renew();
     }
 
     pub(crate) fn judged(&self) -> Judged {

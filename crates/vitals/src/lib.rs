@@ -36,6 +36,7 @@ pub use near::NEAR_HISTORY_SECONDS;
 pub use replay::{FINGERPRINTS_MAX, HISTORY_SECONDS};
 pub use thresholds::{Question, Thresholds};
 pub use verdict::At;
+pub use verdict::{At, Compared, Standing};
 pub use ward::{BEDS_MAX, Depth, Row, Said, Source, Ward};
 
 /// Lowest sampling rate that the detectors work at, in hertz; a lower or senseless rate is taken as this one.

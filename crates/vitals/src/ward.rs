@@ -4,11 +4,12 @@ use crate::bed::{Bed, Repeated};
 use crate::replay::{Repeat, Table};
 use crate::thresholds::{Question, Thresholds};
 use crate::verdict::At;
+use crate::verdict::{At, Standing};
 use model::{
     AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict,
     Waveform,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most beds that are checked; further ones are not, which [`Ward::unchecked`] counts. Our limit.
 pub const BEDS_MAX: usize = 2048;
@@ -224,6 +225,18 @@ impl Ward {
         }
     }
 
+    /// Forgets what was said so far, and every bed that is not among `known`.
+    pub fn renew(&mut self, known: &BTreeSet<u32>) {
+        self.places.retain(|number, place| {
+            place.bed.renew();
+            known.contains(number)
+        });
+        for feeds in self.sources.values_mut() {
+            feeds.rows.retain(|number| known.contains(number));
+        }
+        self.unchecked = 0;
+    }
+
     /// What the checks say of a bed so far, in order of check, then of time.
     #[must_use]
     pub fn rows(&self, number: u32) -> Vec<IntegrityRow> {
@@ -245,6 +258,9 @@ impl Ward {
     #[must_use]
     pub fn held(&self, number: u32) -> [f32; Question::ALL.len()] {
         self.places.get(&number).map(|place| place.bed.held()).unwrap_or_default()
+    /// What every check said of a bed at its last moment, with the reason.
+    pub fn standing(&self, number: u32) -> impl Iterator<Item = Standing> {
+        self.places.get(&number).into_iter().flat_map(|place| place.bed.standing())
     }
 
     /// Units of beds that are not checked because there are too many.

@@ -12,7 +12,7 @@ mod mix;
 mod pcap;
 
 pub use api::BenchApi;
-pub use cpu::{machine, run_program};
+pub use cpu::{exists, machine, run_program};
 
 use clap::Args;
 use std::fs;

@@ -479,7 +479,9 @@ pub(crate) fn finding_card(card: &FindingCard) -> serde_json::Value {
 #[derive(Serialize)]
 struct EvidenceRow<'a> {
     capture: &'a str,
-    sha256: &'a str,
+    sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<&'a str>,
     frame: u64,
 }
 
@@ -488,7 +490,8 @@ impl<'a> CardDocument<'a> {
         let body = &card.finding.body;
         let evidence = card.evidence.iter().map(|shown| EvidenceRow {
             capture: &shown.capture,
-            sha256: &shown.sha256,
+            sha256: Some(&*shown.sha256).filter(|_| shown.period().is_none()),
+            period: shown.period(),
             frame: shown.frame,
         });
         Self {

@@ -4,13 +4,16 @@ mod assets;
 mod audit;
 mod enforce;
 mod evidence;
+mod demo;
 mod findings;
 mod gateway;
 mod policy;
 mod scan;
+mod sensors;
 mod serve;
 mod simulate;
 mod source;
+mod trends;
 mod upkeep;
 mod vitals;
 mod watch;
@@ -48,6 +51,8 @@ pub(crate) enum Command {
     Watch(Box<watch::Options>),
     /// Serve console and API over a store.
     Serve(Box<serve::Options>),
+    /// Show it all on a simulated ward: sensor, store and console in one process, on this machine alone.
+    Demo(Box<demo::Options>),
     /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
     Gateway(Box<gateway::Options>),
     /// Make practice captures of invented wards.
@@ -70,6 +75,7 @@ impl Command {
             Self::Evidence(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Serve(options) => options.run(),
+            Self::Demo(options) => options.run(),
             Self::Gateway(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }

@@ -92,7 +92,11 @@ pub(super) enum FailOn {
 impl FailOn {
     /// Status of a run that wrote this report.
     pub(super) fn status(limit: Option<Self>, report: &Report) -> Status {
-        let worst = report.findings.iter().map(|finding| finding.severity).max();
+        Self::reached(limit, report.findings.iter().map(|finding| finding.severity).max())
+    }
+
+    /// Status of a run whose worst finding was so bad.
+    pub(super) fn reached(limit: Option<Self>, worst: Option<Severity>) -> Status {
         match (worst, limit) {
             (Some(worst), Some(limit)) if worst >= limit.severity() => Status::Found,
             _ => Status::Done,

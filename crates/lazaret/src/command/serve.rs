@@ -2,8 +2,9 @@
 
 use super::source::read_site;
 use crate::exit::{Failure, Status};
+use crate::live::{Hub, Origin};
 use crate::serve::{Plan, Signals, Transport, serve};
-use crate::stored::Where;
+use crate::stored::{self, Where};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -109,12 +110,25 @@ impl Options {
             idle: Duration::from_secs(self.session_idle * 60),
             absolute: Duration::from_secs(self.session_max * 3_600),
             replay: (!self.replay.is_empty()).then(|| (self.replay.clone(), self.speed)),
+            hub: shown(&self.replay, self.speed),
         })
     }
 }
 
+/// Where the beds are shown that are replayed.
+fn shown(replay: &[PathBuf], speed: f64) -> Arc<Hub> {
+    let hub = Arc::new(Hub::default());
+    if let Some(first) = replay.first() {
+        let name = first.file_name().unwrap_or(first.as_os_str()).to_string_lossy();
+        let more = replay.len() - 1;
+        let name = if more == 0 { stored::shown(&name) } else { format!("{} and {more} more", stored::shown(&name)) };
+        hub.begin(Origin { kind: "replay", name, speed });
+    }
+    hub
+}
+
 /// Flags that signals set. A second signal to end ends the process at once.
-fn signals() -> Result<Signals, Failure> {
+pub(super) fn signals() -> Result<Signals, Failure> {
     let signals = Signals::default();
     let failed = |cause: std::io::Error| Failure::Confine { step: "signals", cause: cause.into() };
     for signal in [SIGINT, SIGTERM] {

@@ -6,8 +6,7 @@ use crate::progress::{Bar, Show, rate};
 use ingest::write::{PcapWriter, PcapngWriter, Resolution};
 use model::{CaptureTime, Frame, LinkType};
 use simulate::{Scenario, Truth, Ward};
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What to simulate.
@@ -30,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   lazaret simulate ward --list
   lazaret simulate ward --output ward.pcap --scenario leak --scenario update-udp
+  lazaret simulate ward --output - | lazaret watch --input - --store ward.store
   lazaret simulate ward --output big.pcapng --monitors 1000 --minutes 30 --seed 7
 
 Two files are written: the capture, and FILE.truth.json, which says who was on the ward, what happened when,
@@ -39,7 +39,8 @@ and what a scan must find. One seed is always the same ward. Every patient is in
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Capture to write: `.pcap` or `.pcapng` by its name; truth goes to FILE.truth.json
+    /// Capture to write: `.pcap` or `.pcapng` by its name; truth goes to FILE.truth.json. `-`: pcap to standard output
+    /// without the truth
     #[arg(long, short, value_name = "FILE", required_unless_present = "list")]
     output: Option<PathBuf>,
     /// Everything follows from it
@@ -70,7 +71,6 @@ impl Options {
         let Some(path) = &self.output else {
             return Err(Failure::Usage("--output FILE is needed".to_owned()));
         };
-        let form = Form::of(path)?;
         let scenarios = self.scenarios.iter().map(|name| scenario(name)).collect::<Result<_, _>>()?;
         let ward = Ward {
             seed: self.seed,
@@ -80,6 +80,12 @@ impl Options {
             ..Ward::default()
         };
         ward.check().map_err(|error| Failure::Usage(error.to_string()))?;
+        if path.as_os_str() == "-" {
+            let mut bar = Bar::start(Show::Never);
+            return crate::output::write_to(None, |to| Form::Pcap.write(&ward, to, &mut bar).map(drop))
+                .map(|()| Status::Done);
+        }
+        let form = Form::of(path)?;
         let mut bar = Bar::start(if self.quiet { Show::Never } else { Show::OnTerminal });
         let mut truth = None;
         write_file(path, |to| {
@@ -146,7 +152,7 @@ impl Form {
         }
     }
 
-    fn write(self, ward: &Ward, to: &mut BufWriter<File>, bar: &mut Bar) -> io::Result<Truth> {
+    fn write(self, ward: &Ward, to: &mut (impl Write + ?Sized), bar: &mut Bar) -> io::Result<Truth> {
         match self {
             Self::Pcap => {
                 let mut capture = PcapWriter::new(to, LinkType::Ethernet, Resolution::Nanos)?;

@@ -4,13 +4,15 @@
 //! into tasks that any worker takes; see [`pool`]. Either way observations are judged in the merged order of
 //! frames, so the report does not depend on the number of workers.
 
-mod bedside;
 mod early;
+mod feed;
 mod pool;
+mod relay;
 mod replay;
 mod sensor;
 
-pub(crate) use bedside::{Bedside, Place};
+pub(crate) use feed::Feed;
+pub(crate) use relay::Relay;
 pub(crate) use replay::{Replay, replay};
 pub(crate) use sensor::Sensor;
 

@@ -1,14 +1,15 @@
 //! Captures at the pace of life: what was recorded is told as if it happened now.
 
-use super::bedside::{Bedside, Tap};
 use super::{finish_all, ready};
 use crate::exit::Failure;
+use crate::live::{Hub, Tap};
 use detect::Depth;
 use flow::Waveforms;
 use ingest::{Batch, Captures, Input};
 use inventory::Site;
 use model::{CaptureTime, Report};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -32,14 +33,14 @@ pub(crate) struct Replay {
 #[expect(clippy::disallowed_methods, reason = "an edge: frames are paced by the steady clock")]
 pub(crate) fn replay(
     replay: Replay,
-    to: Box<dyn Bedside>,
+    hub: Arc<Hub>,
     stop: &AtomicBool,
 ) -> Result<Option<Report>, Failure> {
     let inputs: Vec<Input> = replay.captures.into_iter().map(Input::Path).collect();
     let mut captures = Captures::open(&inputs, &ingest::Options::default())?;
     let wanted = flow::Options { waveforms: Waveforms::Carry, ..flow::Options::default() };
     let (mut judgement, mut shards) = ready(replay.site, Some(Depth::Default), wanted)?;
-    let (mut tap, mut batch, mut out) = (Tap::new(to), Batch::new(), Vec::new());
+    let (mut tap, mut batch, mut out) = (Tap::new(hub), Batch::new(), Vec::new());
     let mut pace = Pace { speed: replay.speed, due: Instant::now(), last: None };
     while captures.fill(&mut batch) {
         for (order, frame) in (batch.first_order()..).zip(batch.frames()) {
@@ -52,9 +53,10 @@ pub(crate) fn replay(
             }
             for observation in &out {
                 judgement.observe(observation);
-                tap.pass(&judgement, observation);
+                tap.see(&judgement, observation);
             }
             out.clear();
+            tap.publish(&judgement);
         }
     }
     let summaries = captures.summaries();

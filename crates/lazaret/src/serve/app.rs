@@ -1,10 +1,10 @@
 //! What every request works with: the store, who tries how often, how long sessions last.
 
 use super::limit::Limit;
-use super::live::Hub;
 use super::problem::Problem;
 use super::scans::Scans;
 use super::secret::Passwords;
+use crate::live::Hub;
 use inventory::Site;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -61,9 +61,8 @@ pub(crate) struct App {
     /// Places of streams.
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) scans: Scans,
-    pub(crate) hub: Hub,
-    /// Whether anything is listened to.
-    pub(crate) listening: bool,
+    /// What devices say just now.
+    pub(crate) hub: Arc<Hub>,
 }
 
 /// The same for all requests.
@@ -71,7 +70,7 @@ pub(crate) type Shared = Arc<App>;
 
 impl App {
     /// Over the store in `folder`, which must be there.
-    pub(crate) fn new(folder: &Path, terms: Terms, site: Site, listening: bool) -> Result<Self, Problem> {
+    pub(crate) fn new(folder: &Path, terms: Terms, site: Site, hub: Arc<Hub>) -> Result<Self, Problem> {
         Ok(Self {
             store: Stored::new(folder),
             terms,
@@ -83,8 +82,7 @@ impl App {
             changed: watch::Sender::new(0),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             scans: Scans::new(folder, site),
-            hub: Hub::new(),
-            listening,
+            hub,
         })
     }
 

@@ -12,7 +12,6 @@ mod caller;
 mod console;
 mod headers;
 mod limit;
-mod live;
 mod problem;
 mod resource;
 mod retention;
@@ -23,6 +22,7 @@ mod tests;
 mod tls;
 
 use crate::exit::Failure;
+use crate::live::Hub;
 use crate::pipeline::{self, Replay};
 use app::{App, Shared, Terms};
 use axum::extract::{DefaultBodyLimit, Request};
@@ -70,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) absolute: Duration,
     /// Captures to be told as if they happened now, and how many times as fast.
     pub(crate) replay: Option<(Vec<PathBuf>, f64)>,
+    /// What devices say just now, for the wall.
+    pub(crate) hub: Arc<Hub>,
 }
 
 /// What carries HTTP.
@@ -123,7 +125,7 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
         idle: plan.idle,
         absolute: plan.absolute,
     };
-    let app = App::new(&plan.folder, terms, plan.site.clone(), plan.replay.is_some())
+    let app = App::new(&plan.folder, terms, plan.site.clone(), Arc::clone(&plan.hub))
         .map_err(|problem| Failure::Usage(format!("{problem:?}")))?;
     let app = Arc::new(app);
     tell(&app, at, identity.as_ref(), users)?;
@@ -159,8 +161,8 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
 
 /// Replays captures for who looks at the beds; at their end their results go into the store.
 async fn play(app: Shared, replay: Replay, stop: Arc<AtomicBool>) {
-    let hub = app.hub.clone();
-    let played = tokio::task::spawn_blocking(move || pipeline::replay(replay, Box::new(hub), &stop)).await;
+    let hub = Arc::clone(&app.hub);
+    let played = tokio::task::spawn_blocking(move || pipeline::replay(replay, hub, &stop)).await;
     let report = match played {
         Ok(Ok(Some(report))) => report,
         // A panic has told its place already.

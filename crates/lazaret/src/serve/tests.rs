@@ -111,7 +111,7 @@ impl Ward {
         let mut store = Writer::open(&folder, IfMissing::Make).unwrap();
         store.import(&report(), "0", &actor("tester")).unwrap();
         drop(store);
-        let app = Arc::new(App::new(&folder, terms, inventory::Site::default(), false).unwrap());
+        let app = Arc::new(App::new(&folder, terms, inventory::Site::default(), Arc::default()).unwrap());
         let router = router(&app);
         Self { folder, app, router }
     }
@@ -198,6 +198,7 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("post", "/api/v1/findings/undo", Some(Role::Analyst)),
     ("get", "/api/v1/findings/{id}", Some(Role::Viewer)),
     ("get", "/api/v1/live", Some(Role::Clinical)),
+    ("get", "/api/v1/live/beds/{id}", Some(Role::Clinical)),
     ("get", "/api/v1/live/waveforms", Some(Role::Clinical)),
     ("get", "/api/v1/map", Some(Role::Viewer)),
     ("get", "/api/v1/openapi.json", Some(Role::Viewer)),

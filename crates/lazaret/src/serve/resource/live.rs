@@ -1,14 +1,13 @@
-//! `/api/v1/live` and waveforms: what devices say at the bedside just now, by binary WebSocket.
+//! `/api/v1/live` and waveforms: what devices say at the bedside just now, by WebSocket. `crate::live` describes the form.
 
 use super::super::app::{ENDING, Shared};
 use super::super::asked::{Asked, Named, list};
 use super::super::caller::{Caller, Clinical, May, STILL_EVERY};
-use super::super::live::{Said, missed};
 use super::super::problem::Problem;
-use super::beds::{bed_id, read_bed_id};
-use crate::pipeline::Place;
-use crate::stored::rfc3339;
+use super::beds::read_bed_id;
+use crate::live::{BedDetail, Hello, News, Place, What};
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State as At;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -17,10 +16,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Bed;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::error::RecvError;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -30,52 +28,44 @@ const SENT_BYTES_MAX: usize = 1_024;
 const SEND_MAX: Duration = Duration::from_secs(20);
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(beds)).routes(routes!(one)).routes(routes!(several))
+    OpenApiRouter::new().routes(routes!(beds)).routes(routes!(bed)).routes(routes!(one)).routes(routes!(several))
 }
 
-/// Beds that something was said of since the server started.
-#[derive(Debug, Serialize, ToSchema)]
-struct LiveList {
-    /// Whether anything is listened to: an interface or a replay.
-    listening: bool,
-    beds: Vec<LiveRow>,
-}
-
-/// A bed that something is said of.
-#[derive(Debug, Serialize, ToSchema)]
-struct LiveRow {
-    id: String,
-    /// The device.
-    asset: String,
-    /// The number it gives.
-    bed: Option<u16>,
-    /// When something was last said of it, in capture time.
-    #[schema(format = DateTime)]
-    last: String,
-    /// Channels of waveforms: `ecg-1`, `ecg-2`, `ecg-3`, `pleth`, `respiration`.
-    channels: Vec<&'static str>,
-}
-
-/// Beds that something was said of since the server started.
+/// Every bed that is watched just now, as it shows itself and as the checks see it.
 #[utoipa::path(
     get, path = "/api/v1/live", operation_id = "listLive", tag = "beds",
     security(("token" = []), ("session" = [])), extensions(("x-least-role" = json!("clinical"))),
-    responses((status = 200, description = "The beds.", body = LiveList)),
+    responses((status = 200, description = "The beds.", body = Hello)),
 )]
-async fn beds(_: May<Clinical>, At(app): At<Shared>) -> Json<LiveList> {
-    let row = |(place, bed): (Place, super::super::live::LiveBed)| LiveRow {
-        id: bed_id(Bed { asset: place.asset, bed: place.bed }),
-        asset: place.asset.to_string(),
-        bed: place.bed,
-        last: rfc3339(bed.last.nanos()),
-        channels: bed.channels.keys().map(|channel| channel.as_str()).collect(),
-    };
-    Json(LiveList { listening: app.listening, beds: app.hub.list().into_iter().map(row).collect() })
+async fn beds(_: May<Clinical>, At(app): At<Shared>) -> Json<Hello> {
+    Json(app.hub.join().0)
+}
+
+/// A bed that is watched just now in full: trends of two hours, changes of limits, notices, and the waveform at the moments
+/// that a check began to fail.
+#[utoipa::path(
+    get, path = "/api/v1/live/beds/{id}", operation_id = "showLiveBed", tag = "beds",
+    params(("id" = String, Path, description = "Its id.", pattern = "^b-[0-9a-f]{16}(-[0-9]{1,5})?$")),
+    security(("token" = []), ("session" = [])), extensions(("x-least-role" = json!("clinical"))),
+    responses((status = 200, description = "The bed.", body = BedDetail)),
+)]
+async fn bed(
+    _: May<Clinical>,
+    At(app): At<Shared>,
+    Named(id): Named<String>,
+) -> Result<Json<BedDetail>, Problem> {
+    let place = place(&id).map_err(Problem::unknown)?;
+    let detail = app.hub.bed(place);
+    Ok(Json(detail.ok_or_else(|| Problem::unknown("This bed is not watched just now.".to_owned()))?))
+}
+
+fn place(id: &str) -> Result<Place, String> {
+    read_bed_id(id).map(|bed| Place { asset: bed.asset, bed: bed.bed })
 }
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// Waveforms and numbers of one bed as they come, in binary messages; the book describes their form (API, live).
+/// Waveforms and numbers of one bed as they come; `docs/spec/live-1.md` describes the messages.
 #[utoipa::path(
     get, path = "/api/v1/beds/{id}/waveform", operation_id = "followBed", tag = "beds",
     params(("id" = String, Path, description = "Its id.", pattern = "^b-[0-9a-f]{16}(-[0-9]{1,5})?$")),
@@ -88,8 +78,8 @@ async fn one(
     Named(id): Named<String>,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    let bed = read_bed_id(&id).map_err(Problem::unknown)?;
-    follow(app, caller, BTreeSet::from([Place { asset: bed.asset, bed: bed.bed }]), upgrade)
+    let place = place(&id).map_err(Problem::unknown)?;
+    follow(app, caller, BTreeSet::from([place]), upgrade)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -113,8 +103,8 @@ async fn several(
     Asked(asked): Asked<Query>,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    let beds = list("beds", asked.beds.as_deref(), |bed| read_bed_id(bed).ok())?;
-    follow(app, caller, beds.into_iter().map(|bed| Place { asset: bed.asset, bed: bed.bed }).collect(), upgrade)
+    let beds = list("beds", asked.beds.as_deref(), |bed| place(bed).ok())?;
+    follow(app, caller, beds.into_iter().collect(), upgrade)
 }
 
 fn follow(app: Shared, caller: Caller, places: BTreeSet<Place>, upgrade: Upgrade) -> Result<Response, Problem> {
@@ -133,18 +123,21 @@ async fn tell(
     places: BTreeSet<Place>,
     _place: OwnedSemaphorePermit,
 ) {
-    let (mut said, held) = app.hub.listen();
+    let (hello, past, mut news) = app.hub.join();
     let mut changed = app.changed.subscribe();
     let mut still = tokio::time::interval(STILL_EVERY);
-    let wanted = |said: &Said| places.is_empty() || places.contains(&said.place);
-    for one in held.into_iter().filter(wanted) {
-        if !send(&mut socket, Message::Binary(one.bytes)).await {
+    let wanted = |place: Option<Place>| places.is_empty() || place.is_some_and(|place| places.contains(&place));
+    let hello = hello.only(&wanted);
+    let first = [Message::Text(json(&hello).into())];
+    let past = past.into_iter().filter(|news| wanted(news.place)).map(message);
+    for one in first.into_iter().chain(past) {
+        if !send(&mut socket, one).await {
             return;
         }
     }
     loop {
         let told = tokio::select! {
-            told = said.recv() => told,
+            told = news.recv() => told,
             sent = socket.recv() => match sent {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => continue,
@@ -162,17 +155,45 @@ async fn tell(
                 break;
             }
         };
-        let bytes = match told {
-            Ok(one) if wanted(&one) => one.bytes,
+        let next = match told {
+            Ok(one) if wanted(one.place) => message(one),
             Ok(_) => continue,
-            Err(RecvError::Lagged(count)) => missed(count),
+            Err(RecvError::Lagged(messages)) => {
+                Message::Text(json(&Skipped { kind: "skipped", messages }).into())
+            }
             Err(RecvError::Closed) => break,
         };
-        if !send(&mut socket, Message::Binary(bytes)).await {
+        if !send(&mut socket, next).await {
             return;
         }
     }
     send(&mut socket, Message::Close(None)).await;
+}
+
+/// Messages that a browser was too slow for.
+#[derive(Serialize)]
+struct Skipped {
+    kind: &'static str,
+    messages: u64,
+}
+
+/// A bed that is not shown any more.
+#[derive(Serialize)]
+struct Gone {
+    kind: &'static str,
+    key: u32,
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn message(news: News) -> Message {
+    match news.what {
+        What::Samples(bytes) => Message::Binary(Bytes::from_owner(bytes)),
+        What::Bed(text) => Message::text(&*text),
+        What::Gone => Message::Text(json(&Gone { kind: "gone", key: news.key }).into()),
+    }
 }
 
 /// Whether the browser took it.

@@ -17,7 +17,6 @@ use crate::near::Near;
 use crate::replay::{HISTORY_SECONDS, Repeat, Table};
 use crate::shape::Shapes;
 use crate::thresholds::{Question, Thresholds};
-use crate::verdict::{Answer, Answers, At, Log};
 use crate::verdict::{Answer, Answers, At, Log, Standing};
 use crate::wave::Wave;
 use crate::why::Why;
@@ -624,6 +623,8 @@ impl Bed {
     /// For how long the condition of each question has held.
     pub(crate) fn held(&self) -> [f32; Question::ALL.len()] {
         self.rates.held()
+    }
+
     /// What every check said last, with the reason.
     pub(crate) fn standing(&self) -> impl Iterator<Item = Standing> {
         self.log.standing()

@@ -35,7 +35,6 @@ mod why;
 pub use near::NEAR_HISTORY_SECONDS;
 pub use replay::{FINGERPRINTS_MAX, HISTORY_SECONDS};
 pub use thresholds::{Question, Thresholds};
-pub use verdict::At;
 pub use verdict::{At, Compared, Standing};
 pub use ward::{BEDS_MAX, Depth, Row, Said, Source, Ward};
 

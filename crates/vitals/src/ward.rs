@@ -3,7 +3,6 @@
 use crate::bed::{Bed, Repeated};
 use crate::replay::{Repeat, Table};
 use crate::thresholds::{Question, Thresholds};
-use crate::verdict::At;
 use crate::verdict::{At, Standing};
 use model::{
     AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict,
@@ -258,6 +257,8 @@ impl Ward {
     #[must_use]
     pub fn held(&self, number: u32) -> [f32; Question::ALL.len()] {
         self.places.get(&number).map(|place| place.bed.held()).unwrap_or_default()
+    }
+
     /// What every check said of a bed at its last moment, with the reason.
     pub fn standing(&self, number: u32) -> impl Iterator<Item = Standing> {
         self.places.get(&number).into_iter().flat_map(|place| place.bed.standing())

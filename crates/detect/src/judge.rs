@@ -1,9 +1,12 @@
 //! Collecting what the detectors need, and asking them.
 
+use crate::detector::beacon::Beacons;
 use crate::detector::carried::CarriedFiles;
 use crate::detector::contact::Contacts;
 use crate::detector::disclosure::Disclosures;
+use crate::detector::lateral::Searches;
 use crate::detector::login::Logins;
+use crate::detector::loss::Losses;
 use crate::detector::malformed::Malformations;
 use crate::detector::offer::Offers;
 use crate::detector::radio::Radios;
@@ -15,8 +18,8 @@ use crate::integrity::{self, Integrity};
 use crate::rule::Rules;
 use inventory::{Inventory, LiveFlow, Survey};
 use model::{
-    BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side,
-    Transport,
+    BedVitals, Disclosed, Fact, Finding, FlowStart, FlowTotals, LinkFact, Mac, Observation, Observed, Origin,
+    Side, Transport,
 };
 use std::net::IpAddr;
 
@@ -33,6 +36,9 @@ pub struct Judge {
     malformed: Malformations,
     radios: Radios,
     silence: Silence,
+    beacons: Beacons,
+    searches: Searches,
+    losses: Losses,
     integrity: Option<Integrity>,
     dropped: u64,
 }
@@ -52,6 +58,9 @@ impl Judge {
             malformed: Malformations::default(),
             radios: Radios::default(),
             silence: Silence::default(),
+            beacons: Beacons::default(),
+            searches: Searches::default(),
+            losses: Losses::default(),
             integrity: None,
             dropped: 0,
         }
@@ -101,8 +110,8 @@ impl Judge {
                     self.flow_fact(inventory, flow, side, fact, observation);
                 }
             }
-            // What frames that nobody saw may have held is no matter of anybody's.
-            (Observed::Link(LinkFact::Lost(_)), _) => {}
+            // What frames that nobody saw may have held is no matter of anybody's; that they are missing is.
+            (Observed::Link(LinkFact::Lost(_)), _) => self.losses.see(observation.time),
             (Observed::Link(fact), origin) => {
                 if let Some((mac, ip, _)) = inventory.on_link(origin) {
                     self.link_fact(inventory, mac, ip, fact, observation);
@@ -135,7 +144,7 @@ impl Judge {
             return;
         }
         match fact {
-            Fact::FlowOpened(start) => self.opened(inventory, flow, start.server.ip, observation),
+            Fact::FlowOpened(start) => self.opened(inventory, flow, start, observation),
             Fact::Answered => self.sent(inventory, flow, side, observation),
             Fact::FlowEnded(totals) => self.ended(inventory, flow, totals, observation),
             Fact::Offers(offer) => {
@@ -171,8 +180,16 @@ impl Judge {
         }
     }
 
-    fn opened(&mut self, inventory: &Inventory, flow: &LiveFlow, ip: IpAddr, observation: &Observation) {
+    fn opened(
+        &mut self,
+        inventory: &Inventory,
+        flow: &LiveFlow,
+        start: &FlowStart,
+        observation: &Observation,
+    ) {
         self.sent(inventory, flow, Side::Client, observation);
+        self.beacons.opened(inventory, flow, start, observation, &mut self.dropped);
+        let ip = start.server.ip;
         let Some(client) = flow.station(Side::Client) else { return };
         if inventory.vocabulary().hardcoded(ip).is_some() {
             let port = (flow.transport(), flow.port());
@@ -196,6 +213,7 @@ impl Judge {
         totals: &FlowTotals,
         observation: &Observation,
     ) {
+        self.beacons.ended(flow, totals);
         if inventory.site().devices.is_empty() {
             return;
         }
@@ -228,6 +246,11 @@ impl Judge {
         if !inventory.site().devices.is_empty() {
             let until = observation.time;
             self.silence.see(inventory, station, Sent::Link, until, observation, &mut self.dropped);
+        }
+        if let LinkFact::AddressAsked(asked) = fact
+            && ip != Some(*asked)
+        {
+            self.searches.asked(inventory, station, *asked, observation, &mut self.dropped);
         }
         if let LinkFact::AddressAsked(asked) = fact
             && ip != Some(*asked)
@@ -268,6 +291,8 @@ impl Judge {
         exposure::conclude(&ground, &mut draft);
         mismatch::conclude(&ground, &mut draft);
         rogue::conclude(&ground, &mut draft);
+        self.beacons.conclude(&ground, &mut draft);
+        self.searches.conclude(&self.losses, &ground, &mut draft);
         // Last: what else was found decides how much it counts.
         self.contacts.conclude(&ground, &mut draft);
         draft.finish()

@@ -20,6 +20,7 @@ mod integrity;
 mod judge;
 mod judgement;
 mod recompute;
+mod rhythm;
 mod rule;
 mod score;
 mod tally;

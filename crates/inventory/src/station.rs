@@ -27,6 +27,8 @@ pub struct StationId(pub(crate) u32);
 
 impl StationId {
     pub(crate) const NONE: Self = Self(u32::MAX);
+    /// The least of all.
+    pub const FIRST: Self = Self(0);
 
     /// Its place in lists by station.
     #[must_use]

@@ -2,8 +2,8 @@
 
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::Survey;
-use model::{Location, Side, Transport};
+use inventory::{Exchange, Survey};
+use model::{Asset, Location, Side, Transport};
 
 pub(crate) fn conclude<'a>(ground: &Ground<'a>, draft: &mut Draft<'a>) {
     let survey = ground.survey;
@@ -21,13 +21,7 @@ pub(crate) fn conclude<'a>(ground: &Ground<'a>, draft: &mut Draft<'a>) {
         }
         let location = survey.location(exchange, Side::Client);
         let answered = exchange.answered || exchange.one_sided;
-        let expected = survey.profile_of(asset).is_some_and(|profile| {
-            let speaks = profile.speaks.iter().filter(|speaks| speaks.to_class.is_none());
-            speaks.clone().any(|speaks| {
-                exchange.protocol == Some(speaks.protocol.as_str())
-                    && speaks.port.is_none_or(|port| port == exchange.port)
-            })
-        });
+        let expected = expected(survey, asset, exchange);
         if !answered && exchange.transport == Transport::Tcp || location == Location::OnLink {
             continue;
         }
@@ -42,4 +36,15 @@ pub(crate) fn conclude<'a>(ground: &Ground<'a>, draft: &mut Draft<'a>) {
             .text("protocol", exchange.protocol.unwrap_or("an unknown protocol"));
         draft.add(matter);
     }
+}
+
+/// Whether the profile of `asset` names what it does in `exchange`, whomever it does it with.
+pub(crate) fn expected(survey: &Survey<'_>, asset: &Asset, exchange: &Exchange) -> bool {
+    survey.profile_of(asset).is_some_and(|profile| {
+        let mut speaks = profile.speaks.iter().filter(|speaks| speaks.to_class.is_none());
+        speaks.any(|speaks| {
+            exchange.protocol == Some(speaks.protocol.as_str())
+                && speaks.port.is_none_or(|port| port == exchange.port)
+        })
+    })
 }

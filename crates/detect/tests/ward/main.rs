@@ -4,4 +4,5 @@
 mod bench;
 mod findings;
 mod places;
+mod time;
 mod vitals;

@@ -155,28 +155,33 @@ fn no_leftover_words_and_no_banned_names() {
 }
 
 #[test]
-fn one_file_is_unsafe_and_it_only_receives() {
+fn two_files_are_unsafe_and_the_one_with_a_socket_only_receives() {
     let unsafe_word = concat!("uns", "afe ");
     let ring = root().join("crates/ingest/src/ring.rs");
+    let memory = root().join("crates/ingest/src/memory.rs");
     for path in sources(&root().join("crates")).into_iter().chain(sources(&root().join("xtask"))) {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in (1..).zip(text.lines()) {
             let code = line.split("//").next().unwrap_or_default();
             let is_unsafe =
                 ["{", "fn", "impl"].iter().any(|next| code.contains(&format!("{unsafe_word}{next}")));
-            assert!(!is_unsafe || path == ring, "{}:{number}: {line}", path.display());
+            assert!(!is_unsafe || path == ring || path == memory, "{}:{number}: {line}", path.display());
         }
     }
+    for path in [&ring, &memory] {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.contains(unsafe_word));
+        let blocks = text.matches(&format!("{unsafe_word}{{")).count()
+            + text.matches(&format!("{unsafe_word}impl")).count();
+        let reasons = text.matches("// SAFETY:").count();
+        assert!(reasons >= blocks, "{}: a block does not say why it is sound", path.display());
+    }
     let text = fs::read_to_string(ring).unwrap();
-    assert!(text.contains(unsafe_word));
     let code: String = text.lines().filter_map(|line| line.split("//").next()).collect();
     // What sends on a packet socket: packet(7), packet_mmap.rst.
     for call in ["send", "write(", "writev", "TX_RING", "splice", "io_uring", "as_fd", "into_raw"] {
         assert!(!code.contains(call), "{call}");
     }
-    let blocks = text.matches(&format!("{unsafe_word}{{")).count()
-        + text.matches(&format!("{unsafe_word}impl")).count();
-    assert!(text.matches("// SAFETY:").count() >= blocks, "a block does not say why it is sound");
 }
 
 #[test]

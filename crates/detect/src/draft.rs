@@ -3,7 +3,7 @@
 use crate::rule::{Circumstances, Rules, filled};
 use crate::tally::Tally;
 use inventory::Survey;
-use model::{Asset, Detail, Endpoint, Finding, FindingId, Location, Peer, Transport, stable_hash};
+use model::{Asset, AssetId, Detail, Endpoint, Finding, FindingId, Location, Peer, Transport, stable_hash};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -71,16 +71,18 @@ impl<'a> Matter<'a> {
 pub(crate) struct Draft<'a> {
     rules: &'a Rules,
     found: BTreeMap<FindingId, (Finding, Tally)>,
+    of_asset: BTreeMap<AssetId, Vec<FindingId>>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(rules: &'a Rules) -> Self {
-        Self { rules, found: BTreeMap::new() }
+        Self { rules, found: BTreeMap::new(), of_asset: BTreeMap::new() }
     }
 
     /// Findings so far, about an asset.
     pub(crate) fn about(&self, asset: &'a Asset) -> impl Iterator<Item = &Finding> {
-        self.found.values().map(|(finding, _)| finding).filter(move |finding| finding.asset == asset.id)
+        let ids = self.of_asset.get(&asset.id).into_iter().flatten();
+        ids.filter_map(|id| self.found.get(id)).map(|(finding, _)| finding)
     }
 
     /// Asks the rule what `matter` is worth; one matter seen in several places becomes one finding.
@@ -121,12 +123,24 @@ impl<'a> Draft<'a> {
             why,
             fix: rule.fix.clone(),
         };
+        self.put(finding, matter.tally);
+    }
+
+    /// Takes over what another draft, by the same rules, has found.
+    pub(crate) fn join(&mut self, other: Self) {
+        for (finding, tally) in other.found.into_values() {
+            self.put(finding, tally);
+        }
+    }
+
+    fn put(&mut self, finding: Finding, seen: Tally) {
         match self.found.get_mut(&finding.id) {
             None => {
-                self.found.insert(finding.id, (finding, matter.tally));
+                self.of_asset.entry(finding.asset).or_default().push(finding.id);
+                self.found.insert(finding.id, (finding, seen));
             }
             Some((known, tally)) => {
-                tally.merge(&matter.tally);
+                tally.merge(&seen);
                 if (finding.certainty, finding.severity) > (known.certainty, known.severity) {
                     *known = finding;
                 }

@@ -277,22 +277,31 @@ impl Judge {
     /// As [`Judge::conclude_on`], with the vital signs already put together.
     pub(crate) fn conclude_with(&self, survey: &Survey<'_>, vitals: &[BedVitals]) -> Vec<Finding> {
         let ground = Ground { survey };
-        let mut draft = Draft::new(&self.rules);
-        integrity::conclude(vitals, &ground, &mut draft);
-        self.disclosures.conclude(&ground, &mut draft);
-        self.storage.conclude(&ground, &mut draft);
-        self.carried.conclude(&ground, &mut draft);
-        self.offers.conclude(&ground, &mut draft);
-        self.logins.conclude(&ground, &mut draft);
-        self.malformed.conclude(&ground, &mut draft);
-        self.radios.conclude(&ground, &mut draft);
-        self.silence.conclude(&ground, &mut draft);
-        egress::conclude(&ground, &mut draft);
-        exposure::conclude(&ground, &mut draft);
-        mismatch::conclude(&ground, &mut draft);
-        rogue::conclude(&ground, &mut draft);
-        self.beacons.conclude(&ground, &mut draft);
-        self.searches.conclude(&self.losses, &ground, &mut draft);
+        let about_content = || {
+            let mut draft = Draft::new(&self.rules);
+            integrity::conclude(vitals, &ground, &mut draft);
+            self.disclosures.conclude(&ground, &mut draft);
+            self.storage.conclude(&ground, &mut draft);
+            self.carried.conclude(&ground, &mut draft);
+            self.malformed.conclude(&ground, &mut draft);
+            draft
+        };
+        let about_contact = || {
+            let mut draft = Draft::new(&self.rules);
+            self.offers.conclude(&ground, &mut draft);
+            self.logins.conclude(&ground, &mut draft);
+            self.radios.conclude(&ground, &mut draft);
+            self.silence.conclude(&ground, &mut draft);
+            egress::conclude(&ground, &mut draft);
+            exposure::conclude(&ground, &mut draft);
+            mismatch::conclude(&ground, &mut draft);
+            rogue::conclude(&ground, &mut draft);
+            self.beacons.conclude(&ground, &mut draft);
+            self.searches.conclude(&self.losses, &ground, &mut draft);
+            draft
+        };
+        let (mut draft, other) = rayon::join(about_content, about_contact);
+        draft.join(other);
         // Last: what else was found decides how much it counts.
         self.contacts.conclude(&ground, &mut draft);
         draft.finish()

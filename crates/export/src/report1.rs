@@ -17,6 +17,7 @@ use model::{
     Finding, IntegrityRow, LimitInForce, Location, NumericRange, PatientToken, Peer, Report, Seen, SignSeen,
     Switch, Transport, WaveformSeen,
 };
+use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -42,40 +43,73 @@ impl<'a> Tool<'a> {
     }
 }
 
-/// Writes the whole document, indented, with a line end after it.
+/// Rows of a list that one thread spells at a time; what waits to be written is this many for each thread.
+const ROWS_AT_ONCE: usize = 256;
+
+/// Writes the whole document on one line, with a line end after it.
+///
+/// The lists are most of it, and their rows are spelled on as many threads as the current pool has.
 ///
 /// # Errors
 /// What the writer says.
 pub fn write(report: &Report, tool: Tool<'_>, mut to: impl io::Write) -> io::Result<()> {
-    serde_json::to_writer(&mut to, &Document::of(report, tool))?;
-    to.write_all(b"\n")
+    let mut head = serde_json::to_vec(&Head::of(report, tool))?;
+    // The lists come before its closing brace.
+    head.pop();
+    to.write_all(&head)?;
+    write_list(&mut to, "assets", &sorted_assets(report), AssetRow::of)?;
+    write_list(&mut to, "findings", &sorted_findings(report), FindingRow::of)?;
+    write_list(&mut to, "vitals", &sorted_vitals(report), VitalsRow::of)?;
+    to.write_all(b"}\n")
 }
 
-/// The document.
+fn write_list<'a, T: Sync, R: Serialize>(
+    to: &mut impl io::Write,
+    name: &str,
+    rows: &[&'a T],
+    row: impl Fn(&'a T) -> R + Sync,
+) -> io::Result<()> {
+    write!(to, ",\"{name}\":[")?;
+    let spell = |rows: &[&'a T]| {
+        let mut text = Vec::new();
+        for one in rows {
+            serde_json::to_writer(&mut text, &row(one))?;
+            text.push(b',');
+        }
+        Ok(text)
+    };
+    let mut left = rows.len();
+    for wave in rows.chunks(ROWS_AT_ONCE * rayon::current_num_threads()) {
+        let pieces: io::Result<Vec<_>> = wave.par_chunks(ROWS_AT_ONCE).map(spell).collect();
+        left -= wave.len();
+        let pieces = pieces?;
+        for (number, piece) in (1..).zip(&pieces) {
+            let is_last = left == 0 && number == pieces.len();
+            to.write_all(if is_last { piece.strip_suffix(b",").unwrap_or(piece) } else { piece })?;
+        }
+    }
+    to.write_all(b"]")
+}
+
+/// What stands before the lists.
 #[derive(Debug, Serialize)]
-pub(crate) struct Document<'a> {
+struct Head<'a> {
     schema: &'static str,
     tool: Tool<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     identifiers_shown_because: Option<&'a str>,
     captures: Vec<CaptureRow<'a>>,
     coverage: CoverageRow<'a>,
-    assets: Vec<AssetRow<'a>>,
-    findings: Vec<FindingRow<'a>>,
-    vitals: Vec<VitalsRow<'a>>,
 }
 
-impl<'a> Document<'a> {
-    pub(crate) fn of(report: &'a Report, tool: Tool<'a>) -> Self {
+impl<'a> Head<'a> {
+    fn of(report: &'a Report, tool: Tool<'a>) -> Self {
         Self {
             schema: SCHEMA,
             tool,
             identifiers_shown_because: report.identifiers_shown_because.as_deref(),
             captures: report.captures.iter().map(CaptureRow::of).collect(),
             coverage: CoverageRow::of(&report.coverage, &report.blind_spots),
-            assets: sorted_assets(report).into_iter().map(AssetRow::of).collect(),
-            findings: sorted_findings(report).into_iter().map(FindingRow::of).collect(),
-            vitals: sorted_vitals(report).into_iter().map(VitalsRow::of).collect(),
         }
     }
 }

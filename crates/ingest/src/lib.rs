@@ -52,6 +52,7 @@ mod error;
 mod expand;
 mod format;
 mod live;
+mod memory;
 mod merge;
 mod pcap;
 mod pcapng;
@@ -65,5 +66,6 @@ pub use captures::{Captures, Input, NamedReader, OPEN_MAX, Options, Progress, Re
 pub use error::CaptureError;
 pub use format::{FAULTS_MAX, FRAME_BYTES_MAX};
 pub use live::{CLOCK_STEP_NS_MIN, Live, LiveError, News, RING_BYTES, RING_BYTES_MAX, Standing};
+pub use memory::keep_freed_pages;
 pub use pcapng::{BLOCK_BYTES_MAX, INTERFACES_MAX};
 pub use stream::WINDOW_LOG_MAX;

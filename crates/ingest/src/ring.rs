@@ -1,4 +1,4 @@
-//! The mapped ring of a packet socket. All `unsafe` of the workspace stands here, and nothing here sends.
+//! The mapped ring of a packet socket. All `unsafe` of the workspace but one call stands here, and nothing here sends.
 //!
 //! ```text
 //! ring: blocks of 1 MiB, filled by the kernel one after the other, each handed over whole

@@ -11,6 +11,7 @@ use model::{
     Asset, AssetId, BedVitals, Conversation, DeviceClass, Direction, Endpoint, Evidence, Identifier,
     IntegrityRow, Judged, Location, Mac, Prefix, Side, SignSeen, Text, stable_hash,
 };
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -72,10 +73,11 @@ impl Inventory {
             }
         }
         let (ids, stations_of): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+        let owned = owned_by(self);
         let assets = ids
-            .iter()
+            .par_iter()
             .zip(&stations_of)
-            .map(|(id, stations)| described(self, &routers, *id, stations))
+            .map(|(id, stations)| described(self, &routers, &owned, *id, stations))
             .collect();
         let mut survey = Survey { inventory: self, assets, of_station, stations_of, routers, unlisted: 0 };
         survey.converse();
@@ -165,8 +167,25 @@ fn key_of(
     (inside || row.opened || reports).then_some(Key::Mac(mac))
 }
 
+/// The addresses that each link address claims.
+fn owned_by(inventory: &Inventory) -> BTreeMap<Mac, Vec<IpAddr>> {
+    let mut owned: BTreeMap<Mac, Vec<IpAddr>> = BTreeMap::new();
+    for (ip, claims) in inventory.owned() {
+        for claim in claims {
+            owned.entry(claim.mac).or_default().push(ip);
+        }
+    }
+    owned
+}
+
 /// An asset by its stations, without class and conversations.
-fn described(inventory: &Inventory, routers: &Routers, id: AssetId, stations: &[StationId]) -> Asset {
+fn described(
+    inventory: &Inventory,
+    routers: &Routers,
+    owned: &BTreeMap<Mac, Vec<IpAddr>>,
+    id: AssetId,
+    stations: &[StationId],
+) -> Asset {
     let mut asset = Asset {
         id,
         macs: BTreeSet::new(),
@@ -209,12 +228,9 @@ fn described(inventory: &Inventory, routers: &Routers, id: AssetId, stations: &[
             }
         }
     }
-    let macs: Vec<_> = asset.macs.iter().copied().collect();
-    for (ip, claims) in inventory.owned().filter(|_| !macs.is_empty()) {
-        let owns = |mac| macs.contains(&mac) && !is_proxy(inventory, routers, mac, ip);
-        if claims.iter().any(|claim| owns(claim.mac)) {
-            asset.ips.insert(ip);
-        }
+    for mac in &asset.macs {
+        let claimed = owned.get(mac).into_iter().flatten();
+        asset.ips.extend(claimed.filter(|ip| !is_proxy(inventory, routers, *mac, **ip)));
     }
     asset
 }
@@ -421,7 +437,7 @@ impl Survey<'_> {
         }
         let results: Vec<_> = self
             .stations_of
-            .iter()
+            .par_iter()
             .zip(&self.assets)
             .zip(&sends)
             .map(|((stations, asset), sends)| self.class_of(asset, stations, sends))

@@ -164,6 +164,7 @@ pub(crate) struct Reading {
 impl Options {
     /// Scans with the pipeline.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
+        ingest::keep_freed_pages();
         self.run_with(crate::pipeline::run)
     }
 

@@ -117,6 +117,7 @@ fn moment(text: &str) -> Result<CaptureTime, String> {
 impl Options {
     /// Reads with the pipeline.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
+        ingest::keep_freed_pages();
         self.run_with(crate::pipeline::run)
     }
 

@@ -18,6 +18,7 @@ use flow::{SHARDS, Shard};
 use ingest::{Batch, Captures};
 use inventory::{Recorder, Site};
 use model::{Coverage, Finding, Observation, Report, Schema};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Who is told what while a scan runs; told on whichever thread is judging.
@@ -34,6 +35,9 @@ pub(crate) struct Told<'a> {
 /// [`Failure::Capture`] where the inputs make no sense together, [`Failure::Data`] where the compiled-in data
 /// does not load.
 pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure> {
+    // The pool in which the end is concluded and written. A second run in one process uses the first's: the
+    // number of threads never changes a report.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(plan.workers.get()).build_global();
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
     let (mut judgement, shards) = ready(plan.site, plan.integrity, plan.flow)?;
     if let Some(wanted) = plan.recording {
@@ -114,11 +118,25 @@ fn conclude(mut run: Run) -> Report {
 
 /// Ends every flow, judges what that tells, and sums up what was seen.
 fn finish_all(shards: &mut [Shard], judgement: &mut Judgement) -> Coverage {
-    let (mut out, mut coverage) = (Vec::new(), Coverage::default());
-    for shard in shards {
-        shard.finish(&mut out);
-        judge_all(&mut out, judgement);
-        coverage.add(&shard.coverage());
+    let mut told: Vec<Vec<Observation>> = Vec::new();
+    // While the observations of some are judged, the next tell theirs.
+    for some in shards.chunks_mut(rayon::current_num_threads()) {
+        let (next, ()) = rayon::join(
+            || some.par_iter_mut().map(finished).collect(),
+            || {
+                told.iter_mut().for_each(|out| judge_all(out, judgement));
+            },
+        );
+        told = next;
     }
+    told.iter_mut().for_each(|out| judge_all(out, judgement));
+    let mut coverage = Coverage::default();
+    shards.iter().for_each(|shard| coverage.add(&shard.coverage()));
     coverage
+}
+
+fn finished(shard: &mut Shard) -> Vec<Observation> {
+    let mut out = Vec::new();
+    shard.finish(&mut out);
+    out
 }

@@ -13,7 +13,8 @@
 //! the median gap, which during a session of somebody who works is the session's own rate and not that of the whole
 //! day. How improbable it is that chance alone gives so many successors is bounded by Chernoff's inequality
 //! (H. Chernoff, "A measure of asymptotic efficiency for tests of a hypothesis based on the sum of observations", Annals
-//! of Mathematical Statistics 23, 1952). Of all candidate periods and tolerances the least probable counts.
+//! of Mathematical Statistics 23, 1952). Of all periods that are improbable enough the shortest counts, with
+//! the tolerance at which it is least probable.
 
 use model::CaptureTime;
 
@@ -27,6 +28,8 @@ const TOLERANCES: [f64; 5] = [0.05, 0.1, 0.2, 0.35, 0.5];
 const LAGS_MAX: usize = 4;
 /// Candidate periods are these quantiles of the gaps at each lag, in tenths.
 const TENTHS: std::ops::RangeInclusive<usize> = 1..=9;
+/// Candidates that are longer than the shortest by at most this factor are the same period, seen more or less well.
+const SAME_PERIOD: f64 = 1.4;
 /// Least share of contacts that have a successor.
 const SHARE_MIN: f64 = 0.5;
 /// Least improbability, as a natural logarithm: one in nine million for one candidate.
@@ -58,26 +61,28 @@ pub(crate) fn rhythm(times: impl IntoIterator<Item = CaptureTime>) -> Option<Rhy
         return None;
     }
     let rate = 1.0 / quantile(&gaps(&seconds, 1), 5)?;
-    let mut best: Option<Candidate> = None;
+    let mut regular: Vec<Candidate> = Vec::new();
     for lag in 1..=LAGS_MAX {
         let gaps = gaps(&seconds, lag);
         for period in TENTHS.filter_map(|tenth| quantile(&gaps, tenth)) {
+            let last = *seconds.last()?;
+            // The last ones have nobody to follow them.
+            let asked = seconds.iter().filter(|at| **at + period <= last).count();
             for tolerance in TOLERANCES {
                 let followed = followers(&seconds, period, tolerance).count();
-                // The last ones have nobody to follow them.
-                let asked =
-                    seconds.iter().filter(|at| **at + period <= *seconds.last().unwrap_or(at)).count();
-                let share = followed as f64 / asked.max(1) as f64;
+                let share = (followed as f64 / asked.max(1) as f64).min(1.0);
                 let chance = 1.0 - (-2.0 * tolerance * period * rate).exp();
-                let improbability = asked as f64 * divergence(share.min(1.0), chance);
-                let better = best.as_ref().is_none_or(|best| improbability > best.improbability);
-                if better && share >= SHARE_MIN && share > chance {
-                    best = Some(Candidate { period, tolerance, improbability });
+                let improbability = asked as f64 * divergence(share, chance);
+                if share >= SHARE_MIN && improbability >= IMPROBABILITY_MIN {
+                    regular.push(Candidate { period, tolerance, improbability });
                 }
             }
         }
     }
-    let best = best.filter(|best| best.improbability >= IMPROBABILITY_MIN)?;
+    // What comes every minute comes every second minute, too.
+    let shortest = regular.iter().map(|candidate| candidate.period).min_by(f64::total_cmp)?;
+    let best = regular.into_iter().filter(|candidate| candidate.period <= shortest * SAME_PERIOD);
+    let best = best.max_by(|a, b| a.improbability.total_cmp(&b.improbability))?;
     let mut after: Vec<f64> = followers(&seconds, best.period, best.tolerance).collect();
     after.sort_by(f64::total_cmp);
     let period_seconds = quantile(&after, 5)?;

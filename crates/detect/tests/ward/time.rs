@@ -42,8 +42,8 @@ fn calls(ward: &mut Ward, call: &Call, pauses: &[i64]) {
         if call.answered {
             ward.server(flow, Fact::Answered);
         }
-        let back = if call.answered { (4, (call.bytes)(at)) } else { (0, 0) };
-        ward.end(flow, (5, 100), back);
+        let (out, back) = if call.answered { ((5, 100), (4, (call.bytes)(at))) } else { ((5, 0), (0, 0)) };
+        ward.end(flow, out, back);
         ward.wait(*pause);
     }
 }
@@ -197,7 +197,8 @@ fn a_terminal_that_a_monitor_opens_is_found_and_an_administrators_is_not() {
             ward.server(flow, Fact::Answered);
             ward.fact(flow, Side::Client, Fact::Speaks("ssh"));
         }
-        ward.end(flow, (5, 100), (if answered { 5 } else { 0 }, 0));
+        let (out, back) = if answered { ((5, 100), (5, 100)) } else { ((3, 0), (0, 0)) };
+        ward.end(flow, out, back);
     };
     open(&mut ward, WORKSTATION, true);
     assert_eq!(kinds(&ward), []);

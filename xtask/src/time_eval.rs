@@ -77,7 +77,8 @@ fn captures(folder: &Path) -> Result<(), String> {
 }
 
 fn listed(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = std::fs::read_dir(folder).map_err(|why| format!("cannot read `{}`: {why}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).map_err(|why| format!("cannot read `{}`: {why}", folder.display()))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
     Ok(paths)

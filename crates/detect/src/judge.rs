@@ -1,5 +1,6 @@
 //! Collecting what the detectors need, and asking them.
 
+use crate::detector::absence::Presence;
 use crate::detector::beacon::Beacons;
 use crate::detector::carried::CarriedFiles;
 use crate::detector::contact::Contacts;
@@ -12,14 +13,15 @@ use crate::detector::offer::Offers;
 use crate::detector::radio::Radios;
 use crate::detector::silence::{Sent, Silence};
 use crate::detector::storage::StorageUses;
-use crate::detector::{egress, exposure, mismatch, rogue};
+use crate::detector::{conduct, egress, exposure, mismatch, novelty, rogue};
 use crate::draft::{Draft, Ground};
 use crate::integrity::{self, Integrity};
+use crate::past::{Habits, Past};
 use crate::rule::Rules;
 use inventory::{Inventory, LiveFlow, Survey};
 use model::{
-    BedVitals, Disclosed, Fact, Finding, FlowStart, FlowTotals, LinkFact, Mac, Observation, Observed, Origin,
-    Side, Transport,
+    BedVitals, CaptureTime, Disclosed, Fact, Finding, FlowStart, FlowTotals, LinkFact, Mac, Observation,
+    Observed, Origin, Side, Transport,
 };
 use std::net::IpAddr;
 
@@ -39,6 +41,9 @@ pub struct Judge {
     beacons: Beacons,
     searches: Searches,
     losses: Losses,
+    presence: Presence,
+    past: Past,
+    now: CaptureTime,
     integrity: Option<Integrity>,
     dropped: u64,
 }
@@ -61,9 +66,18 @@ impl Judge {
             beacons: Beacons::default(),
             searches: Searches::default(),
             losses: Losses::default(),
+            presence: Presence::default(),
+            past: Past::default(),
+            now: CaptureTime::default(),
             integrity: None,
             dropped: 0,
         }
+    }
+
+    /// Knows what was before the captures.
+    #[must_use]
+    pub fn remembering(self, past: Past) -> Self {
+        Self { past, ..self }
     }
 
     /// Checks vital signs as well.
@@ -101,6 +115,7 @@ impl Judge {
 
     /// Takes in one observation, which `inventory` has learnt before.
     pub fn observe(&mut self, inventory: &Inventory, observation: &Observation) {
+        self.now = self.now.max(observation.time);
         match (&observation.observed, observation.origin) {
             (Observed::Fact(fact), Origin::Flow(id, side)) => {
                 if let Some(integrity) = &mut self.integrity {
@@ -145,7 +160,12 @@ impl Judge {
         }
         match fact {
             Fact::FlowOpened(start) => self.opened(inventory, flow, start, observation),
-            Fact::Answered => self.sent(inventory, flow, side, observation),
+            Fact::Answered => {
+                if let Some(station) = flow.station(side) {
+                    self.presence.sent(station, observation.time);
+                }
+                self.sent(inventory, flow, side, observation);
+            }
             Fact::FlowEnded(totals) => self.ended(inventory, flow, totals, observation),
             Fact::Offers(offer) => {
                 if let Some(station) = flow.station(side) {
@@ -189,6 +209,7 @@ impl Judge {
     ) {
         self.sent(inventory, flow, Side::Client, observation);
         self.beacons.opened(inventory, flow, start, observation, &mut self.dropped);
+        self.presence.opened(flow, observation.time);
         let ip = start.server.ip;
         let Some(client) = flow.station(Side::Client) else { return };
         if inventory.vocabulary().hardcoded(ip).is_some() {
@@ -214,6 +235,7 @@ impl Judge {
         observation: &Observation,
     ) {
         self.beacons.ended(flow, totals);
+        self.presence.ended(flow, totals);
         if inventory.site().devices.is_empty() {
             return;
         }
@@ -243,6 +265,7 @@ impl Judge {
             self.radios.see(mac, radio, observation, &mut self.dropped);
         }
         let Some(station) = inventory.station_at(mac, owned) else { return };
+        self.presence.sent(station, observation.time);
         if !inventory.site().devices.is_empty() {
             let until = observation.time;
             self.silence.see(inventory, station, Sent::Link, until, observation, &mut self.dropped);
@@ -300,8 +323,15 @@ impl Judge {
             self.searches.conclude(&self.losses, &ground, &mut draft);
             draft
         };
+        let mut habits = Habits::new(survey, &self.past, &self.losses, self.now);
         let (mut draft, other) = rayon::join(about_content, about_contact);
         draft.join(other);
+        // What somebody is blamed for is not learnt, so these come when that is known.
+        habits.learn(&draft);
+        egress::conclude_by_habit(&habits, &ground, &mut draft);
+        novelty::conclude(&habits, &ground, &mut draft);
+        conduct::conclude(&ground, &mut draft);
+        self.presence.conclude((&self.losses, self.now), &ground, &mut draft);
         // Last: what else was found decides how much it counts.
         self.contacts.conclude(&ground, &mut draft);
         draft.finish()

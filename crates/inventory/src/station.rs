@@ -30,6 +30,12 @@ impl StationId {
     /// The least of all.
     pub const FIRST: Self = Self(0);
 
+    /// The station at this place of [`crate::Inventory::stations`].
+    #[must_use]
+    pub fn at(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
     /// Its place in lists by station.
     #[must_use]
     pub const fn index(self) -> usize {

@@ -9,6 +9,7 @@ mod evidence;
 mod exit;
 mod load;
 mod output;
+mod past;
 mod pipeline;
 mod progress;
 mod secret;

@@ -24,4 +24,11 @@ impl Losses {
         let minute = time.nanos().div_euclid(MINUTE_NS);
         self.0.len() >= MINUTES_MAX || self.0.range(minute - 1..=minute + 1).next().is_some()
     }
+
+    /// Whether frames were lost from `from` to `to`.
+    pub(crate) fn between(&self, from: CaptureTime, to: CaptureTime) -> bool {
+        let minute = |time: CaptureTime| time.nanos().div_euclid(MINUTE_NS);
+        self.0.len() >= MINUTES_MAX
+            || from <= to && self.0.range(minute(from)..=minute(to) + 1).next().is_some()
+    }
 }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod bench;
 mod findings;
+mod past;
 mod places;
 mod time;
 mod vitals;

@@ -116,8 +116,11 @@ fn tries(ward: &mut Ward, client: (&str, &str), host: u8, port: u16) {
 
 fn kinds(ward: &Ward) -> Vec<(String, &'static str, Certainty)> {
     let rows = ward.findings().into_iter().filter(|finding| finding.rule == "lateral-movement");
-    let kind = |detail: &Detail| if let Detail::Text(text) = detail { text.clone() } else { String::new() };
-    rows.map(|finding| (kind(&finding.details["kind"]), finding.severity.as_str(), finding.certainty))
+    let kind = |detail: Option<&Detail>| match detail {
+        Some(Detail::Text(text)) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    rows.map(|finding| (kind(finding.details.get("kind")), finding.severity.as_str(), finding.certainty))
         .collect()
 }
 

@@ -5,6 +5,7 @@
 
 mod kills;
 mod leaks;
+mod past;
 
 use serde_json::Value;
 use std::path::PathBuf;

@@ -147,6 +147,12 @@ impl Shard {
         coverage
     }
 
+    /// Frees buffers that were read and are kept only for use again: for a sensor that has nothing to do, so that what
+    /// they held of patients does not lie there.
+    pub fn free_spare(&mut self) {
+        self.shared.free_spare();
+    }
+
     /// Flows alive.
     #[must_use]
     pub fn flows(&self) -> usize {

@@ -61,6 +61,11 @@ impl Shared {
         }
     }
 
+    /// Frees what is kept for use again.
+    pub(crate) fn free_spare(&mut self) {
+        self.spare = None;
+    }
+
     /// The announcement that fits a new flow, which uses it up.
     pub(crate) fn expected(
         &mut self,

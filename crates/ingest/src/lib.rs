@@ -66,6 +66,6 @@ pub use captures::{Captures, Input, NamedReader, OPEN_MAX, Options, Progress, Re
 pub use error::CaptureError;
 pub use format::{FAULTS_MAX, FRAME_BYTES_MAX};
 pub use live::{CLOCK_STEP_NS_MIN, Live, LiveError, News, RING_BYTES, RING_BYTES_MAX, Standing};
-pub use memory::keep_freed_pages;
+pub use memory::{Memory, keep_freed_pages, wipe_freed_memory};
 pub use pcapng::{BLOCK_BYTES_MAX, INTERFACES_MAX};
 pub use stream::WINDOW_LOG_MAX;

@@ -170,6 +170,8 @@ impl Live {
     /// # Errors
     /// Where the socket broke in a way that waiting does not mend.
     pub fn fill(&mut self, batch: &mut Batch, wait: Duration) -> Result<(), LiveError> {
+        // What the last batch held is not left lying while nothing arrives.
+        batch.bytes.fill(0);
         batch.bytes.clear();
         batch.heads.clear();
         batch.first_order = self.frames;

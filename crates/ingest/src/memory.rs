@@ -1,12 +1,24 @@
-//! What the process asks of its allocator. The second of the two files that hold `unsafe`, for one call.
+//! The process's memory: when freed pages go back to the system, and that what was freed can be made unreadable.
+//!
+//! The second of the two files that hold `unsafe`: an allocator has no safe interface.
 
-#![expect(unsafe_code, reason = "mimalloc's options are set through its C interface")]
+#![expect(unsafe_code, reason = "an allocator and the options of mimalloc have no safe interface")]
 
 use libmimalloc_sys::{mi_option_set, mi_option_t};
+use mimalloc::MiMalloc;
+use std::alloc::{GlobalAlloc, Layout};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `mi_option_purge_delay` of `mimalloc.h`, which the bindings do not name: milliseconds until freed pages go back to the
 /// system, -1 for never.
 const PURGE_DELAY: mi_option_t = 15;
+
+static WIPES: AtomicBool = AtomicBool::new(false);
+
+/// The allocator of the binary: mimalloc, which makes the millions of small pieces of a scan cheap, and which on
+/// [request](wipe_freed_memory) leaves nothing readable in what was freed.
+#[derive(Debug)]
+pub struct Memory;
 
 /// Keeps freed pages until the process ends, for a run that uses them again soon and then ends.
 ///
@@ -18,4 +30,56 @@ pub fn keep_freed_pages() {
     // callers would race for that integer; callers call it once, before they start threads, and a torn choice could
     // only be another delay.
     unsafe { mi_option_set(PURGE_DELAY, -1) };
+}
+
+/// From here on every freed piece is overwritten with zeros: what frames held of patients does not outlive its use, in
+/// a process that runs for months and may be dumped or swapped out.
+pub fn wipe_freed_memory() {
+    WIPES.store(true, Ordering::Relaxed);
+}
+
+// SAFETY: every call goes to mimalloc, which is a sound allocator, with the layout it came with. A piece is written to
+// only where it is whole and about to be freed, so that nobody else may read or write it.
+unsafe impl GlobalAlloc for Memory {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are those that mimalloc asks for.
+        unsafe { MiMalloc.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { MiMalloc.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+        if WIPES.load(Ordering::Relaxed) {
+            wipe(piece, layout.size());
+        }
+        // SAFETY: as above.
+        unsafe { MiMalloc.dealloc(piece, layout) }
+    }
+
+    unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !WIPES.load(Ordering::Relaxed) {
+            // SAFETY: as above.
+            return unsafe { MiMalloc.realloc(piece, layout, size) };
+        }
+        // SAFETY: `size` is not zero and does not overflow when rounded up to the alignment: the caller's promise.
+        let moved = unsafe { MiMalloc.alloc(Layout::from_size_align_unchecked(size, layout.align())) };
+        if !moved.is_null() {
+            // SAFETY: both pieces have at least this many bytes, and a fresh piece overlaps no other.
+            unsafe { std::ptr::copy_nonoverlapping(piece, moved, layout.size().min(size)) };
+            // SAFETY: the caller gave this piece up for the new one.
+            unsafe { self.dealloc(piece, layout) };
+        }
+        moved
+    }
+}
+
+/// Overwrites `bytes` bytes from `piece`, in a way that is not left out because nobody reads them again.
+fn wipe(piece: *mut u8, bytes: usize) {
+    // SAFETY: `piece` has this many bytes, and its owner has given it up.
+    unsafe { std::ptr::write_bytes(piece, 0, bytes) };
+    // The compiler must take it that somebody looks.
+    std::hint::black_box(piece);
 }

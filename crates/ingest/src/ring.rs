@@ -1,4 +1,4 @@
-//! The mapped ring of a packet socket. All `unsafe` of the workspace but one call stands here, and nothing here sends.
+//! The mapped ring of a packet socket. All `unsafe` of the workspace but the allocator's stands here, and nothing here sends.
 //!
 //! ```text
 //! ring: blocks of 1 MiB, filled by the kernel one after the other, each handed over whole
@@ -93,6 +93,8 @@ pub(crate) struct Ring {
     left: u32,
     /// Offset of the next one.
     next: usize,
+    /// Bytes of the block that is held that the kernel wrote.
+    filled: usize,
 }
 
 // SAFETY: the map is shared memory that only this value points to; no call depends on the thread that makes it.
@@ -131,7 +133,7 @@ impl Ring {
         };
         let map = Some(map).filter(|map| *map != libc::MAP_FAILED).and_then(|map| NonNull::new(map.cast()));
         let map = map.ok_or_else(io::Error::last_os_error).map_err(Step::Map.refused())?;
-        let ring = Self { socket, map, blocks, at: 0, held: false, left: 0, next: 0 };
+        let ring = Self { socket, map, blocks, at: 0, held: false, left: 0, next: 0, filled: 0 };
         ring.listen(index)?;
         Ok(ring)
     }
@@ -219,6 +221,7 @@ impl Ring {
                     unsafe { ptr::read_unaligned(self.block(self.at)?.as_ptr().cast()) };
                 // SAFETY: the union has this one variant.
                 let head = unsafe { block.hdr.bh1 };
+                self.filled = head.blk_len as usize;
                 (self.held, self.left, self.next) = (true, head.num_pkts, head.offset_to_first_pkt as usize);
             }
             if self.left > 0 {
@@ -265,14 +268,26 @@ impl Ring {
         (frame_end <= BLOCK_BYTES).then_some(head)
     }
 
-    /// Gives the block back to the kernel and goes on to the next.
+    /// Gives the block back to the kernel and goes on to the next. What it held is wiped, since the ring may lie there
+    /// unused for long.
     fn release(&mut self) {
+        self.wipe();
         if let Some(status) = self.status(self.at) {
             // Release: whatever we read of the block was read before.
             status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
         }
         self.held = false;
         self.at = (self.at + 1) % self.blocks;
+    }
+
+    /// Overwrites the block that is held, but for its description.
+    fn wipe(&mut self) {
+        let start = size_of::<libc::tpacket_block_desc>();
+        let Some(block) = self.block(self.at).filter(|_| self.held) else { return };
+        let end = self.filled.min(BLOCK_BYTES);
+        // SAFETY: the bytes lie in the block, which is ours, so nobody else reads or writes them, and no slice of it
+        // is left, since one borrows this value.
+        unsafe { block.add(start).write_bytes(0, end.saturating_sub(start)) };
     }
 
     /// Bytes of blocks that wait to be read.

@@ -43,7 +43,7 @@ struct Arguments {
 
 /// A scan makes and drops millions of small pieces; see ADR 0004.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ingest::Memory = ingest::Memory;
 
 fn main() -> ExitCode {
     // A parser's panic is caught, counted and reported. Its message could quote bytes of a patient's, so only the

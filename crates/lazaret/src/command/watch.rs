@@ -132,6 +132,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Options {
     /// Watches.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
+        ingest::wipe_freed_memory();
         // Everything that needs a file or a privilege comes first.
         let site = read_site(self.site.as_deref())?;
         let redaction = match &self.pseudonym_key {

@@ -72,6 +72,10 @@ impl Sensor {
         }
         push_all(&self.batch, &mut self.shards, &mut self.out);
         judge_all(&mut self.out, &mut self.judgement);
+        if self.batch.is_empty() {
+            self.shards.iter_mut().for_each(Shard::free_spare);
+            self.out = Vec::new();
+        }
         if let Some(frame) = self.batch.len().checked_sub(1).and_then(|last| self.batch.frame(last)) {
             self.last = frame.time;
             self.fresh = true;

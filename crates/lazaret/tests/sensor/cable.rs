@@ -157,6 +157,11 @@ impl Watch<'_> {
         self.lines().into_iter().rfind(|line| line["type"] == "sensor").unwrap_or_default()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// A line of `/proc/…/status` of it.
     pub(crate) fn status(&self, key: &str) -> String {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();

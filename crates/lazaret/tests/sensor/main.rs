@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod cable;
+mod memory;
 
 use cable::{Cable, INTERFACE, Watched, run, said};
 use serde_json::Value;

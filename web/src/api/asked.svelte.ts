@@ -1,0 +1,52 @@
+import { untrack } from "svelte";
+import { asProblem, call, type Problem } from "./call";
+import { live } from "./live.svelte";
+
+/**
+ * What a path of the API answers, loaded again when the path or the store changes. While it loads, and where loading
+ * fails, what was there before stays.
+ */
+export class Asked<T> {
+  answer = $state.raw<T>();
+  problem = $state.raw<Problem>();
+  loading = $state(false);
+  /** The path that `answer` is of. */
+  of = $state<string>();
+  #running: AbortController | undefined;
+  #path: () => string | undefined;
+
+  /** To be made while a component is set up. */
+  constructor(path: () => string | undefined, live_: "live" | "still" = "live") {
+    this.#path = path;
+    $effect(() => {
+      const path = this.#path();
+      if (live_ === "live") void live.changes;
+      untrack(() => void this.#load(path));
+    });
+    $effect(() => () => this.#running?.abort());
+  }
+
+  reload(): Promise<void> {
+    return this.#load(this.#path());
+  }
+
+  async #load(path: string | undefined): Promise<void> {
+    this.#running?.abort();
+    if (path === undefined) return;
+    const running = new AbortController();
+    this.#running = running;
+    this.loading = true;
+    try {
+      const answer = await call<T>("GET", path, undefined, running.signal);
+      if (running.signal.aborted) return;
+      this.answer = answer;
+      this.of = path;
+      this.problem = undefined;
+    } catch (thrown) {
+      if (running.signal.aborted) return;
+      this.problem = asProblem(thrown);
+    } finally {
+      if (this.#running === running) this.loading = false;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** The pages of the console: one row each. A page is loaded when it is first opened. */
+import type { Component } from "svelte";
+import type { Role } from "./api/shapes";
+import type { IconName } from "./parts/Icon.svelte";
+import { words } from "./words";
+
+export interface Page {
+  /** Path with `:parameters`. */
+  path: string;
+  /** Loads the component; it gets `parameters`. Pages with the same loader share one component, which stays. */
+  // Pages without parameters do not declare any, which only `any` allows.
+  load: () => Promise<{ default: Component<any> }>;
+  /** Its title, as the browser's tab and the navigation have it. */
+  title: string;
+  /** In the navigation, with the letter after `g` that goes there. */
+  nav?: { icon: IconName; key: string };
+  /** Role without which it does not open. */
+  least?: Role;
+  /** Fills the whole window, without the navigation: the wall. */
+  bare?: boolean;
+}
+
+const findings = () => import("./pages/Findings.svelte");
+
+export const pages: readonly Page[] = [
+  { path: "/", load: () => import("./pages/Overview.svelte"), title: words.nav.overview, nav: { icon: "overview", key: "o" } },
+  { path: "/findings", load: findings, title: words.nav.findings, nav: { icon: "findings", key: "f" } },
+  { path: "/findings/:id", load: findings, title: words.nav.findings },
+  { path: "/devices", load: () => import("./pages/Devices.svelte"), title: words.nav.devices, nav: { icon: "devices", key: "d" } },
+  { path: "/devices/:id", load: () => import("./pages/Device.svelte"), title: words.nav.devices },
+  { path: "/captures", load: () => import("./pages/Captures.svelte"), title: words.nav.captures, nav: { icon: "captures", key: "c" } },
+  { path: "/audit", load: () => import("./pages/Audit.svelte"), title: words.nav.audit, nav: { icon: "audit", key: "a" }, least: "analyst" },
+  { path: "/settings", load: () => import("./pages/Settings.svelte"), title: words.nav.settings, nav: { icon: "settings", key: "t" } },
+  { path: "/account", load: () => import("./pages/Account.svelte"), title: words.nav.account },
+];

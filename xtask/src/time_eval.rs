@@ -64,7 +64,7 @@ fn captures(folder: &Path) -> Result<(), String> {
             hours += count as f64 * length_hours(&report);
             for finding in report["findings"].as_array().into_iter().flatten() {
                 if let Some(rule) = RULES.iter().find(|rule| finding["rule"] == **rule) {
-                    *found.entry(rule).or_default() += 1;
+                    *found.entry(*rule).or_default() += 1;
                 }
             }
         }

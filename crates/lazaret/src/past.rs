@@ -39,11 +39,11 @@ fn asset_of(card: &AssetCard, rules: &Rules) -> PastAsset {
         let about = card.findings.iter().filter(|finding| {
             finding.body.peer.as_ref().is_some_and(|peer| peer.ip == ip) && rules.blames(&finding.rule)
         });
-        let mut states = about.map(|finding| finding.state).peekable();
-        match states.peek() {
-            None => Blame::None,
-            Some(_) if states.all(|state| state == State::FalsePositive) => Blame::TakenBack,
-            Some(_) => Blame::Stands,
+        let states: Vec<State> = about.map(|finding| finding.state).collect();
+        match states.iter().all(|state| *state == State::FalsePositive) {
+            _ if states.is_empty() => Blame::None,
+            true => Blame::TakenBack,
+            false => Blame::Stands,
         }
     };
     let conversation = |seen: &store::StoredConversation| {

@@ -28,7 +28,7 @@ pub fn judged(ward: &Ward, site: Site) -> Result<Report, FramesError> {
     let mut shards: Vec<Shard> = (0..).take(SHARDS).map(|id| Shard::new(id, Arc::clone(&options))).collect();
     let mut out: Vec<Observation> = Vec::new();
     let mut number = 0;
-    let mut take = |time: CaptureTime, bytes: &[u8]| {
+    let mut take = |time: CaptureTime, bytes: &[u8]| -> std::io::Result<()> {
         number += 1;
         let original_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let frame = Frame { capture: 0, number, time, link: LinkType::Ethernet, original_bytes, bytes };

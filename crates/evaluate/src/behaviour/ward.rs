@@ -118,13 +118,14 @@ impl Wing {
     }
 
     fn monitor(&mut self, host: Host) {
-        let (mut at, mut central) =
-            (self.dice.between(0.0, 600.0), CENTRALS[usize::from(host.ip.octets()[3]) % 2]);
+        let [one, other] = CENTRALS;
+        let [.., last] = host.ip.octets();
+        let (mut at, mut central) = (self.dice.between(0.0, 600.0), if last % 2 == 0 { one } else { other });
         let mut moves = self.dice.wait(MOVE_DAYS * DAY);
         while at < self.end {
             let span = (at, (at + self.dice.wait(STAY_DAYS * DAY)).min(self.end));
             if at > moves {
-                central = if central == CENTRALS[0] { CENTRALS[1] } else { CENTRALS[0] };
+                central = if central == one { other } else { one };
                 moves += self.dice.wait(MOVE_DAYS * DAY);
             }
             self.stream(span, host, central);

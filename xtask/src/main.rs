@@ -27,6 +27,8 @@ enum Command {
     Ci(ci::Ci),
     /// Speed and memory against the named peers, on files made in a folder outside the checkout.
     Bench(bench::Bench),
+    /// Pages of the API over a store of 100,000 findings and 20,000 assets.
+    BenchApi(bench::BenchApi),
     /// The golden captures and what is read of them, made anew from their recipes.
     Golden(golden::Golden),
     /// One long trial at full length, by name.
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Ci(ci) => ci.run(),
         Command::Bench(bench) => bench.run(),
+        Command::BenchApi(bench) => bench.run(),
         Command::Golden(golden) => golden.run(),
         Command::Soak(soak) => soak.run(),
         Command::VitalsEval(evaluation) => evaluation.run(),

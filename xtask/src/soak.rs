@@ -27,6 +27,8 @@ enum Name {
     Fuzz,
     /// A store killed at 200 random moments while a scan is kept.
     StoreKills,
+    /// The gateway with 64 monitors for ten minutes, and how long a cycle takes to the ward.
+    Gateway,
 }
 
 /// Targets that are fuzzed ten minutes; the others three.
@@ -43,21 +45,9 @@ impl Soak {
     pub fn run(&self) -> Result<(), String> {
         match self.name {
             Name::Fuzz => self.fuzz(),
-            Name::StoreKills => {
-                let test = [
-                    "test",
-                    "--profile",
-                    "ci",
-                    "--locked",
-                    "-p",
-                    "lazaret",
-                    "--test",
-                    "store",
-                    "--",
-                    "kills",
-                    "--nocapture",
-                ];
-                run_program("cargo", &test, &[("LAZARET_STORE_KILLS", STORE_KILLS)])
+            Name::StoreKills => trial("ci", "store", "kills", ("LAZARET_STORE_KILLS", STORE_KILLS)),
+            Name::Gateway => {
+                trial("release", "gateway", "many_monitors", ("LAZARET_GATEWAY_TRIAL", "64x600"))
             }
         }
     }
@@ -83,6 +73,24 @@ impl Soak {
         }
         Ok(())
     }
+}
+
+/// Runs one test of the binary at full length.
+fn trial(profile: &str, suite: &str, test: &str, length: (&str, &str)) -> Result<(), String> {
+    let run = [
+        "test",
+        "--profile",
+        profile,
+        "--locked",
+        "-p",
+        "lazaret",
+        "--test",
+        suite,
+        "--",
+        test,
+        "--nocapture",
+    ];
+    run_program("cargo", &run, &[length])
 }
 
 /// Fuzzes one target from its seeds; an input that breaks it is left in `fuzz/artifacts`.

@@ -44,7 +44,8 @@ pub(crate) fn folder_of(file: &Path) -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-fn drop_capabilities() -> Result<(), (&'static str, rustix::io::Errno)> {
+/// Gives away every capability, and the right to get new ones.
+pub(crate) fn drop_capabilities() -> Result<(), (&'static str, rustix::io::Errno)> {
     let failed = |step| move |cause| (step, cause);
     rustix::thread::set_no_new_privs(true).map_err(failed("no new privileges"))?;
     // The bounding and ambient sets only matter to programs that this one starts, and it starts none. Whoever has no

@@ -13,6 +13,7 @@ mod past;
 mod pipeline;
 mod progress;
 mod secret;
+mod serve;
 mod stored;
 mod supervisor;
 mod teller;
@@ -30,8 +31,9 @@ Examples:
   lazaret scan --store ward.store ward.pcap                  the same, kept: what is new since the last scan?
   lazaret findings --store ward.store                        what is open, and what was decided about it
   sudo lazaret watch --interface eth1                        the same, live, on the mirror port of a switch
+  lazaret serve --store ward.store                           console and API over what was kept
 
-Nothing is ever sent to the network by these commands.";
+Nothing is ever sent to a watched network. `serve` answers whoever asks it, and asks nobody.";
 
 /// Finds untrusted medical devices in network traffic, by listening only.
 #[derive(Debug, Parser)]

@@ -4,6 +4,8 @@
 //! DIR/README.txt                   what this is, for whoever finds it
 //! DIR/lock                         held by the one process that writes; says which
 //! DIR/store.sqlite, -wal, -shm     SQLite 3 in write-ahead mode
+//! DIR/tls-cert.pem, tls-key.pem    of `lazaret serve`, where it made them
+//! DIR/uploads/                     captures that were sent to `lazaret serve` and wait
 //! ```
 //!
 //! Everything is made for its owner alone. A process that is killed at any moment, even while it makes the store,
@@ -32,7 +34,7 @@ const BUSY_MS_MAX: u64 = 5_000;
 const APPLICATION_ID: i64 = 0x4C5A_5254;
 
 /// Every version's change, oldest first: the n-th makes version n.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("console.sql")];
 /// The version this build knows.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
@@ -155,7 +157,7 @@ pub(crate) fn check(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), StoreError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), StoreError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -168,7 +170,7 @@ pub(crate) fn own(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn lock(folder: &Path) -> Result<Lock, StoreError> {
+pub(crate) fn lock(folder: &Path) -> Result<Lock, StoreError> {
     let path = folder.join(LOCK);
     let mut file = own(&path).map_err(failed("open", &path))?;
     for _ in 0..=LOCK_WAIT_MS_MAX / LOCK_TRY_MS {

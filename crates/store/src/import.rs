@@ -343,7 +343,7 @@ fn log(
         "assets": rows.assets.len(),
         "findings": rows.findings.len(),
     });
-    audit::append(step, actor, "import", "store", &detail)
+    audit::append(step, actor, "import", "store", &detail).map(drop)
 }
 
 /// Makes a finding the sum of its sightings, and says what that changed.
@@ -440,7 +440,7 @@ fn reopen(
     )
     .doing("reopen a finding")?;
     let detail = json!({ "from": before.state.as_str(), "last": last, "through": before.resolved_through });
-    audit::append(step, &own(actor), "reopened", &before.id.to_string(), &detail)
+    audit::append(step, &own(actor), "reopened", &before.id.to_string(), &detail).map(drop)
 }
 
 /// The same captures no longer show it. Open findings are resolved; whatever shows it again reopens it.

@@ -6,17 +6,17 @@
 use crate::asset::{self, AssetCard, AssetQuery, AssetTally, StoredAsset};
 use crate::audit::{self, Actor, Chain, Entry};
 use crate::error::StoreError;
-use crate::finding::{self, Decision, FindingCard, FindingQuery, FindingTally, StoredFinding};
+use crate::finding::{self, Decided, Decision, FindingCard, FindingQuery, FindingTally, StoredFinding};
 use crate::folder::{self, IfMissing, Lock};
 use crate::import::{self, Imported};
 use crate::retention::{self, Prunable, Pruned, Trial};
 use model::{AssetId, FindingId, Report};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::Path;
 
 /// What can be asked of a store.
 pub trait Reading {
-    /// One page of findings, worst first, then the latest.
+    /// One page of findings.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] where the page is to begin after a finding that is not there.
@@ -34,7 +34,7 @@ pub trait Reading {
     /// When the store cannot be read.
     fn finding_tally(&self, now: i64) -> Result<FindingTally, StoreError>;
 
-    /// One page of assets, medical devices first, then those seen last.
+    /// One page of assets.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] where the page is to begin after an asset that is not there.
@@ -83,7 +83,29 @@ pub trait Writing: Reading {
         decision: &Decision,
         note: Option<&str>,
         actor: &Actor,
-    ) -> Result<StoredFinding, StoreError>;
+    ) -> Result<StoredFinding, StoreError> {
+        let decided = self.decide_all(&[id], decision, note, actor)?.pop();
+        decided.map(|one| one.finding).ok_or(StoreError::Unknown { what: "finding", id: id.to_string() })
+    }
+
+    /// Decides about findings, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Refused`], or when the store cannot be written.
+    fn decide_all(
+        &mut self,
+        ids: &[FindingId],
+        decision: &Decision,
+        note: Option<&str>,
+        actor: &Actor,
+    ) -> Result<Vec<Decided>, StoreError>;
+
+    /// Takes decisions back, all or none, by the numbers of their entries in the audit log.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Refused`] where a finding has changed since, or when the store cannot be
+    /// written.
+    fn undo(&mut self, seqs: &[i64], actor: &Actor) -> Result<Vec<StoredFinding>, StoreError>;
 
     /// Deletes what was last seen before a moment of capture time.
     ///
@@ -119,6 +141,11 @@ impl Reader {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Ok(Self { connection: folder::open_to_read(folder)? })
     }
+
+    /// For what is asked in other files of this crate.
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Writer {
@@ -130,6 +157,16 @@ impl Writer {
     pub fn open(folder: &Path, missing: IfMissing) -> Result<Self, StoreError> {
         let (connection, lock) = folder::open_to_write(folder, missing)?;
         Ok(Self { reader: Reader { connection }, _lock: lock })
+    }
+
+    /// The same store, to read.
+    pub(crate) const fn reading(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Begins what is done as a whole or not at all.
+    pub(crate) fn step(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.reader.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
     /// Whether [`Self::open`] would find something wrong with the folder itself. Makes and changes nothing.
@@ -222,14 +259,18 @@ impl Writing for Writer {
         import::import(&mut self.reader.connection, report, version, actor)
     }
 
-    fn decide(
+    fn decide_all(
         &mut self,
-        id: FindingId,
+        ids: &[FindingId],
         decision: &Decision,
         note: Option<&str>,
         actor: &Actor,
-    ) -> Result<StoredFinding, StoreError> {
-        finding::decide(&mut self.reader.connection, id, decision, note, actor)
+    ) -> Result<Vec<Decided>, StoreError> {
+        finding::decide(&mut self.reader.connection, ids, decision, note, actor)
+    }
+
+    fn undo(&mut self, seqs: &[i64], actor: &Actor) -> Result<Vec<StoredFinding>, StoreError> {
+        finding::undo(&mut self.reader.connection, seqs, actor)
     }
 
     fn prune(

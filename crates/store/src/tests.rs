@@ -1,5 +1,7 @@
 //! The life of findings and assets, captures that come again, the chain, and what a folder may hold.
 
+mod access;
+
 use crate::*;
 use model::{
     Asset, AssetId, BedVitals, CaptureSummary, CaptureTime, Certainty, Channel, Check, Conversation,

@@ -96,6 +96,7 @@ impl Options {
             after: list.after,
             limit: list.limit.saturating_add(1),
             now: now(),
+            ..AssetQuery::default()
         };
         let mut assets = store.assets(&query)?;
         let more = assets.len() > list.limit as usize;

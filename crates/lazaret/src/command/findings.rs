@@ -190,6 +190,7 @@ impl Options {
             asset: list.asset,
             after: list.after,
             limit: list.limit.saturating_add(1),
+            ..FindingQuery::default()
         };
         let mut findings = store.findings(&query)?;
         let more = findings.len() > list.limit as usize;

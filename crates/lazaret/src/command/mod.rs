@@ -3,13 +3,18 @@
 mod assets;
 mod audit;
 mod findings;
+mod gateway;
 mod scan;
+mod serve;
 mod simulate;
 mod source;
 mod upkeep;
 mod vitals;
 mod watch;
 
+pub(crate) use assets::asset_id;
+pub(crate) use audit::noted;
+pub(crate) use findings::finding_id;
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
 use crate::exit::{Failure, Status};
@@ -31,6 +36,10 @@ pub(crate) enum Command {
     Store(Box<upkeep::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
+    /// Serve console and API over a store.
+    Serve(Box<serve::Options>),
+    /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
+    Gateway(Box<gateway::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -47,6 +56,8 @@ impl Command {
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
             Self::Watch(options) => options.run(),
+            Self::Serve(options) => options.run(),
+            Self::Gateway(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

@@ -4,10 +4,14 @@
 //! into tasks that any worker takes; see [`pool`]. Either way observations are judged in the merged order of
 //! frames, so the report does not depend on the number of workers.
 
+mod bedside;
 mod early;
 mod pool;
+mod replay;
 mod sensor;
 
+pub(crate) use bedside::{Bedside, Place};
+pub(crate) use replay::{Replay, replay};
 pub(crate) use sensor::Sensor;
 
 use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};

@@ -1,0 +1,220 @@
+//! Accepting connections of devices, and keeping each of their cycles.
+
+use super::session::Session;
+use super::{Buffer, BufferError, Cycle};
+use model::{CaptureTime, Endpoint};
+use std::io::{self, Read as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Connections at a time; further ones are closed at once and counted. Our limit: a central station handles 64 beds,
+/// and a device that reconnects may leave one behind.
+pub const CONNECTIONS_MAX: u64 = 256;
+/// Read at a time.
+const READ_BYTES: usize = 16 << 10;
+/// How often a thread that has nothing to do looks whether the gateway ends.
+const TICK: Duration = Duration::from_millis(200);
+/// Between two tries to keep a cycle that the buffer did not take.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What the gateway has done so far.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections open.
+    pub open: AtomicU64,
+    /// Connections accepted.
+    pub accepted: AtomicU64,
+    /// Connections closed because there were too many.
+    pub turned_away: AtomicU64,
+    /// Connections that were not read on; see [`super::Unread`].
+    pub unread: AtomicU64,
+    /// Cycles kept.
+    pub cycles: AtomicU64,
+    /// Cycles that the buffer did not take at the first try.
+    pub stalled: AtomicU64,
+    /// Messages handed on.
+    pub delivered: AtomicU64,
+    /// Messages that the receiver refused for good.
+    pub refused: AtomicU64,
+    /// Times that the receiver was lost.
+    pub receiver_lost: AtomicU64,
+}
+
+/// The station that devices find.
+pub struct Station {
+    buffer: Mutex<Box<dyn Buffer>>,
+    kept: Condvar,
+    ending: AtomicBool,
+    /// What was done.
+    pub counters: Counters,
+    tell: Box<dyn Fn(String) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Station {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Station").field("counters", &self.counters).finish_non_exhaustive()
+    }
+}
+
+impl Station {
+    /// Keeps cycles in `buffer`, and says by `tell` what people should know.
+    #[must_use]
+    pub fn new(buffer: Box<dyn Buffer>, tell: Box<dyn Fn(String) + Send + Sync>) -> Arc<Self> {
+        Arc::new(Self {
+            buffer: Mutex::new(buffer),
+            kept: Condvar::new(),
+            ending: AtomicBool::new(false),
+            counters: Counters::default(),
+            tell,
+        })
+    }
+
+    /// Listens; connections are taken once [`Station::serve`] is called.
+    ///
+    /// # Errors
+    /// What the system says of the address.
+    pub fn listen(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
+        let listener = TcpListener::bind(SocketAddr::new(ip, port))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// Takes connections until the gateway ends. One thread, and one more for each connection.
+    pub fn serve(self: &Arc<Self>, listener: &TcpListener) {
+        while !self.is_ending() {
+            match listener.accept() {
+                Ok((stream, device)) => self.take(stream, device),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(TICK / 20),
+                // Of one connection, or of the system's limits: the next may do.
+                Err(_) => std::thread::sleep(TICK),
+            }
+        }
+    }
+
+    fn take(self: &Arc<Self>, stream: TcpStream, device: SocketAddr) {
+        let counters = &self.counters;
+        if counters.open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
+            counters.open.fetch_sub(1, Ordering::Relaxed);
+            counters.turned_away.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        counters.accepted.fetch_add(1, Ordering::Relaxed);
+        let station = Arc::clone(self);
+        std::thread::spawn(move || {
+            if let Err(error) = station.read(&stream, device) {
+                station.say(format!("connection of {}: {error}", device.ip()));
+            }
+            station.counters.open.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// Reads a connection to its end. Nothing is ever written to it.
+    fn read(&self, mut stream: &TcpStream, device: SocketAddr) -> io::Result<()> {
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(TICK))?;
+        let local = stream.local_addr()?;
+        let end = |at: SocketAddr| Endpoint { ip: at.ip(), port: at.port() };
+        let mut session = Session::new(end(device), end(local));
+        let (mut bytes, mut cycles) = (vec![0; READ_BYTES], Vec::new());
+        let mut unread = false;
+        while !self.is_ending() {
+            let count = match stream.read(&mut bytes) {
+                Ok(0) => return Ok(()),
+                Ok(count) => count,
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // A device that was switched off is no matter for people.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            // What cannot be read is still taken, as a silent station takes it.
+            if unread {
+                continue;
+            }
+            let outcome = session.feed(bytes.get(..count).unwrap_or_default(), now(), &mut cycles);
+            for cycle in cycles.drain(..) {
+                self.keep(&cycle);
+            }
+            if let Err(why) = outcome {
+                unread = true;
+                self.counters.unread.fetch_add(1, Ordering::Relaxed);
+                self.say(format!(
+                    "{} to port {} {}; nothing of it is handed on",
+                    device.ip(),
+                    local.port(),
+                    why.as_str()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a cycle, however long that takes: meanwhile nothing is read, and the device's own buffers fill.
+    fn keep(&self, cycle: &Cycle) {
+        let mut said = false;
+        while let Err(error) = self.put(cycle) {
+            if !said {
+                self.counters.stalled.fetch_add(1, Ordering::Relaxed);
+                self.say(format!("a cycle of {} cannot be kept, trying again: {error}", cycle.source()));
+                said = true;
+            }
+            if self.is_ending() {
+                return;
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    fn put(&self, cycle: &Cycle) -> Result<(), BufferError> {
+        let source = cycle.source();
+        let mut buffer = self.buffer();
+        let Some(text) = cycle.message(buffer.last(&source)?)? else { return Ok(()) };
+        buffer.put(&source, cycle.received, &text)?;
+        drop(buffer);
+        self.counters.cycles.fetch_add(1, Ordering::Relaxed);
+        self.kept.notify_one();
+        Ok(())
+    }
+
+    /// The buffer, for whoever delivers.
+    pub(super) fn buffer(&self) -> MutexGuard<'_, Box<dyn Buffer>> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something was kept, or `most` is over.
+    pub(super) fn wait(&self, most: Duration) {
+        let buffer = self.buffer();
+        drop(self.kept.wait_timeout(buffer, most).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Messages that wait for the receiver, where the buffer says.
+    #[must_use]
+    pub fn waiting(&self) -> Option<i64> {
+        self.buffer().waiting().ok()
+    }
+
+    /// Ends everything soon.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+        self.kept.notify_all();
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn say(&self, words: String) {
+        (self.tell)(words);
+    }
+}
+
+/// The clock: an edge reads it.
+#[expect(clippy::disallowed_methods, reason = "this edge says when it accepted and delivered")]
+pub(super) fn now() -> CaptureTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    CaptureTime::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

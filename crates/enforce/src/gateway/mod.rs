@@ -1,0 +1,82 @@
+//! The gateway: cuts a monitor off and keeps its vital signs flowing.
+//!
+//! It stands on the device's segment and owns the addresses that the maker hard-coded, so that the device finds its
+//! "central station" without any way out. It accepts connections on the ports of that station, answers nothing that a
+//! device does not need, reads vital signs, keeps each cycle, and hands them on.
+//!
+//! ```text
+//! device ──TCP──► accept ──► Session: bytes → cycles ──► Buffer (durable) ──► deliver ──MLLP──► the ward's receiver
+//!                 a thread a connection                  SQLite              a thread
+//! kernel: everything else that comes from the device's side is dropped, in and across, whether this process lives or not
+//! ```
+//!
+//! * [`Rules`] is the kernel's part, as text for `nft -f`. It is loaded before an address is taken, stays when the
+//!   process dies, and lets nothing through that this module does not take.
+//! * A cycle is *accepted* when the buffer has it. What the device has sent and the buffer does not have is no loss of
+//!   an accepted cycle; it shows as a gap.
+//! * The gateway originates no datagram towards the device, and no connection.
+//! * Patients are not handed on: identifiers stay out of the messages and out of the buffer.
+
+mod accept;
+mod cycle;
+mod deliver;
+mod kernel;
+mod rules;
+mod session;
+
+pub use accept::{CONNECTIONS_MAX, Counters, Station};
+pub use cycle::{Cycle, GAP_MIN, LATE_MIN, late};
+pub use deliver::{Delivery, Outcome, Receiver};
+pub use kernel::{Kernel, KernelError};
+pub use rules::{Interface, Ports, Rules, RulesError, TABLE};
+pub use session::{Session, Unread};
+
+use model::CaptureTime;
+use std::error::Error;
+
+/// A message for the ward, as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Kept {
+    /// Its place in the order of acceptance.
+    pub number: i64,
+    /// When its cycle came.
+    pub accepted: CaptureTime,
+    /// HL7 v2 message.
+    pub text: Vec<u8>,
+}
+
+/// Why a buffer did not do what was asked.
+pub type BufferError = Box<dyn Error + Send + Sync>;
+
+/// Where accepted cycles wait for the receiver; survives the process.
+pub trait Buffer: Send {
+    /// When the last cycle of `source` was accepted, ever.
+    ///
+    /// # Errors
+    /// What its medium says.
+    fn last(&self, source: &str) -> Result<Option<CaptureTime>, BufferError>;
+
+    /// Keeps a message. Once this returns, neither a killed process nor a receiver that is down loses it.
+    ///
+    /// # Errors
+    /// What its medium says; then the message is not kept.
+    fn put(&mut self, source: &str, accepted: CaptureTime, text: &[u8]) -> Result<(), BufferError>;
+
+    /// The oldest messages that were not delivered, at most `most`.
+    ///
+    /// # Errors
+    /// What its medium says.
+    fn oldest(&self, most: usize) -> Result<Vec<Kept>, BufferError>;
+
+    /// A message is settled.
+    ///
+    /// # Errors
+    /// What its medium says; then it may be delivered again.
+    fn settle(&mut self, number: i64, outcome: Outcome) -> Result<(), BufferError>;
+
+    /// Messages that wait.
+    ///
+    /// # Errors
+    /// What its medium says.
+    fn waiting(&self) -> Result<i64, BufferError>;
+}

@@ -1,0 +1,218 @@
+//! One connection of a device: bytes in, cycles out.
+//!
+//! The protocol is found by content, as everywhere; what is read is what its parser tells of vital signs. Nothing is
+//! ever answered.
+
+use super::cycle::Cycle;
+use model::{
+    About, CaptureTime, Endpoint, Fact, Field, Identifier, LinkFact, Schema, Side, Text, Transport, Value,
+};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use wire::proto::candidates;
+use wire::{
+    ContentId, ContentPart, Expectation, Login, Parser, PatientFields, Probe, Protocol, Sink, Start, Step,
+    UNIT_BYTES_MAX, Verdict,
+};
+
+/// First bytes of a connection after which it must be known what is spoken. Our limit.
+const PROBE_BYTES_MAX: usize = 4096;
+
+/// Why a connection is not read on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unread {
+    /// Nobody knows what it speaks.
+    Unknown,
+    /// It broke its own protocol.
+    Malformed,
+    /// A unit is longer than any protocol's.
+    TooLong,
+}
+
+impl Unread {
+    /// For people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "speaks a protocol that is not known",
+            Self::Malformed => "breaks its own protocol",
+            Self::TooLong => "sent a unit that is longer than any protocol's",
+        }
+    }
+}
+
+/// Reads one connection.
+pub struct Session {
+    start: Start,
+    protocol: Option<&'static Protocol>,
+    parser: Option<Box<dyn Parser>>,
+    pending: Vec<u8>,
+    skip: u64,
+    need: usize,
+    heard: Heard,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("client", &self.start.client).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A connection from `device` to a station's address.
+    #[must_use]
+    pub fn new(device: Endpoint, station: Endpoint) -> Self {
+        let start = Start {
+            transport: Transport::Tcp,
+            client: device,
+            server: station,
+            expected: None,
+            midstream: false,
+        };
+        Self {
+            start,
+            protocol: None,
+            parser: None,
+            pending: Vec::new(),
+            skip: 0,
+            need: 1,
+            heard: Heard::default(),
+        }
+    }
+
+    /// What it speaks, where that is known.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&'static str> {
+        self.protocol.map(|protocol| protocol.name)
+    }
+
+    /// Takes in what arrived at `now` and gives the cycles that it ended.
+    ///
+    /// # Errors
+    /// [`Unread`]: nothing more is read of this connection. Cycles given before stand.
+    pub fn feed(&mut self, bytes: &[u8], now: CaptureTime, cycles: &mut Vec<Cycle>) -> Result<(), Unread> {
+        self.pending.extend_from_slice(bytes);
+        self.heard.now = now;
+        let read = self.read();
+        for mut cycle in self.heard.ended.drain(..) {
+            cycle.device = self.start.client.ip;
+            cycles.push(cycle);
+        }
+        read
+    }
+
+    fn read(&mut self) -> Result<(), Unread> {
+        if self.parser.is_none() && !self.find()? {
+            return Ok(());
+        }
+        let mut at = 0;
+        loop {
+            let passed = usize::try_from(self.skip).unwrap_or(usize::MAX).min(self.pending.len() - at);
+            self.skip -= passed as u64;
+            at += passed;
+            let input = self.pending.get(at..).unwrap_or_default();
+            let Some(parser) = self.parser.as_mut().filter(|_| input.len() >= self.need.max(1)) else {
+                break;
+            };
+            match parser.step(Side::Client, input, &mut self.heard) {
+                Step::Done(bytes) => {
+                    at += bytes.clamp(1, input.len());
+                    self.need = 1;
+                }
+                Step::Need(bytes) if bytes > UNIT_BYTES_MAX => return Err(Unread::TooLong),
+                Step::Need(bytes) => self.need = bytes.max(input.len() + 1),
+                Step::Skip(bytes) => self.skip = bytes.max(1),
+                Step::Ignore => self.skip = u64::MAX,
+                Step::Stop(_) => return Err(Unread::Malformed),
+            }
+        }
+        self.pending.drain(..at);
+        Ok(())
+    }
+
+    /// Looks what is spoken; whether that is known now.
+    fn find(&mut self) -> Result<bool, Unread> {
+        let Start { client, server, .. } = self.start;
+        let probe = Probe {
+            transport: Transport::Tcp,
+            side: Side::Client,
+            client_port: client.port,
+            server_port: server.port,
+            input: &self.pending,
+            midstream: false,
+        };
+        let mut unsure = false;
+        for protocol in candidates(Transport::Tcp, [server.port, client.port]) {
+            match (protocol.probe)(&probe) {
+                Verdict::Certain => {
+                    self.protocol = Some(protocol);
+                    self.parser = Some((protocol.start)(&self.start));
+                    return Ok(true);
+                }
+                Verdict::Unsure => unsure = true,
+                Verdict::NotForUs => {}
+            }
+        }
+        if unsure && self.pending.len() < PROBE_BYTES_MAX { Ok(false) } else { Err(Unread::Unknown) }
+    }
+}
+
+/// What the parser told of the cycle that goes on, and cycles that ended.
+#[derive(Default)]
+struct Heard {
+    now: CaptureTime,
+    cycle: Cycle,
+    ended: Vec<Cycle>,
+}
+
+impl Sink for Heard {
+    fn time(&self) -> CaptureTime {
+        self.now
+    }
+
+    fn wants_message(&self, _: &'static Schema) -> bool {
+        false
+    }
+
+    fn wants_waveforms(&self) -> bool {
+        false
+    }
+
+    fn message(&mut self, _: &'static Schema, _: &[(&'static Field, Value)], _: Range<usize>) {}
+
+    fn fact(&mut self, fact: Fact, _: Range<usize>) {
+        match fact {
+            Fact::Identified(About::Sender, Identifier::Bed(bed)) => self.cycle.bed = Some(bed),
+            Fact::Measured(samples) => {
+                self.cycle.numerics.extend(samples.iter().map(|sample| (sample.vital, *sample)));
+            }
+            Fact::LimitsSet(limits) => {
+                self.cycle.limits.extend(limits.iter().map(|limit| (limit.vital, *limit)));
+            }
+            Fact::CycleEnded(_) => {
+                let Cycle { bed, limits, .. } = &self.cycle;
+                // Bed and limits hold until others are told; numbers are told anew.
+                let next = Cycle { bed: *bed, limits: limits.clone(), ..Cycle::default() };
+                let ended = std::mem::replace(&mut self.cycle, next);
+                self.ended.push(Cycle { received: self.now, ..ended });
+            }
+            _ => {}
+        }
+    }
+
+    fn fact_of_other(&mut self, _: Fact, _: Range<usize>) {}
+    fn link(&mut self, _: LinkFact, _: Range<usize>) {}
+    // Patients are not handed on.
+    fn patient(&mut self, _: &PatientFields<'_>, _: Range<usize>) {}
+    fn login(&mut self, _: &Login<'_>, _: Range<usize>) {}
+    fn content(&mut self, _: ContentId, _: ContentPart<'_>) {}
+    fn expect(&mut self, _: Expectation) {}
+    fn remember(&mut self, _: u64, _: Text) {}
+
+    fn recall(&self, _: u64) -> Option<Text> {
+        None
+    }
+}
+
+/// Vital signs by parameter.
+pub(super) type Numerics = BTreeMap<model::Vital, model::Sample>;

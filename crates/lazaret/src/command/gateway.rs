@@ -1,0 +1,255 @@
+//! `lazaret gateway`: cuts a monitor off and keeps its vital signs flowing.
+//!
+//! ```text
+//! rules → addresses → sockets → all privileges away → accept, keep, deliver
+//! ```
+//! The order matters: the device's side is closed before anything listens there.
+
+use crate::confine::drop_capabilities;
+use crate::exit::{Failure, Status};
+use crate::supervisor::Supervisor;
+use enforce::gateway::{
+    Buffer, BufferError, Delivery, Interface, Kept, Kernel, Outcome, Ports, Receiver, Rules, Station,
+};
+use model::CaptureTime;
+use serde_json::json;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use store::Outbox;
+
+const EXAMPLES: &str = "\
+Examples:
+  lazaret gateway rules --device-interface eth1                      what the kernel would be told, to read first
+  sudo lazaret gateway run --device-interface eth1 --receiver 10.20.1.9:2575 --buffer /var/lib/lazaret/gateway
+  sudo lazaret watch --interface eth1 --report r.json                beside it: what the device tries becomes findings
+  sudo lazaret gateway remove --device-interface eth1                gives addresses and rules back
+
+The device's cable goes into the device interface, and nowhere else. The gateway takes the addresses that the maker
+hard-coded, accepts vital signs, keeps each cycle on disk, and hands it on as HL7 v2 (IHE PCD-01) over MLLP. Patient
+identifiers are not handed on. Everything else from the device's side is dropped by the kernel: TCP to other ports is
+reset, datagrams, mounts and IPv6 get no answer, nothing crosses to another interface. These rules stay when the gateway
+ends or is killed.
+
+Exit status: 0 done; 2 bad usage or configuration, no such interface, not allowed.";
+
+/// What to do with the gateway.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Close the device's side and serve it until told to end
+    Run(Run),
+    /// Print the kernel's rules; changes nothing
+    Rules(Side),
+    /// Give addresses and rules back: the device's side is open again
+    Remove(Side),
+}
+
+/// The device's side.
+#[derive(Debug, clap::Args)]
+struct Side {
+    /// Network interface on the device's side
+    #[arg(long, value_name = "IF")]
+    device_interface: Interface,
+    /// Address to take there; may be given several times [default: those that the CMS8000's maker hard-coded]
+    #[arg(long = "address", value_name = "IP", default_values_t = [Ipv4Addr::new(202, 114, 4, 119), Ipv4Addr::new(202, 114, 4, 120)])]
+    addresses: Vec<Ipv4Addr>,
+    /// Length of the segment's network prefix
+    #[arg(long, value_name = "BITS", default_value_t = 24, value_parser = clap::value_parser!(u8).range(8..=32))]
+    prefix: u8,
+    /// TCP ports to accept there
+    #[arg(long, value_name = "PORTS", value_delimiter = ',', default_value = "511,515-520")]
+    ports: Vec<Ports>,
+    /// A device and the central station of the hospital that it may reach directly, on the same ports, should the gateway
+    /// be dead: MONITOR=CENTRAL
+    #[arg(long, value_name = "IP=IP", value_parser = bypass)]
+    bypass: Option<(Ipv4Addr, Ipv4Addr)>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    #[command(flatten)]
+    side: Side,
+    /// Who takes the vital signs, by HL7 v2 over MLLP: HOST:PORT
+    #[arg(long, value_name = "HOST:PORT")]
+    receiver: String,
+    /// Folder for cycles that wait for the receiver
+    #[arg(long, value_name = "DIR")]
+    buffer: PathBuf,
+    /// Seconds between two lines about how the gateway does
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    every: u64,
+    /// Only warnings on standard error
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+fn bypass(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
+    let (monitor, central) = text.split_once('=').ok_or("two addresses with `=` between them")?;
+    let parse = |text: &str| text.trim().parse().map_err(|_| format!("`{text}` is no IPv4 address"));
+    Ok((parse(monitor)?, parse(central)?))
+}
+
+impl Side {
+    fn rules(&self) -> Rules {
+        Rules {
+            device: self.device_interface.clone(),
+            stations: self.addresses.clone(),
+            ports: self.ports.clone(),
+            bypass: self.bypass,
+        }
+    }
+
+    fn kernel(&self) -> Kernel {
+        Kernel::new(self.device_interface.clone())
+    }
+}
+
+impl Options {
+    /// Does it.
+    pub(crate) fn run(&self) -> Result<Status, Failure> {
+        match &self.what {
+            What::Run(run) => run.run(),
+            What::Rules(side) => {
+                print!("{}", side.rules().text());
+                Ok(Status::Done)
+            }
+            What::Remove(side) => {
+                side.kernel().remove(&side.addresses, side.prefix)?;
+                eprintln!(
+                    "lazaret: {} is open again: its device reaches what routes and switches let it reach",
+                    side.device_interface
+                );
+                Ok(Status::Done)
+            }
+        }
+    }
+}
+
+impl Run {
+    fn run(&self) -> Result<Status, Failure> {
+        ingest::wipe_freed_memory();
+        let stop = super::watch::stop_on_signals()?;
+        let supervisor = Supervisor::from_environment();
+        let outbox = Outbox::open(&self.buffer)?;
+        let rules = self.side.rules();
+        self.side.kernel().set_up(&rules, self.side.prefix)?;
+        let quiet = self.quiet;
+        let tell = Box::new(move |words: String| eprintln!("lazaret: {words}"));
+        let station = Station::new(Box::new(Waits(outbox)), tell);
+        let listeners = rules.sockets().map(|(ip, port)| {
+            Station::listen(ip, port).map_err(|cause| {
+                Failure::Usage(format!(
+                    "cannot listen on {ip} port {port}: {cause}; another program may hold it"
+                ))
+            })
+        });
+        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+        drop_capabilities().map_err(|(step, cause)| Failure::Confine { step, cause: cause.into() })?;
+        if !quiet {
+            eprintln!(
+                "lazaret: {} is closed but for {} on its own addresses; vital signs go to {}; end with Ctrl-C",
+                self.side.device_interface,
+                ports_said(&self.side.ports),
+                self.receiver
+            );
+        }
+        supervisor.ready();
+        for listener in listeners {
+            let station = Arc::clone(&station);
+            std::thread::spawn(move || station.serve(&listener));
+        }
+        let delivering = {
+            let station = Arc::clone(&station);
+            let mut delivery = Delivery::new(Receiver { address: self.receiver.clone() });
+            std::thread::spawn(move || delivery.run(&station))
+        };
+        let mut left = Duration::ZERO;
+        let tick = Duration::from_millis(200);
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(tick);
+            supervisor.alive();
+            left = left.saturating_sub(tick);
+            if left.is_zero() {
+                println!("{}", standing(&station));
+                left = Duration::from_secs(self.every);
+            }
+        }
+        station.end();
+        drop(delivering.join());
+        println!("{}", standing(&station));
+        if !quiet {
+            eprintln!(
+                "lazaret: ended; {} stays closed (`lazaret gateway remove` opens it)",
+                self.side.device_interface
+            );
+        }
+        Ok(Status::Done)
+    }
+}
+
+fn ports_said(ports: &[Ports]) -> String {
+    let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    format!("TCP {}", ports.join(", "))
+}
+
+/// How the gateway does, as one line of JSON.
+fn standing(station: &Station) -> String {
+    let counters = &station.counters;
+    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    json!({
+        "type": "gateway",
+        "connections": of(&counters.open),
+        "accepted": of(&counters.accepted),
+        "turned_away": of(&counters.turned_away),
+        "unread": of(&counters.unread),
+        "cycles": of(&counters.cycles),
+        "stalled": of(&counters.stalled),
+        "delivered": of(&counters.delivered),
+        "refused": of(&counters.refused),
+        "receiver_lost": of(&counters.receiver_lost),
+        "waiting": station.waiting(),
+    })
+    .to_string()
+}
+
+/// The store's outbox as the gateway's buffer.
+struct Waits(Outbox);
+
+impl Buffer for Waits {
+    fn last(&self, source: &str) -> Result<Option<CaptureTime>, BufferError> {
+        Ok(self.0.last(source)?.map(CaptureTime::from_nanos))
+    }
+
+    fn put(&mut self, source: &str, accepted: CaptureTime, text: &[u8]) -> Result<(), BufferError> {
+        Ok(self.0.put(source, accepted.nanos(), text)?)
+    }
+
+    fn oldest(&self, most: usize) -> Result<Vec<Kept>, BufferError> {
+        let kept = |one: store::Waiting| Kept {
+            number: one.number,
+            accepted: CaptureTime::from_nanos(one.accepted),
+            text: one.text,
+        };
+        Ok(self.0.oldest(most)?.into_iter().map(kept).collect())
+    }
+
+    fn settle(&mut self, number: i64, outcome: Outcome) -> Result<(), BufferError> {
+        match outcome {
+            Outcome::Delivered => Ok(self.0.delivered(number)?),
+            Outcome::Refused => Ok(self.0.refused(number)?),
+        }
+    }
+
+    fn waiting(&self) -> Result<i64, BufferError> {
+        Ok(self.0.waiting())
+    }
+}

@@ -6,6 +6,7 @@
 mod kills;
 mod leaks;
 mod played;
+mod past;
 
 use serde_json::Value;
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ const SEEDS: [u64; 2] = [1, 2];
 const MONITORS: u32 = 2;
 
 /// Prints them all.
-pub fn print(days: u32) -> Result<(), FramesError> {
+pub(crate) fn print(days: u32) -> Result<(), FramesError> {
     planted_beacons()?;
     planted_searches()?;
     benign(days)?;

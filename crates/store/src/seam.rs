@@ -135,7 +135,7 @@ pub trait Writing: Reading {
     ///
     /// # Errors
     /// When the store cannot be written.
-    fn record(
+    fn note(
         &mut self,
         action: &str,
         subject: &str,
@@ -334,7 +334,7 @@ impl Writing for Writer {
         finding::undo(&mut self.reader.connection, seqs, actor)
     }
 
-    fn record(
+    fn note(
         &mut self,
         action: &str,
         subject: &str,

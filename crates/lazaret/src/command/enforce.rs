@@ -115,7 +115,7 @@ impl Log {
         let detail = json!({ "step": step, "more": more });
         let actor = Actor { name: self.actor.name.clone(), at: crate::stored::now() };
         self.store
-            .record(action, subject, &detail, &actor)
+            .note(action, subject, &detail, &actor)
             .map_err(|fault| EnforceError::Record(fault.to_string()))
     }
 }

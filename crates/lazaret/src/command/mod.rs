@@ -2,9 +2,9 @@
 
 mod assets;
 mod audit;
+mod demo;
 mod enforce;
 mod evidence;
-mod demo;
 mod findings;
 mod gateway;
 mod policy;
@@ -20,7 +20,6 @@ mod watch;
 
 pub(crate) use assets::asset_id;
 pub(crate) use audit::noted;
-pub(crate) use findings::finding_id;
 pub(crate) use findings::{finding_card, finding_id};
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 

@@ -80,6 +80,7 @@ impl Options {
             monitors: self.monitors,
             minutes: self.minutes,
             scenarios,
+            story: Vec::new(),
             start: self.start.unwrap_or(Ward::default().start),
         };
         ward.check().map_err(|error| Failure::Usage(error.to_string()))?;

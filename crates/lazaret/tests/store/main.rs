@@ -5,8 +5,8 @@
 
 mod kills;
 mod leaks;
-mod played;
 mod past;
+mod played;
 
 use serde_json::Value;
 use std::path::PathBuf;

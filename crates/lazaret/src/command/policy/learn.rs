@@ -195,7 +195,7 @@ fn said(learnt: &Learnt) -> String {
 fn from_store(folder: &Path) -> Result<Occasion, Failure> {
     let store = Reader::open(folder)?;
     let mut occasion = Occasion::default();
-    let mut query = AssetQuery { medical_only: false, after: None, limit: PAGE, now: now() };
+    let mut query = AssetQuery { limit: PAGE, now: now(), ..AssetQuery::default() };
     loop {
         let page = store.assets(&query)?;
         let Some(last) = page.last() else { break };

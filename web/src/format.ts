@@ -92,12 +92,12 @@ const SHOWN_MAX = 400;
  * Text from the wire as it may be shown: what is invisible or turns the direction of writing (Unicode categories Cc, Cf,
  * Zl, Zp, surrogates, private use) becomes its code in brackets, so that a name cannot pass for another.
  */
-export function shown(text: string): string {
+export function shown(text: string, most = SHOWN_MAX): string {
   const visible = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu, (sign) => {
     return `[U+${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`;
   });
   const letters = [...visible];
-  return letters.length > SHOWN_MAX ? `${letters.slice(0, SHOWN_MAX).join("")}…` : visible;
+  return letters.length > most ? `${letters.slice(0, most).join("")}…` : visible;
 }
 
 /** An endpoint as people write it: `10.0.0.1:515`, `[fe80::1]:80`. */

@@ -2,7 +2,7 @@
 import { call } from "./api/call";
 import { live } from "./api/live.svelte";
 import { session } from "./api/session.svelte";
-import type { Overview, Severity } from "./api/shapes";
+import type { Overview, SettingsRow, Severity } from "./api/shapes";
 
 const WORST: readonly Severity[] = ["critical", "high", "medium", "low"];
 
@@ -15,6 +15,8 @@ export function worst(open: Readonly<Record<Severity, number>>): { severity: Sev
 class Posture {
   overview = $state.raw<Overview>();
   worst = $derived(this.overview && worst(this.overview.open));
+  /** What the site calls itself. */
+  site = $state("");
 
   /** To be called while the frame is set up. */
   follow(): void {
@@ -24,6 +26,10 @@ class Posture {
       // A failure is said by the page, which asks as well.
       call<Overview>("GET", "/api/v1/overview").then(
         (overview) => (this.overview = overview),
+        () => undefined,
+      );
+      call<SettingsRow>("GET", "/api/v1/settings").then(
+        (settings) => (this.site = settings.site_name),
         () => undefined,
       );
     });

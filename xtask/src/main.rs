@@ -7,7 +7,9 @@ mod bench;
 mod ci;
 mod golden;
 mod soak;
+mod time_eval;
 mod vitals_eval;
+mod watching;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -26,21 +28,27 @@ enum Command {
     Ci(ci::Ci),
     /// Speed and memory against the named peers, on files made in a folder outside the checkout.
     Bench(bench::Bench),
+    /// Pages of the API over a store of 100,000 findings and 20,000 assets.
+    BenchApi(bench::BenchApi),
     /// The golden captures and what is read of them, made anew from their recipes.
     Golden(golden::Golden),
     /// One long trial at full length, by name.
     Soak(soak::Soak),
     /// The vital-sign algorithms against recordings that people marked, and against the named peers.
     VitalsEval(vitals_eval::VitalsEval),
+    /// The rules that need time: planted matters, wards where nothing is wrong, captures of others.
+    TimeEval(time_eval::TimeEval),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Ci(ci) => ci.run(),
         Command::Bench(bench) => bench.run(),
+        Command::BenchApi(bench) => bench.run(),
         Command::Golden(golden) => golden.run(),
         Command::Soak(soak) => soak.run(),
         Command::VitalsEval(evaluation) => evaluation.run(),
+        Command::TimeEval(evaluation) => evaluation.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -27,15 +27,26 @@ enum Name {
     Fuzz,
     /// A store killed at 200 random moments while a scan is kept.
     StoreKills,
+    /// The wall over a demo, with memory watched for half an hour (or `--minutes`).
+    Wall,
     /// The gateway with 64 monitors for ten minutes, and how long a cycle takes to the ward.
     Gateway,
+    /// A watch killed at 200 moments while it keeps what it sees; needs root.
+    WatchKills,
+    /// A ward played past the sensor in network namespaces, beside tcpdump and ndpiReader; needs root.
+    WatchWard,
+    /// A day of 20 monitors and an hour of 500 into the sensor's store: memory, processor time, disk.
+    WatchDay,
 }
 
 /// Targets that are fuzzed ten minutes; the others three.
 const TEN_MINUTES: &[&str] = &["capture_file", "cms8000", "nfs", "rpc", "hl7", "dicom", "stream"];
 
 /// Kills that issue 4 asks for.
-const STORE_KILLS: &str = "200";
+const KILLS: &str = "200";
+
+/// Minutes that issue 5 asks for.
+const WALL_MINUTES: u32 = 30;
 
 /// The target that fails by design.
 const CANARY: &str = "canary";
@@ -45,10 +56,17 @@ impl Soak {
     pub fn run(&self) -> Result<(), String> {
         match self.name {
             Name::Fuzz => self.fuzz(),
-            Name::StoreKills => trial("ci", "store", "kills", ("LAZARET_STORE_KILLS", STORE_KILLS)),
+            Name::Wall => {
+                let minutes = self.minutes.unwrap_or(WALL_MINUTES).to_string();
+                trial("ci", "wall", "story", ("LAZARET_WALL_MINUTES", &minutes))
+            }
             Name::Gateway => {
                 trial("release", "gateway", "many_monitors", ("LAZARET_GATEWAY_TRIAL", "64x600"))
             }
+            Name::StoreKills => kills("store", "LAZARET_STORE_KILLS"),
+            Name::WatchKills => kills("sensor", "LAZARET_WATCH_KILLS"),
+            Name::WatchWard => crate::watching::ward(&self.folder),
+            Name::WatchDay => crate::watching::day(&self.folder),
         }
     }
 
@@ -91,6 +109,13 @@ fn trial(profile: &str, suite: &str, test: &str, length: (&str, &str)) -> Result
         "--nocapture",
     ];
     run_program("cargo", &run, &[length])
+}
+
+/// Runs the trial of kills among the tests of `target` at full length.
+fn kills(target: &str, variable: &str) -> Result<(), String> {
+    let test = ["test", "--profile", "ci", "--locked", "-p", "lazaret", "--test", target];
+    let which = ["--", "kill", "--nocapture"];
+    run_program("cargo", &[&test[..], &which[..]].concat(), &[(variable, KILLS)])
 }
 
 /// Fuzzes one target from its seeds; an input that breaks it is left in `fuzz/artifacts`.

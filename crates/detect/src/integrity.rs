@@ -5,7 +5,8 @@ use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
 use inventory::Inventory;
 use model::{BedVitals, Check, Evidence, Fact, FlowId, IntegrityRow, Observation, Side, Verdict};
-use vitals::{At, Depth, Row, Said, Ward};
+use std::collections::BTreeSet;
+use vitals::{At, Depth, Row, Said, Standing, Ward};
 
 /// The checks of all beds.
 #[derive(Debug)]
@@ -47,6 +48,16 @@ impl Integrity {
     /// What the checks say of a bed of `inventory`.
     pub(crate) fn of(&self, number: u32) -> (Vec<IntegrityRow>, Option<model::Judged>) {
         (self.0.rows(number), self.0.judged(number))
+    }
+
+    /// What the checks said of that bed last.
+    pub(crate) fn standing(&self, number: u32) -> impl Iterator<Item = Standing> {
+        self.0.standing(number)
+    }
+
+    /// Begins a new stretch of time, with the beds that are still known.
+    pub(crate) fn renew(&mut self, known: &BTreeSet<u32>) {
+        self.0.renew(known);
     }
 
     /// Units of beds that were not checked.

@@ -2,11 +2,14 @@
 
 use crate::blind::blind_spots;
 use crate::judge::Judge;
+use crate::past::Past;
 use crate::recompute::recompute;
 use crate::rule::{RuleError, Rules};
 use crate::score::add_score;
 use inventory::{FormError, Inventory, Profiles, Recorder, Site};
-use model::{CaptureSummary, Coverage, Finding, Observation, Origin, Report, Schema};
+use model::{
+    AssetId, CaptureSummary, CaptureTime, Coverage, Finding, Observation, Origin, Report, Schema, Trend,
+};
 use std::collections::BTreeSet;
 
 /// The compiled-in data does not load: a fault of this build.
@@ -59,6 +62,12 @@ impl Judgement {
         Self { judge: self.judge.checking_vitals(depth), ..self }
     }
 
+    /// Knows what was before the captures.
+    #[must_use]
+    pub fn remembering(self, past: Past) -> Self {
+        Self { judge: self.judge.remembering(past), ..self }
+    }
+
     /// Whether messages of `schema` are asked for.
     #[must_use]
     pub fn watches(&self, schema: &'static Schema) -> bool {
@@ -75,6 +84,40 @@ impl Judgement {
         {
             recorder.record(row, observation);
         }
+    }
+
+    /// What the checks said last of a bed, by [`inventory::BedRow::number`].
+    pub fn standing(&self, number: u32) -> impl Iterator<Item = vitals::Standing> {
+        self.judge.standing(number)
+    }
+
+    /// Every bed so far, with its [`inventory::BedRow::number`] and its monitor.
+    #[must_use]
+    pub fn places(&self) -> Vec<(u32, AssetId)> {
+        let beds = self.judge.beds(&self.inventory.survey());
+        beds.into_iter().map(|(number, bed)| (number, bed.asset)).collect()
+    }
+
+    /// Begins a new stretch of time at `now`: what the one that began at `begun` held is let go, and what goes on is
+    /// known on; see [`Inventory::renew`]. With a recorder nothing is let go.
+    pub fn renew(&mut self, begun: CaptureTime, now: CaptureTime) {
+        if self.recorder.is_none() {
+            let known = self.inventory.renew(begun, now);
+            self.judge.renew(&known);
+        }
+    }
+
+    /// Whether a table is so full that it is time for [`Self::renew`].
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.inventory.is_crowded() || self.judge.dropped() > 0
+    }
+
+    /// The vital signs since the last call, or the beginning.
+    pub fn turn(&mut self) -> Vec<Trend> {
+        let trends = self.inventory.survey().trends();
+        self.inventory.turn();
+        trends
     }
 
     /// What is on the network, as far as known.

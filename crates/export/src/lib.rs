@@ -15,6 +15,7 @@
 
 pub mod bundle;
 pub mod html;
+pub mod metrics;
 pub mod ndjson;
 mod picture;
 mod printable;

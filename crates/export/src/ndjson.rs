@@ -68,6 +68,18 @@ pub struct SensorRow {
     pub bytes: u64,
     /// Frames that were lost because the ring was full.
     pub frames_lost: u64,
+    /// Frames that the interface received; absent where the system does not say, like the next three.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface_frames: Option<u64>,
+    /// Frames that the card lost because its queue was full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface_overrun: Option<u64>,
+    /// Frames that the interface dropped for any reason, also such as the sensor has (tagged ones).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface_dropped: Option<u64>,
+    /// Frames, of all interfaces, that the kernel lost because a processor's backlog was full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog_dropped: Option<u64>,
     /// Times the ring was full.
     pub ring_full: u64,
     /// Size of the ring.

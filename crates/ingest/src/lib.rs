@@ -47,9 +47,11 @@
 //! and we need the offset and number of the damaged record. `pcap-parser` is the oracle in the tests.
 
 mod batch;
+mod before;
 mod captures;
 mod error;
 mod expand;
+mod filter;
 mod format;
 mod live;
 mod memory;
@@ -62,8 +64,10 @@ mod stream;
 pub mod write;
 
 pub use batch::{BATCH_BYTES, Batch};
+pub use before::Before;
 pub use captures::{Captures, Input, NamedReader, OPEN_MAX, Options, Progress, Rejected};
 pub use error::CaptureError;
+pub use filter::{EXCLUDED_MAX, Network};
 pub use format::{FAULTS_MAX, FRAME_BYTES_MAX};
 pub use live::{CLOCK_STEP_NS_MIN, Live, LiveError, News, RING_BYTES, RING_BYTES_MAX, Standing};
 pub use memory::{Memory, keep_freed_pages, wipe_freed_memory};

@@ -9,8 +9,9 @@
 //! on the wire. Times are the kernel's, when it received the frame.
 //!
 //! # What is lost
-//! Frames that found the ring full are counted by the kernel ([`Live::lost`]). Frames that the network card itself
-//! could not deliver are not: see `rx_missed_errors` of the interface.
+//! Frames that found the ring full are counted by the kernel ([`Live::lost`]). It also counts those that came to the
+//! socket at all, so that at the end none is left that was neither read nor counted ([`Live::stop`]). What the kernel or
+//! the card dropped before the socket saw it is read from `/proc/net` ([`Live::before`]).
 //!
 //! # What goes wrong with time and cable
 //! An interface that goes down or away is waited for ([`News`]). The system's clock is held against its steady
@@ -18,6 +19,8 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: holds the kernel's clock against the steady one")]
 
 use crate::batch::{BATCH_BYTES, Batch, FrameHead};
+use crate::before::{Before, Counters};
+use crate::filter::{self, EXCLUDED_MAX, Network};
 use crate::format::Faults;
 use crate::ring::{Refused, Ring, Step};
 use model::{CaptureSummary, CaptureTime, LinkType};
@@ -73,6 +76,14 @@ pub enum LiveError {
         /// The type.
         hardware: u16,
     },
+    /// Too many networks are to be left out, or the interface's frames cannot be told apart by them.
+    #[error(
+        "frames of `{interface}` cannot be left out by network: that works on Ethernet and tunnels, for up to {EXCLUDED_MAX} networks"
+    )]
+    Exclusion {
+        /// The name that was given.
+        interface: String,
+    },
     /// Anything else.
     #[error("cannot listen on `{interface}`")]
     Refused {
@@ -114,9 +125,14 @@ pub struct Live {
     news: Vec<News>,
     faults: Faults,
     clock: Clock,
+    counters: Option<Counters>,
     frames: u64,
     bytes: u64,
+    /// Frames that came to the socket, as the kernel counts.
+    arrived: u64,
     lost: u64,
+    /// Frames lost before the socket saw them, as far as known.
+    lost_before: u64,
     freezes: u64,
     lag: Duration,
     first: Option<CaptureTime>,
@@ -124,11 +140,12 @@ pub struct Live {
 }
 
 impl Live {
-    /// Starts to listen on `interface` with a ring of `ring_bytes`, which is rounded to whole blocks.
+    /// Starts to listen on `interface` with a ring of `ring_bytes`, which is rounded to whole blocks. Frames from and to
+    /// `excluded` networks are dropped by the kernel, uncounted.
     ///
     /// # Errors
     /// [`LiveError`], which says what to do.
-    pub fn open(interface: &str, ring_bytes: usize) -> Result<Self, LiveError> {
+    pub fn open(interface: &str, ring_bytes: usize, excluded: &[Network]) -> Result<Self, LiveError> {
         let name = || interface.to_owned();
         let ring =
             Ring::open(interface, ring_bytes.min(RING_BYTES_MAX)).map_err(|refused| match refused {
@@ -142,9 +159,17 @@ impl Live {
                 Refused { cause, .. } => LiveError::Refused { interface: name(), cause },
             })?;
         let refused = |cause| LiveError::Refused { interface: name(), cause };
-        let hardware = ring.hardware().map_err(refused)?;
+        let hardware = ring.hardware(interface).map_err(refused)?;
         let link = link_of(hardware).ok_or_else(|| LiveError::Hardware { interface: name(), hardware })?;
         let index = ring.index_of(interface).map_err(refused)?;
+        if !excluded.is_empty() {
+            let program = filter::program(link, excluded).filter(|_| excluded.len() <= EXCLUDED_MAX);
+            let program = program.ok_or_else(|| LiveError::Exclusion { interface: name() })?;
+            ring.filter(&program).map_err(refused)?;
+        }
+        // Before the first frame, so that none is missed in it.
+        let counters = Counters::open(interface);
+        ring.listen(index).map_err(|listen| refused(listen.cause))?;
         Ok(Self {
             ring,
             interface: name(),
@@ -154,9 +179,12 @@ impl Live {
             news: Vec::new(),
             faults: Faults::default(),
             clock: Clock::start(),
+            counters,
             frames: 0,
             bytes: 0,
+            arrived: 0,
             lost: 0,
+            lost_before: 0,
             freezes: 0,
             lag: Duration::ZERO,
             first: None,
@@ -186,10 +214,34 @@ impl Live {
         if let Some(last) = batch.heads.last() {
             self.lag = Duration::from_nanos(u64::try_from(self.clock.now - last.time).unwrap_or(0));
         }
+        self.count()
+    }
+
+    fn count(&mut self) -> Result<(), LiveError> {
         let counted = self.ring.statistics().map_err(|cause| self.refused(cause))?;
+        self.arrived += counted.arrived;
         self.lost += counted.lost;
         self.freezes += counted.freezes;
         Ok(())
+    }
+
+    /// Ends the listening. Until [`Self::unread`] is zero, frames that arrived before are still in the ring.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn stop(&mut self) -> Result<(), LiveError> {
+        match self.ring.stop(self.index) {
+            Ok(()) => {}
+            // Nothing arrives from an interface that is not there.
+            Err(refused) if is_missing(&refused.cause) => {}
+            Err(refused) => return Err(self.refused(refused.cause)),
+        }
+        self.count()
+    }
+
+    /// Gives up what [`Self::unread`] says: it is counted as lost.
+    pub const fn give_up_unread(&mut self) {
+        self.lost += self.unread();
     }
 
     /// Copies frames out of the ring.
@@ -329,6 +381,25 @@ impl Live {
         self.lost
     }
 
+    /// Frames that came to the socket and were neither read nor lost: they wait in the ring.
+    #[must_use]
+    pub const fn unread(&self) -> u64 {
+        self.arrived.saturating_sub(self.lost).saturating_sub(self.frames)
+    }
+
+    /// What became of frames before the socket saw them, since the start; none where `/proc` does not tell.
+    pub fn before(&mut self) -> Option<Before> {
+        let before = self.counters.as_mut()?.since_start()?;
+        self.lost_before = self.lost_before.max(before.lost());
+        Some(before)
+    }
+
+    /// Frames that were lost before the socket saw them, as [`Self::before`] said last.
+    #[must_use]
+    pub const fn lost_before(&self) -> u64 {
+        self.lost_before
+    }
+
     /// Times the ring was full.
     #[must_use]
     pub const fn freezes(&self) -> u64 {
@@ -454,7 +525,7 @@ mod tests {
     #[test]
     fn an_interface_that_is_not_there_is_named_with_what_to_do() {
         for name in ["lazaret-none", "a-name-longer-than-any-interface", ""] {
-            match Live::open(name, RING_BYTES) {
+            match Live::open(name, RING_BYTES, &[]) {
                 // Whoever may not open a socket is told so first.
                 Err(LiveError::NotAllowed { .. }) => {}
                 Err(error @ LiveError::NoInterface { .. }) => {

@@ -12,6 +12,7 @@
 //! Linux `Documentation/networking/packet_mmap.rst` (`TPACKET_V3`), packet(7).
 #![expect(unsafe_code, reason = "packet sockets and their mapped ring exist only as C interface")]
 
+use crate::filter::Instruction;
 use libc::{c_int, c_short, c_void, socklen_t};
 use std::io;
 use std::mem::{size_of, zeroed};
@@ -26,6 +27,8 @@ pub(crate) const BLOCK_BYTES: usize = 1 << 20;
 const RETIRE_MS: u32 = 60;
 /// What the kernel wants for `tp_frame_size`: only a unit of counting in this version of the ring.
 const UNIT_BYTES: usize = 2048;
+/// A socket that is bound to this protocol receives nothing: reserved in IANA's list of EtherTypes.
+const PROTOCOL_OF_NOBODY: u16 = 0xffff;
 /// Tag protocol of a tag whose kind the kernel did not keep: IEEE 802.1Q.
 const TPID_DEFAULT: u16 = 0x8100;
 
@@ -74,6 +77,8 @@ pub(crate) struct Packet<'a> {
 /// What the kernel counted since it was last asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Statistics {
+    /// Frames that came to the socket, those that found no room with them.
+    pub(crate) arrived: u64,
     /// Frames that found no room.
     pub(crate) lost: u64,
     /// Times the ring was full.
@@ -101,8 +106,8 @@ pub(crate) struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Opens a packet socket on `interface`, promiscuous, with a ring of `bytes`, and listens to what arrives. What this
-    /// host itself sends is not seen.
+    /// Opens a packet socket with a ring of `bytes`, which hears nothing until [`Self::listen`]. What this host itself
+    /// sends is not seen.
     pub(crate) fn open(interface: &str, bytes: usize) -> Result<Self, Refused> {
         // Protocol 0: nothing is received before everything is set up.
         // SAFETY: plain numbers; the result is checked before it is used.
@@ -110,7 +115,7 @@ impl Ring {
         check(fd).map_err(Step::Socket.refused())?;
         // SAFETY: `fd` was just made and nobody else has it.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        let index = index_of(&socket, interface).map_err(Step::Find.refused())?;
+        index_of(&socket, interface).map_err(Step::Find.refused())?;
         let version = libc::tpacket_versions::TPACKET_V3 as c_int;
         set(&socket, libc::PACKET_VERSION, &version).map_err(Step::Prepare.refused())?;
         set(&socket, libc::PACKET_IGNORE_OUTGOING, &1_i32).map_err(Step::Prepare.refused())?;
@@ -133,9 +138,7 @@ impl Ring {
         };
         let map = Some(map).filter(|map| *map != libc::MAP_FAILED).and_then(|map| NonNull::new(map.cast()));
         let map = map.ok_or_else(io::Error::last_os_error).map_err(Step::Map.refused())?;
-        let ring = Self { socket, map, blocks, at: 0, held: false, left: 0, next: 0, filled: 0 };
-        ring.listen(index)?;
-        Ok(ring)
+        Ok(Self { socket, map, blocks, at: 0, held: false, left: 0, next: 0, filled: 0 })
     }
 
     /// Listens to the interface that has `index` now.
@@ -147,16 +150,48 @@ impl Ring {
             mr_address: [0; 8],
         };
         set(&self.socket, libc::PACKET_ADD_MEMBERSHIP, &promiscuous).map_err(Step::Prepare.refused())?;
+        self.bind(index, libc::ETH_P_ALL as u16)
+    }
+
+    /// Ends the listening: nothing arrives from now on, and what did can be read to its end.
+    pub(crate) fn stop(&self, index: c_int) -> Result<(), Refused> {
+        self.bind(index, PROTOCOL_OF_NOBODY)
+    }
+
+    fn bind(&self, index: c_int, protocol: u16) -> Result<(), Refused> {
         // SAFETY: `sockaddr_ll` is numbers only, for which zero is a value.
         let mut address: libc::sockaddr_ll = unsafe { zeroed() };
         address.sll_family = libc::AF_PACKET as libc::c_ushort;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+        address.sll_protocol = protocol.to_be();
         address.sll_ifindex = index;
         // SAFETY: the address is a whole `sockaddr_ll` and lives through the call.
         let bound = unsafe {
             libc::bind(self.socket.as_raw_fd(), (&raw const address).cast(), length_of::<libc::sockaddr_ll>())
         };
         check(bound).map_err(Step::Listen.refused())
+    }
+
+    /// Drops in the kernel what `program` does not take, from now on.
+    pub(crate) fn filter(&self, program: &[Instruction]) -> io::Result<()> {
+        let mut instructions: Vec<libc::sock_filter> = program
+            .iter()
+            .map(|one| libc::sock_filter { code: one.code, jt: one.then, jf: one.otherwise, k: one.value })
+            .collect();
+        let length = libc::c_ushort::try_from(instructions.len())
+            .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let program = libc::sock_fprog { len: length, filter: instructions.as_mut_ptr() };
+        let program: *const libc::sock_fprog = &raw const program;
+        // SAFETY: the kernel reads a `sock_fprog` and the instructions that it points to, `len` of them; both live
+        // through the call, and the kernel keeps a copy of its own.
+        check(unsafe {
+            libc::setsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_FILTER,
+                program.cast(),
+                length_of::<libc::sock_fprog>(),
+            )
+        })
     }
 
     /// Number of the interface, or why there is none of that name.
@@ -173,15 +208,12 @@ impl Ring {
         Ok(c_int::from(flags) & libc::IFF_UP != 0)
     }
 
-    /// Kind of hardware (`ARPHRD_…`) of the interface that is listened to.
-    pub(crate) fn hardware(&self) -> io::Result<u16> {
-        // SAFETY: `sockaddr_ll` is numbers only, for which zero is a value.
-        let mut address: libc::sockaddr_ll = unsafe { zeroed() };
-        let mut length = length_of::<libc::sockaddr_ll>();
-        // SAFETY: the kernel writes at most `length` bytes to an address of that size.
-        let answer =
-            unsafe { libc::getsockname(self.socket.as_raw_fd(), (&raw mut address).cast(), &raw mut length) };
-        check(answer).map(|()| address.sll_hatype)
+    /// Kind of hardware (`ARPHRD_…`) of an interface.
+    pub(crate) fn hardware(&self, interface: &str) -> io::Result<u16> {
+        let mut request = named(interface)?;
+        ask(&self.socket, libc::SIOCGIFHWADDR, &mut request)?;
+        // SAFETY: the kernel answered SIOCGIFHWADDR, so this is the field it wrote.
+        Ok(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
     }
 
     /// Waits until there is something to read, a signal arrives, or `timeout` is over.
@@ -307,7 +339,11 @@ impl Ring {
     /// What the kernel counted since this was last asked.
     pub(crate) fn statistics(&self) -> io::Result<Statistics> {
         let counted: libc::tpacket_stats_v3 = get(&self.socket, libc::SOL_PACKET, libc::PACKET_STATISTICS)?;
-        Ok(Statistics { lost: counted.tp_drops.into(), freezes: counted.tp_freeze_q_cnt.into() })
+        Ok(Statistics {
+            arrived: counted.tp_packets.into(),
+            lost: counted.tp_drops.into(),
+            freezes: counted.tp_freeze_q_cnt.into(),
+        })
     }
 
     /// The first byte of a block.

@@ -7,9 +7,9 @@
 use crate::station::StationId;
 use model::{
     AlarmLimit, BedVitals, CaptureTime, Channel, Evidence, LimitInForce, Notice, NumericRange, PatientToken,
-    Sample, SampleCounts, Seen, Validity, Vital, Waveform, WaveformPayload, WaveformSeen,
+    Sample, SampleCounts, Seen, Trend, Validity, Vital, Waveform, WaveformPayload, WaveformSeen,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most beds (by monitor, bed number and patient) in all. Our limit; values of further ones are not kept,
 /// which [`crate::Dropped::beds`] counts.
@@ -37,7 +37,7 @@ pub struct BedRow {
 }
 
 /// Names the context of one side of one flow.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ContextId(u32);
 
 impl ContextId {
@@ -72,17 +72,19 @@ impl Head {
 struct Row {
     first: CaptureTime,
     last: CaptureTime,
+    /// When the last numbers came.
+    last_numbers: CaptureTime,
     cycles: u64,
     last_cycle: CaptureTime,
     /// Of the times between cycles, the first of so many is kept.
     every: u64,
     /// Samples by channel.
-    samples: [u64; CHANNELS.len()],
+    samples: [u64; Channel::ALL.len()],
     /// Samples by channel, at the end of the last cycle.
-    at_last_cycle: [u64; CHANNELS.len()],
+    at_last_cycle: [u64; Channel::ALL.len()],
     /// Channels that had a cycle end after their first samples, one bit each.
     begun: u8,
-    /// By place of the parameter; without samples until it comes up.
+    /// By place of the parameter; without samples until it comes up. Since the last turn.
     numerics: [NumericRange; VITALS],
     rest: Box<Rest>,
 }
@@ -90,6 +92,7 @@ struct Row {
 /// The rest of a bed: what changes seldom.
 #[derive(Clone, Debug)]
 struct Rest {
+    number: u32,
     station: StationId,
     bed: Option<u16>,
     patient: Option<PatientToken>,
@@ -97,27 +100,16 @@ struct Rest {
     shared: bool,
     cycle_times: Vec<u64>,
     invalid: [u64; VITALS],
+    /// What `numerics` was before the last turn.
+    before: [NumericRange; VITALS],
+    /// When the last numbers before the last turn came, or the bed was first heard.
+    turned: CaptureTime,
     limits: BTreeMap<Vital, Vec<LimitInForce>>,
     notices: BTreeMap<Notice, Seen>,
     /// Samples by channel at the end of its first cycle, and which cycle of the bed that was.
-    at_first_cycle: [(u64, u64); CHANNELS.len()],
+    at_first_cycle: [(u64, u64); Channel::ALL.len()],
     /// The latest samples by channel.
-    strips: [Vec<u8>; CHANNELS.len()],
-}
-
-/// Channels with a place of their own; lead numbers beyond 3 share the third's.
-const CHANNELS: [Channel; 5] =
-    [Channel::Ecg(1), Channel::Ecg(2), Channel::Ecg(3), Channel::Pleth, Channel::Respiration];
-
-const fn place_of_channel(channel: Channel) -> usize {
-    match channel {
-        Channel::Ecg(1) => 0,
-        Channel::Ecg(2) => 1,
-        Channel::Ecg(_) => 2,
-        Channel::Pleth => 3,
-        // And channels that the model may gain.
-        _ => 4,
-    }
+    strips: [Vec<u8>; Channel::ALL.len()],
 }
 
 /// All beds.
@@ -130,8 +122,13 @@ pub(crate) struct Beds {
     /// By context.
     heads: Vec<Head>,
     free: Vec<u32>,
+    /// Number of the next row.
+    next: u32,
     pub(crate) dropped: u64,
 }
+
+/// A parameter without samples.
+const NO_RANGE: NumericRange = NumericRange { last: 0.0, min: 0.0, max: 0.0, samples: 0 };
 
 /// Only a token that tells patients apart separates rows.
 fn apart(patient: Option<&PatientToken>) -> Option<PatientToken> {
@@ -254,7 +251,9 @@ impl Beds {
         }
         *of_station += 1;
         let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        self.rows.push(Row::new(context.station, context.bed, context.patient.clone(), time));
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        self.rows.push(Row::new(number, context.station, context.bed, context.patient.clone(), time));
         self.index.insert(key, at);
         head.row = at;
         Some(at)
@@ -265,6 +264,7 @@ impl Beds {
         for sample in samples {
             row.measured(sample);
         }
+        row.last_numbers = time;
     }
 
     pub(crate) fn limits(
@@ -326,19 +326,69 @@ impl Beds {
 
     /// Every bed, with its number and the station that reported it.
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, StationId, BedVitals)> {
-        (0..).zip(&self.rows).map(|(number, row)| (number, row.rest.station, row.vitals()))
+        let heard = self.rows.iter().filter(|row| row.first <= row.last);
+        heard.map(|row| (row.rest.number, row.rest.station, row.vitals()))
     }
 
     /// The row that the last value of a context went to.
     pub(crate) fn row_of(&self, id: ContextId) -> Option<BedRow> {
-        let number = self.heads.get(id.0 as usize)?.row;
-        let row = &self.rows.get(number as usize)?.rest;
-        Some(BedRow { number, bed: row.bed, told_apart: apart(row.patient.as_ref()).is_some() })
+        let at = self.heads.get(id.0 as usize)?.row;
+        let row = &self.rows.get(at as usize)?.rest;
+        let told_apart = apart(row.patient.as_ref()).is_some();
+        Some(BedRow { number: row.number, bed: row.bed, told_apart })
     }
 
     /// Stations that report beds.
     pub(crate) fn reports(&self, station: StationId) -> bool {
         self.per_station.contains_key(&station)
+    }
+}
+
+/// Minutes and renewals.
+impl Beds {
+    /// Numbers are summed up anew from here on.
+    pub(crate) fn turn(&mut self) {
+        self.rows.iter_mut().for_each(Row::turn);
+    }
+
+    /// Every bed that had numbers since the last turn, with the station that reported it.
+    pub(crate) fn trends(&self) -> impl Iterator<Item = (StationId, Trend)> {
+        self.rows.iter().filter_map(|row| Some((row.rest.station, row.trend()?)))
+    }
+
+    /// Whether there is hardly room for more beds.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.rows.len() >= BEDS_MAX / 4 * 3
+    }
+
+    /// Forgets the beds that none of `contexts` feeds, and begins the others anew. `renamed` says what a station is
+    /// called now. Gives the numbers of those that stay.
+    pub(crate) fn renew(
+        &mut self,
+        contexts: &BTreeSet<ContextId>,
+        renamed: impl Fn(StationId) -> Option<StationId>,
+    ) -> BTreeSet<u32> {
+        for context in &mut self.contexts {
+            context.station = renamed(context.station).unwrap_or(StationId::NONE);
+        }
+        let fed = contexts.iter().filter_map(|id| Some(self.heads.get(id.0 as usize)?.row));
+        let fed: BTreeSet<u32> = fed.filter(|row| *row != Head::NONE).collect();
+        let mut map = vec![Head::NONE; self.rows.len()];
+        self.index.clear();
+        self.per_station.clear();
+        for ((at, mut row), place) in (0..).zip(std::mem::take(&mut self.rows)).zip(&mut map) {
+            let Some(station) = renamed(row.rest.station).filter(|_| fed.contains(&at)) else { continue };
+            row.renew(station);
+            *place = u32::try_from(self.rows.len()).unwrap_or(Head::NONE);
+            self.index.insert((station, row.rest.bed, apart(row.rest.patient.as_ref())), *place);
+            *self.per_station.entry(station).or_default() += 1;
+            self.rows.push(row);
+        }
+        for head in &mut self.heads {
+            head.row = map.get(head.row as usize).copied().unwrap_or(Head::NONE);
+        }
+        self.dropped = 0;
+        self.rows.iter().map(|row| row.rest.number).collect()
     }
 }
 
@@ -380,30 +430,77 @@ const PLACES: [Vital; VITALS] = [
 ];
 
 impl Row {
-    fn new(station: StationId, bed: Option<u16>, patient: Option<PatientToken>, time: CaptureTime) -> Self {
+    fn new(
+        number: u32,
+        station: StationId,
+        bed: Option<u16>,
+        patient: Option<PatientToken>,
+        time: CaptureTime,
+    ) -> Self {
         Self {
             first: time,
             last: time,
+            last_numbers: time,
             cycles: 0,
             last_cycle: time,
             every: 1,
-            samples: [0; CHANNELS.len()],
-            at_last_cycle: [0; CHANNELS.len()],
+            samples: [0; Channel::ALL.len()],
+            at_last_cycle: [0; Channel::ALL.len()],
             begun: 0,
-            numerics: [NumericRange { last: 0.0, min: 0.0, max: 0.0, samples: 0 }; VITALS],
+            numerics: [NO_RANGE; VITALS],
             rest: Box::new(Rest {
+                number,
                 station,
                 bed,
                 patient,
                 shared: false,
                 cycle_times: Vec::new(),
                 invalid: [0; VITALS],
+                before: [NO_RANGE; VITALS],
+                turned: time,
                 limits: BTreeMap::new(),
                 notices: BTreeMap::new(),
-                at_first_cycle: [(0, 0); CHANNELS.len()],
+                at_first_cycle: [(0, 0); Channel::ALL.len()],
                 strips: Default::default(),
             }),
         }
+    }
+
+    fn turn(&mut self) {
+        for (before, now) in self.rest.before.iter_mut().zip(&mut self.numerics) {
+            *before = joined(before, now);
+            *now = NO_RANGE;
+        }
+        self.rest.turned = self.last_numbers;
+    }
+
+    /// Since the last turn.
+    fn trend(&self) -> Option<Trend> {
+        let numerics = PLACES.iter().zip(&self.numerics).filter(|(_, range)| range.samples > 0);
+        let numerics: BTreeMap<_, _> = numerics.map(|(vital, range)| (*vital, *range)).collect();
+        (!numerics.is_empty()).then(|| Trend {
+            asset: model::AssetId(0),
+            bed: self.rest.bed,
+            patient: self.rest.patient.clone(),
+            first: self.rest.turned,
+            last: self.last_numbers,
+            numerics,
+        })
+    }
+
+    /// Everything that counts begins anew; who it is, and the limits in force, are known on.
+    fn renew(&mut self, station: StationId) {
+        let limits = std::mem::take(&mut self.rest.limits).into_iter();
+        let in_force = limits.filter_map(|(vital, changes)| Some((vital, vec![changes.last().copied()?])));
+        let Rest { number, bed, patient, shared, turned, .. } = &mut *self.rest;
+        let (number, bed, patient, shared, turned) = (*number, *bed, patient.take(), *shared, *turned);
+        let limits = in_force.collect();
+        let mut new = Self::new(number, station, bed, patient, self.last);
+        new.last_numbers = self.last_numbers;
+        (new.rest.shared, new.rest.limits, new.rest.turned) = (shared, limits, turned);
+        // Not heard yet: the first value makes both its time.
+        (new.first, new.last) = (CaptureTime::MAX, CaptureTime::MIN);
+        *self = new;
     }
 
     fn measured(&mut self, sample: &Sample) {
@@ -426,7 +523,7 @@ impl Row {
     }
 
     fn count(&mut self, channel: Channel, samples: u32) {
-        if let Some(count) = self.samples.get_mut(place_of_channel(channel)) {
+        if let Some(count) = self.samples.get_mut(channel.place()) {
             *count += u64::from(samples);
         }
     }
@@ -434,7 +531,7 @@ impl Row {
     fn waveform(&mut self, waveform: &Waveform) {
         self.count(waveform.channel, waveform.samples);
         if let WaveformPayload::U8(samples) = &waveform.payload
-            && let Some(strip) = self.rest.strips.get_mut(place_of_channel(waveform.channel))
+            && let Some(strip) = self.rest.strips.get_mut(waveform.channel.place())
         {
             strip.extend_from_slice(samples);
             let over = strip.len().saturating_sub(WaveformSeen::STRIP_SAMPLES_MAX);
@@ -496,7 +593,8 @@ impl Row {
             let strip = strips.get(place).cloned().unwrap_or_default();
             Some((channel, WaveformSeen { samples: all, rate_hz, strip }))
         };
-        let numerics = PLACES.iter().zip(&self.numerics).filter(|(_, range)| range.samples > 0);
+        let numerics = self.numerics.iter().zip(&self.rest.before).map(|(now, before)| joined(before, now));
+        let numerics = PLACES.iter().zip(numerics).filter(|(_, range)| range.samples > 0);
         let invalid = PLACES.iter().zip(invalid).filter(|(_, count)| **count > 0);
         BedVitals {
             asset: model::AssetId(0),
@@ -506,14 +604,28 @@ impl Row {
             last: self.last,
             cycles: self.cycles,
             cycle_ns,
-            numerics: numerics.map(|(vital, range)| (*vital, *range)).collect(),
+            numerics: numerics.map(|(vital, range)| (*vital, range)).collect(),
             invalid: invalid.map(|(vital, count)| (*vital, *count)).collect(),
             limits: limits.clone(),
             notices: notices.clone(),
-            waveforms: (0..).zip(CHANNELS).filter_map(|(place, channel)| seen(place, channel)).collect(),
+            waveforms: (0..).zip(Channel::ALL).filter_map(|(place, channel)| seen(place, channel)).collect(),
             integrity: Vec::new(),
             judged: None,
         }
+    }
+}
+
+/// The range of both, `now` being the later.
+fn joined(before: &NumericRange, now: &NumericRange) -> NumericRange {
+    match (before.samples, now.samples) {
+        (0, _) => *now,
+        (_, 0) => *before,
+        _ => NumericRange {
+            last: now.last,
+            min: before.min.min(now.min),
+            max: before.max.max(now.max),
+            samples: before.samples + now.samples,
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 //! are its exchanges, seen from its side.
 
 use crate::station::StationId;
-use model::{CaptureTime, Evidence, FastState, Side, Transport};
+use model::{CaptureTime, Evidence, FastState, Rhythm, Side, Transport};
 
 /// Most exchanges in all. Our limit; flows over it are judged by address alone, which
 /// [`crate::Dropped::exchanges`] counts.
@@ -63,6 +63,8 @@ pub struct Exchange {
     pub last: CaptureTime,
     /// A frame that shows it.
     pub evidence: Evidence,
+    /// How regularly its flows begin.
+    pub rhythm: Rhythm,
     /// The server answered.
     pub answered: bool,
     /// TCP payload of flows of which the capture has one side only: it can only have been sent to somebody
@@ -104,6 +106,19 @@ impl Exchanges {
         self.index.insert(key_of(&row), at);
         self.rows.push(row);
         ExchangeId(at)
+    }
+
+    /// Every row; the table is empty then.
+    pub(crate) fn take(&mut self) -> Vec<Exchange> {
+        std::mem::take(self).rows
+    }
+
+    /// Stations have other ids now; those without any were forgotten.
+    pub(crate) fn rename_stations(&mut self, renamed: impl Fn(StationId) -> Option<StationId>) {
+        for row in self.take() {
+            let station = |id| renamed(id).unwrap_or(StationId::NONE);
+            self.add(Exchange { client: station(row.client), server: station(row.server), ..row });
+        }
     }
 
     /// The protocol of a nameless exchange is found.

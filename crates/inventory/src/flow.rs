@@ -24,6 +24,8 @@ pub struct LiveFlow {
     pub(crate) lost: bool,
     pub(crate) midstream: bool,
     pub(crate) group: bool,
+    /// It ended, and its slot was not used again yet.
+    pub(crate) ended: bool,
     pub(crate) port: u16,
 }
 
@@ -105,6 +107,23 @@ impl Flows {
         for slots in &mut self.shards {
             slots.all_mut().for_each(|flow| flow.lost = true);
         }
+    }
+
+    /// Takes the flows out that have ended.
+    pub(crate) fn clear_ended(&mut self) {
+        for slots in &mut self.shards {
+            let ended: Vec<u32> =
+                slots.slots().filter(|slot| slots.at(*slot).is_some_and(|flow| flow.ended)).collect();
+            ended.into_iter().for_each(|slot| slots.clear(slot));
+        }
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &LiveFlow> {
+        self.shards.iter().flat_map(|slots| slots.slots().filter_map(|slot| slots.at(slot)))
+    }
+
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut LiveFlow> {
+        self.shards.iter_mut().flat_map(Slab::all_mut)
     }
 
     #[inline]

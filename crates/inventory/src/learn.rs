@@ -11,7 +11,7 @@ use crate::vocabulary::Vocabulary;
 use crate::{FormError, Site};
 use model::{
     CaptureTime, Endpoint, Evidence, Fact, FlowId, FlowStart, FlowTotals, Identifier, LinkFact, Mac,
-    Observation, Observed, Origin, Side, Transport, VlanStack, speaker,
+    Observation, Observed, Origin, Rhythm, Side, Transport, VlanStack, speaker,
 };
 use std::net::IpAddr;
 
@@ -44,7 +44,7 @@ pub struct Inventory {
     pub(crate) neighbours: Neighbours,
     pub(crate) flows: Flows,
     pub(crate) beds: Beds,
-    traits_dropped: u64,
+    pub(crate) traits_dropped: u64,
 }
 
 /// A moment and the frame that shows it.
@@ -227,6 +227,7 @@ impl Inventory {
             lost: false,
             midstream: start.midstream,
             group,
+            ended: false,
             port: start.server.port,
         };
         self.flows.open(id, flow);
@@ -240,6 +241,7 @@ impl Inventory {
         let exchange = self.exchange(&flow, None, 1, at);
         if let Some(row) = self.exchanges.row_mut(exchange) {
             row.flows += 1;
+            row.rhythm.begin(at.time);
             row.last = row.last.max(at.time);
             row.reply_like |= reply_like;
         }
@@ -293,6 +295,7 @@ impl Inventory {
             first: at.time,
             last: at.time,
             evidence: at.evidence,
+            rhythm: Rhythm::default(),
             answered: false,
             one_sided: false,
             reply_like: false,
@@ -352,6 +355,7 @@ impl Inventory {
         let to = self.exchange(flow, Some(protocol), 2, at);
         if let Some(row) = self.exchanges.row_mut(to) {
             row.flows += 1;
+            row.rhythm.begin(at.time);
             row.last = row.last.max(at.time);
             row.answered |= flow.answered(Side::Server);
         }
@@ -415,7 +419,13 @@ impl Inventory {
         }
         if let Some(flow) = self.flows.at_mut(id) {
             flow.contexts = [ContextId::NONE; 2];
+            flow.ended = true;
         }
+    }
+
+    /// The minutes that [`crate::Survey::trends`] tells begin anew.
+    pub fn turn(&mut self) {
+        self.beds.turn();
     }
 
     pub(crate) fn drop_trait(&mut self) {

@@ -1,7 +1,7 @@
 //! Who owns an address on a link, by address resolution, neighbour discovery and leases.
 
 use crate::station::Span;
-use model::{Mac, VlanStack};
+use model::{CaptureTime, Mac, VlanStack};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -68,6 +68,15 @@ impl Neighbours {
         } else {
             self.dropped += u64::from(!self.leased_routers.contains(&ip));
         }
+    }
+
+    /// Forgets claims from before `begun` by whoever is not among `known`.
+    pub(crate) fn renew(&mut self, begun: CaptureTime, known: &BTreeSet<Mac>) {
+        self.owners.retain(|_, owners| {
+            owners.retain(|owner| owner.seen.last >= begun || known.contains(&owner.mac));
+            !owners.is_empty()
+        });
+        self.dropped = 0;
     }
 
     /// Who claims `ip`, in order of appearance.

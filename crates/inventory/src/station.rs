@@ -27,6 +27,14 @@ pub struct StationId(pub(crate) u32);
 
 impl StationId {
     pub(crate) const NONE: Self = Self(u32::MAX);
+    /// The least of all.
+    pub const FIRST: Self = Self(0);
+
+    /// The station at this place of [`crate::Inventory::stations`].
+    #[must_use]
+    pub fn at(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
 
     /// Its place in lists by station.
     #[must_use]
@@ -106,6 +114,8 @@ pub struct Station {
     pub linked: bool,
     /// The subnet it was told with its address.
     pub subnet: Option<Prefix>,
+    /// It is only remembered: nothing was heard of it since the last renewal.
+    pub(crate) asleep: bool,
     pub(crate) clients: u32,
     pub(crate) servers: u32,
     pub(crate) traits: Option<Box<Traits>>,
@@ -174,6 +184,9 @@ impl Stations {
         let mac = mac.filter(|mac| mac.is_host());
         let key = (mac.unwrap_or_default(), ip);
         if let Some(at) = self.index.get(&key) {
+            if let Some(row) = self.rows.get_mut(*at as usize) {
+                row.asleep = false;
+            }
             return StationId(*at);
         }
         if key == (Mac::ZERO, None) {
@@ -209,5 +222,26 @@ impl Stations {
 
     pub(crate) fn all(&self) -> &[Station] {
         &self.rows
+    }
+
+    /// Stations outside the site that only ever called in.
+    pub(crate) const fn callers(&self) -> usize {
+        self.callers
+    }
+
+    /// Every row; the table is empty then.
+    pub(crate) fn take(&mut self) -> Vec<Station> {
+        std::mem::take(self).rows
+    }
+
+    /// Puts a row back that [`Self::take`] gave.
+    pub(crate) fn add(&mut self, row: Station, networks: &Networks) -> StationId {
+        let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        let mac = row.mac.unwrap_or_default();
+        *self.addresses.entry(mac).or_default() += 1;
+        self.callers += usize::from(row.opened && row.ip.is_some_and(|ip| !networks.contain(ip)));
+        self.index.insert((mac, row.ip), at);
+        self.rows.push(row);
+        StationId(at)
     }
 }

@@ -9,7 +9,7 @@ use crate::profile::{CLASS_WEIGHT_MIN, Clue, IDENTIFIES, MODEL_WEIGHT_MIN, Profi
 use crate::station::{Station, StationId};
 use model::{
     Asset, AssetId, BedVitals, Conversation, DeviceClass, Direction, Endpoint, Evidence, Identifier,
-    IntegrityRow, Judged, Location, Mac, Prefix, Side, SignSeen, Text, stable_hash,
+    IntegrityRow, Judged, Location, Mac, Prefix, Side, SignSeen, Text, Trend, stable_hash,
 };
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +62,9 @@ impl Inventory {
                 groups.entry(*key).or_default().push(StationId(u32::try_from(at).unwrap_or(u32::MAX)));
             }
         }
+        // What is only remembered from before a renewal is no asset of this report.
+        let awake = |id: &StationId| self.station(*id).is_some_and(|row| !row.asleep);
+        groups.retain(|_, stations| stations.iter().any(awake));
         let mut groups: Vec<_> = groups.into_iter().map(|(key, stations)| (key.id(), stations)).collect();
         groups.sort_by_key(|(id, _)| *id);
         let mut of_station = vec![None; keys.len()];
@@ -313,6 +316,14 @@ impl<'a> Survey<'a> {
         beds
     }
 
+    /// The last minutes of the beds that had some, since [`Inventory::turn`].
+    #[must_use]
+    pub fn trends(&self) -> Vec<Trend> {
+        let with_asset =
+            |(station, trend): (StationId, Trend)| Some(Trend { asset: self.asset_of(station)?.id, ..trend });
+        self.inventory.beds.trends().filter_map(with_asset).collect()
+    }
+
     /// Where the station on the other side of `exchange` is, for the one on `side`.
     #[must_use]
     pub fn location(&self, exchange: &Exchange, side: Side) -> Location {
@@ -401,6 +412,7 @@ impl<'a> Survey<'a> {
             first: exchange.first,
             last: exchange.last,
             evidence: exchange.evidence,
+            rhythm: exchange.rhythm,
         }
     }
 }
@@ -413,6 +425,7 @@ fn merge(known: &mut Conversation, seen: &Conversation) {
         known.location = seen.location;
     }
     known.flows += seen.flows;
+    known.rhythm.add(&seen.rhythm);
     known.frames += seen.frames;
     known.bytes_out += seen.bytes_out;
     known.bytes_in += seen.bytes_in;

@@ -53,6 +53,13 @@ pub(crate) enum Failure {
     /// A network interface cannot be listened to.
     #[error(transparent)]
     Live(#[from] ingest::LiveError),
+    /// No connections can be taken at that address.
+    #[error("cannot listen on {at}; is another program there? `--listen ADDRESS:PORT` names another place")]
+    Listen {
+        at: std::net::SocketAddr,
+        #[source]
+        cause: io::Error,
+    },
     /// This process could not give its privileges away, so it did not start.
     #[error("cannot give privileges away ({step}); nothing was watched")]
     Confine {
@@ -63,6 +70,12 @@ pub(crate) enum Failure {
     /// The site file does not have its form; names file, line and key.
     #[error(transparent)]
     Site(#[from] inventory::SiteError),
+    /// A policy file does not have its form; names what is wrong in it.
+    #[error("`{}`: {what}", path.display())]
+    Policy { path: PathBuf, what: String },
+    /// Enforcing failed; says what stands.
+    #[error(transparent)]
+    Host(#[from] enforce::host::EnforceError),
     /// The kernel refuses what the gateway asks.
     #[error(transparent)]
     Kernel(#[from] enforce::gateway::KernelError),

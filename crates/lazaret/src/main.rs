@@ -8,12 +8,16 @@ mod confine;
 mod cutting;
 mod evidence;
 mod exit;
+mod keeper;
+mod live;
 mod load;
 mod matter;
 mod output;
+mod past;
 mod pipeline;
 mod progress;
 mod secret;
+mod serve;
 mod stored;
 mod supervisor;
 mod teller;
@@ -32,8 +36,9 @@ Examples:
   lazaret findings --store ward.store                        what is open, and what was decided about it
   lazaret evidence --help                                    hand a finding's frames to others, redacted and signed
   sudo lazaret watch --interface eth1                        the same, live, on the mirror port of a switch
+  lazaret serve --store ward.store                           console and API over what was kept
 
-Nothing is ever sent to the network by these commands.";
+Nothing is ever sent to a watched network. `serve` answers whoever asks it, and asks nobody.";
 
 /// Finds untrusted medical devices in network traffic, by listening only.
 #[derive(Debug, Parser)]

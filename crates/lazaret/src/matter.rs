@@ -2,7 +2,7 @@
 
 use crate::exit::Failure;
 use crate::stored::shown;
-use model::{CaptureSummary, Evidence, FindingId, Severity};
+use model::{CaptureSummary, Evidence, FindingId};
 use serde_json::{Map, Value};
 use std::io::Read as _;
 use std::path::Path;
@@ -90,15 +90,7 @@ impl Matter {
         let id = match whole {
             Ok(id) => id,
             Err(_) => {
-                let query = FindingQuery {
-                    states: Vec::new(),
-                    unsuppressed_at: None,
-                    severity: Severity::Low,
-                    rule: None,
-                    asset: None,
-                    after: None,
-                    limit: LOOKED_THROUGH_MAX,
-                };
+                let query = FindingQuery { limit: LOOKED_THROUGH_MAX, ..FindingQuery::default() };
                 let all: Vec<(String, FindingId)> =
                     store.findings(&query)?.iter().map(|one| (one.id.to_string(), one.id)).collect();
                 let place = format!("store `{}`", shown(&folder.display().to_string()));

@@ -447,3 +447,27 @@ fn lines_tell_findings_while_the_scan_goes_on() {
     assert_eq!(parsed.last().unwrap()["type"], "coverage");
     assert_eq!(alone, lines("3"));
 }
+
+/// The most that `systemd-analyze security` may say, in tenths of its level: 15 is "OK".
+const EXPOSURE_MAX: &str = "--threshold=15";
+
+#[test]
+fn the_sensors_unit_is_one_that_systemd_takes_and_finds_hardened() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "systemd-analyze is missing, and CI may not skip this"
+        );
+        println!("skipped: systemd-analyze is not installed");
+        return;
+    }
+    let folder = Folder::new("unit");
+    let unit = include_str!("../../../dist/lazaret-watch.service");
+    let unit = unit.replace("/usr/local/bin/lazaret", env!("CARGO_BIN_EXE_lazaret"));
+    let path = folder.path("lazaret-watch.service");
+    std::fs::write(&path, unit).unwrap();
+    for check in [&["verify"][..], &["security", "--offline=yes", EXPOSURE_MAX]] {
+        let output = Command::new("systemd-analyze").args(check).arg(&path).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{check:?}: {}", said(&output));
+    }
+}

@@ -157,6 +157,35 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// What was counted since `before`, which is an earlier state of the same counters.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let reasons = self.unparsed_reasons.iter().map(|(reason, count)| {
+            let before = before.unparsed_reasons.get(reason).copied().unwrap_or_default();
+            (*reason, count.saturating_sub(before))
+        });
+        Self {
+            frames: self.frames.saturating_sub(before.frames),
+            frames_decoded: self.frames_decoded.saturating_sub(before.frames_decoded),
+            frames_undecoded: self.frames_undecoded.saturating_sub(before.frames_undecoded),
+            frames_fault: self.frames_fault.saturating_sub(before.frames_fault),
+            frames_duplicate: self.frames_duplicate.saturating_sub(before.frames_duplicate),
+            frames_lost: self.frames_lost.saturating_sub(before.frames_lost),
+            cut_bytes: self.cut_bytes.saturating_sub(before.cut_bytes),
+            flows: self.flows.saturating_sub(before.flows),
+            flows_parsed: self.flows_parsed.saturating_sub(before.flows_parsed),
+            flows_one_sided: self.flows_one_sided.saturating_sub(before.flows_one_sided),
+            flows_unparsed: self.flows_unparsed.saturating_sub(before.flows_unparsed),
+            flows_encrypted: self.flows_encrypted.saturating_sub(before.flows_encrypted),
+            flows_empty: self.flows_empty.saturating_sub(before.flows_empty),
+            flows_evicted: self.flows_evicted.saturating_sub(before.flows_evicted),
+            gap_bytes: self.gap_bytes.saturating_sub(before.gap_bytes),
+            datagrams_incomplete: self.datagrams_incomplete.saturating_sub(before.datagrams_incomplete),
+            parser_panics: self.parser_panics.saturating_sub(before.parser_panics),
+            unparsed_reasons: reasons.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+
     /// Adds what another shard or capture counted.
     pub fn add(&mut self, other: &Self) {
         self.frames += other.frames;

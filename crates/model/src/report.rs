@@ -112,3 +112,20 @@ impl WaveformSeen {
     /// Longest strip kept for pictures: ten seconds at 256 Hz.
     pub const STRIP_SAMPLES_MAX: usize = 2560;
 }
+
+/// A few minutes of one bed's vital signs, of those that a report sums up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trend {
+    /// The monitor.
+    pub asset: AssetId,
+    /// The bed number that the monitor gives.
+    pub bed: Option<u16>,
+    /// The patient.
+    pub patient: Option<PatientToken>,
+    /// First valid sample, or a little earlier.
+    pub first: CaptureTime,
+    /// Last valid sample, or a little later.
+    pub last: CaptureTime,
+    /// Ranges of parameters that had valid samples.
+    pub numerics: BTreeMap<Vital, NumericRange>,
+}

@@ -9,6 +9,11 @@ use std::time::Duration;
 pub struct CaptureTime(i64);
 
 impl CaptureTime {
+    /// Before every other.
+    pub const MIN: Self = Self(i64::MIN);
+    /// After every other.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// From nanoseconds since the Unix epoch.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {

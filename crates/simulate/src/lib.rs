@@ -48,4 +48,4 @@ pub use truth::{
     BEATS_LISTED_MAX, Beats, Bed, Event, Expectation, FileTruth, HostTruth, Numeric, ServerTruth, Truth,
     Written,
 };
-pub use ward::{MONITORS_MAX, Progress, Ward, WardError};
+pub use ward::{Cue, MONITORS_MAX, Progress, Ward, WardError};

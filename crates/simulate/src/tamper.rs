@@ -1,6 +1,6 @@
 //! What somebody who sits between a monitor and everybody else does to its vital signs.
 //!
-//! The victim is the ward's first unit, from half of the ward's time on. Nothing is disguised: a scan must find
+//! The victim is the ward's first unit, from half of the ward's time on, where no cue names another. Nothing is disguised: a scan must find
 //! each of these from the data alone.
 
 use crate::heart::Block;
@@ -26,10 +26,14 @@ pub(crate) struct Tamper {
 }
 
 impl Tamper {
-    /// What the named scenarios do to unit `index` from cycle `from` on.
-    pub(crate) fn of(scenarios: &[Scenario], index: u32, from: u64) -> Vec<Self> {
-        let named = scenarios.iter().filter(|scenario| index == 0 && scenario.tampers());
-        named.map(|scenario| Self { scenario: *scenario, from, past: VecDeque::new() }).collect()
+    /// What the scenarios do, each from a cycle on.
+    pub(crate) fn of(tampering: &[(Scenario, u64)]) -> Vec<Self> {
+        let with = |(scenario, from): &(Scenario, u64)| Self {
+            scenario: *scenario,
+            from: *from,
+            past: VecDeque::new(),
+        };
+        tampering.iter().map(with).collect()
     }
 
     /// Changes what the unit is about to send in `cycle`; tells once that it begins.

@@ -10,7 +10,7 @@ use crate::background::shell::Administrator;
 use crate::cable::{Cable, Waiting};
 use crate::clock;
 use crate::impair::{Mirror, Write};
-use crate::intruder::{Rogue, Stranger};
+use crate::intruder::{Caller, HOME, HOME_PORT, Prowler, Rogue, Stranger};
 use crate::packet::{Host, Port};
 use crate::patient;
 use crate::random::Random;
@@ -36,8 +36,21 @@ const FAR_TTL: u8 = 43;
 const RELABELLED_PORT: u16 = 7777;
 /// One unit in so many is relabelled.
 const RELABELLED_SHARE: u32 = 8;
+/// What a told story is about: a sensor that falls off does so in this time, however long the ward goes on.
+const STORY_SECONDS: u64 = 180;
 /// Beds a station knows; the protocol's bed number starts again after it.
 const BEDS_MAX: u32 = 64;
+
+/// Something that happens to one unit at a moment of its own, where a story is to be told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cue {
+    /// What happens: where the unit sends (it joins then), an update, or tampering.
+    pub scenario: Scenario,
+    /// Which unit, from 0.
+    pub unit: u32,
+    /// When, in seconds after the ward's beginning.
+    pub after_seconds: u32,
+}
 
 /// A ward to be written.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +63,8 @@ pub struct Ward {
     pub minutes: f64,
     /// What happens; nothing named means [`Scenario::Benign`].
     pub scenarios: Vec<Scenario>,
+    /// What happens to single units besides, and when.
+    pub story: Vec<Cue>,
     /// Time of the first possible frame.
     pub start: CaptureTime,
 }
@@ -58,7 +73,7 @@ impl Default for Ward {
     /// Seed 1, eight monitors, two minutes, nothing unusual, from 2026-01-12T08:00:00Z.
     fn default() -> Self {
         let start = CaptureTime::from_nanos(1_768_204_800 * SECOND);
-        Self { seed: 1, monitors: 8, minutes: 2.0, scenarios: Vec::new(), start }
+        Self { seed: 1, monitors: 8, minutes: 2.0, scenarios: Vec::new(), story: Vec::new(), start }
     }
 }
 
@@ -75,6 +90,9 @@ pub enum WardError {
     /// Two scenarios that disagree about who owns the hard-coded address.
     #[error("`{0}` and `{1}` cannot happen on one ward: they disagree about who owns the hard-coded address")]
     Contradiction(Scenario, Scenario),
+    /// A cue for a unit that is not there, or of what does not happen to one unit.
+    #[error("`{0}` cannot happen to unit {1} of this ward")]
+    Cue(Scenario, u32),
 }
 
 /// How far the writing is.
@@ -103,7 +121,26 @@ impl Cast {
 
 impl Ward {
     fn has(&self, scenario: Scenario) -> bool {
-        self.scenarios.contains(&scenario)
+        self.all_scenarios().any(|one| one == scenario)
+    }
+
+    /// Every scenario that happens to somebody.
+    fn all_scenarios(&self) -> impl Iterator<Item = Scenario> {
+        self.scenarios.iter().copied().chain(self.story.iter().map(|cue| cue.scenario))
+    }
+
+    /// The cue that says where unit `index` sends.
+    fn steering_cue(&self, index: u32) -> Option<&Cue> {
+        self.story.iter().find(|cue| cue.unit == index && cue.scenario.steers_telemetry())
+    }
+
+    /// What is done to unit `index`, each from a cycle on.
+    fn tampering(&self, index: u32) -> Vec<(Scenario, u64)> {
+        let half = (self.minutes * 60.0) as u64 / 2;
+        let named = self.scenarios.iter().filter(|_| index == 0).map(|scenario| (*scenario, half));
+        let cues = self.story.iter().filter(|cue| cue.unit == index);
+        let cued = cues.map(|cue| (cue.scenario, u64::from(cue.after_seconds)));
+        named.chain(cued).filter(|(scenario, _)| scenario.tampers()).collect()
     }
 
     /// Whether this ward can be written.
@@ -117,9 +154,15 @@ impl Ward {
         if !(self.minutes > 0.0 && self.minutes <= 10_080.0) {
             return Err(WardError::Minutes(self.minutes));
         }
-        for first in &self.scenarios {
-            if let Some(second) = self.scenarios.iter().find(|second| first.contradicts(**second)) {
-                return Err(WardError::Contradiction(*first, *second));
+        for first in self.all_scenarios() {
+            if let Some(second) = self.all_scenarios().find(|second| first.contradicts(*second)) {
+                return Err(WardError::Contradiction(first, second));
+            }
+        }
+        for Cue { scenario, unit, .. } in self.story.iter().copied() {
+            let of_one = scenario.steers_telemetry() || scenario.tampers() || scenario.updates();
+            if unit >= self.monitors || !of_one {
+                return Err(WardError::Cue(scenario, unit));
             }
         }
         Ok(())
@@ -134,8 +177,20 @@ impl Ward {
         self.start.plus_nanos((self.nanos() as f64 * share) as i64)
     }
 
+    /// A moment at `share` of what is told: a story's beginning is told, however long the ward goes on.
+    fn told(&self, share: f64) -> CaptureTime {
+        if self.story.is_empty() {
+            return self.moment(share);
+        }
+        let whole = self.nanos().min(STORY_SECONDS as i64 * SECOND);
+        self.start.plus_nanos((whole as f64 * share) as i64)
+    }
+
     /// Scenario of unit `index`.
     fn steering_scenario(&self, index: u32) -> Scenario {
+        if let Some(cue) = self.steering_cue(index) {
+            return cue.scenario;
+        }
         if self.has(Scenario::Relabel) && index.is_multiple_of(RELABELLED_SHARE) {
             return Scenario::Relabel;
         }
@@ -226,10 +281,14 @@ impl Ward {
             let bed = self.bed(index, &host, &steering, &patient);
             expect_of_unit(&host, &steering, truth);
             self.admit_update(index, &host, cast, truth, (site, &dice));
-            let at = self.start.plus_nanos(dice.below(spread.unsigned_abs() + 1) as i64);
-            let unit = Unit::new(host, steering, (patient, bed), list_beats, seconds as u64, dice.fork(2));
-            let tampers = Tamper::of(&self.scenarios, index, seconds as u64 / 2);
-            for scenario in self.scenarios.iter().filter(|scenario| index == 0 && scenario.tampers()) {
+            let early = self.start.plus_nanos(dice.below(spread.unsigned_abs() + 1) as i64);
+            let cue = self.steering_cue(index);
+            let at = cue.map_or(early, |cue| self.start.plus_nanos(i64::from(cue.after_seconds) * SECOND));
+            let cycles = if self.story.is_empty() { seconds as u64 } else { STORY_SECONDS };
+            let unit = Unit::new(host, steering, (patient, bed), list_beats, cycles, dice.fork(2));
+            let tampering = self.tampering(index);
+            let tampers = Tamper::of(&tampering);
+            for (scenario, _) in &tampering {
                 truth.expected.push(Expectation::on(scenario.found_by(), host.mac).judged("high", None));
                 truth.allowed.push(Expectation::on(scenario.found_by(), host.mac));
             }
@@ -246,14 +305,16 @@ impl Ward {
         (site, dice): (&Site, &Random),
     ) {
         let second = 1 % self.monitors;
-        let wanted =
-            [(Scenario::UpdateUdp, Over::Udp, 0, 0.25), (Scenario::UpdateTcp, Over::Tcp, second, 0.5)];
+        let named =
+            [(Scenario::UpdateUdp, 0, self.moment(0.25)), (Scenario::UpdateTcp, second, self.moment(0.5))];
+        let named = named.into_iter().filter(|(scenario, ..)| self.scenarios.contains(scenario));
+        let cued = self.story.iter().filter(|cue| cue.scenario.updates()).map(|cue| {
+            (cue.scenario, cue.unit, self.start.plus_nanos(i64::from(cue.after_seconds) * SECOND))
+        });
         let local = self.has(Scenario::LocalCentral) || self.has(Scenario::RogueCentral);
         let far = behind(&site.gateway, HARDCODED, FAR_TTL);
-        for (scenario, over, unit, share) in wanted {
-            if unit != index || !self.has(scenario) {
-                continue;
-            }
+        for (scenario, unit, at) in named.chain(cued).filter(|(_, unit, _)| *unit == index) {
+            let over = if scenario == Scenario::UpdateTcp { Over::Tcp } else { Over::Udp };
             let (server, next_hop, trip) = if local {
                 (site.local_central, site.local_central, LOCAL_NANOS)
             } else {
@@ -261,7 +322,7 @@ impl Ward {
             };
             let update =
                 Update::new(*host, (server, next_hop), trip, over, dice.fork(0xBAD + u64::from(unit)));
-            cast.enter(self.moment(share), update);
+            cast.enter(at, update);
             expect_of_update(host, local, truth);
         }
     }
@@ -269,19 +330,19 @@ impl Ward {
     fn admit_others(&self, cast: &mut Cast, truth: &mut Truth, site: &Site, random: &Random) {
         let workstations = (4 + self.monitors / 16).min(60) as u16;
         for index in 0..workstations {
-            let at = self.moment(0.004 * f64::from(index % 20));
+            let at = self.told(0.004 * f64::from(index % 20));
             cast.enter(at, Workstation::new(index, random.fork(0x2000 + u64::from(index))));
         }
-        cast.enter(self.moment(0.03), BedsideGateway::new(random.fork(0x3000)));
+        cast.enter(self.told(0.03), BedsideGateway::new(random.fork(0x3000)));
         let pause_seconds = if self.has(Scenario::Printing) { 5.0 } else { 35.0 };
-        cast.enter(self.moment(0.05), Printing::new(workstations, pause_seconds, random.fork(0x3001)));
-        cast.enter(self.moment(0.08), Modality::new(random.fork(0x3002)));
-        cast.enter(self.moment(0.02), Chatter { random: random.fork(0x3003), workstations });
+        cast.enter(self.told(0.05), Printing::new(workstations, pause_seconds, random.fork(0x3001)));
+        cast.enter(self.told(0.08), Modality::new(random.fork(0x3002)));
+        cast.enter(self.told(0.02), Chatter { random: random.fork(0x3003), workstations });
         let host = Site::workstation(1);
-        cast.enter(self.moment(0.1), Administrator { host, random: random.fork(0x3004), port: 58_000 });
+        cast.enter(self.told(0.1), Administrator { host, random: random.fork(0x3004), port: 58_000 });
         if self.has(Scenario::RogueCentral) {
             let victim = self.unit_plan(0, site).0;
-            cast.enter(self.moment(0.4), Rogue { victim, begun: false });
+            cast.enter(self.told(0.4), Rogue { victim, begun: false });
             let rogue = Expectation::on("rogue-central", site.rogue.mac).with(HARDCODED, None);
             let mut rogue = rogue.judged("high", None);
             // Which of the two is the asset is the detector's choice: truth names the rule only.
@@ -291,7 +352,7 @@ impl Ward {
         if self.has(Scenario::OtherMaker) {
             let local = self.has(Scenario::LocalCentral) || self.has(Scenario::RogueCentral);
             cast.enter(
-                self.moment(0.1),
+                self.told(0.1),
                 Stranger::new(local.then_some(site.local_central), random.fork(0x4000)),
             );
             let stranger = Expectation::on("hardcoded-address", site.stranger.mac);
@@ -300,9 +361,34 @@ impl Ward {
                 truth.forbidden.push(Expectation::on(rule, site.stranger.mac));
             }
         }
+        self.admit_programs(workstations, cast, truth, (site, random));
         self.name_hosts(truth, site);
         self.forbid(truth, site);
         self.weaken(truth);
+    }
+
+    /// Programs on the last monitor that its maker did not put there.
+    fn admit_programs(
+        &self,
+        workstations: u16,
+        cast: &mut Cast,
+        truth: &mut Truth,
+        (site, random): (&Site, &Random),
+    ) {
+        let (host, _) = self.unit_plan(self.monitors - 1, site);
+        let on = |rule| Expectation::on(rule, host.mac);
+        if self.has(Scenario::Beacon) {
+            // Some forty calls, however long the capture is.
+            let period = (self.nanos() / 40).clamp(3 * SECOND / 2, 300 * SECOND);
+            cast.enter(self.moment(0.06), Caller::new(host, period, random.fork(0x5000)));
+            let home = |rule| on(rule).with(HOME, Some(HOME_PORT)).at("offsite");
+            truth.expected.push(home("beacon").judged("medium", Some("confirmed")));
+            truth.expected.push(home("offsite-egress").judged("high", None));
+        }
+        if self.has(Scenario::LateralScan) {
+            cast.enter(self.moment(0.2), Prowler::new(host, workstations, random.fork(0x5001)));
+            truth.expected.push(on("lateral-movement").judged("high", None));
+        }
     }
 
     /// What a mirror that misses frames cannot show is no longer demanded.
@@ -367,30 +453,42 @@ impl Ward {
     }
 
     fn forbid(&self, truth: &mut Truth, site: &Site) {
-        const WARD_RULES: [&str; 10] = [
+        const WARD_RULES: [&str; 9] = [
             "code-push",
             "cleartext-credentials",
             "default-credentials",
             "wireless-active",
             "not-isolated",
-            "lateral-movement",
             "alarm-disabled",
             "alarm-limits-widened",
             "vitals-untrusted",
             "malformed-traffic",
         ];
-        let tampered = |rule: &&str| self.scenarios.iter().any(|s| s.tampers() && s.found_by() == *rule);
+        let tampered = |rule: &&str| self.all_scenarios().any(|s| s.tampers() && s.found_by() == *rule);
         for rule in WARD_RULES {
             if !tampered(&rule) {
                 truth.forbidden.push(Expectation::any(rule));
                 continue;
             }
-            // Only one unit is tampered with.
-            let others = (1..self.monitors).map(|index| self.unit_plan(index, site).0.mac);
+            let spared = (0..self.monitors).filter(|index| self.tampering(*index).is_empty());
+            let others = spared.map(|index| self.unit_plan(index, site).0.mac);
             truth.forbidden.extend(others.map(|mac| Expectation::on(rule, mac)));
         }
         if truth.files.is_empty() && !self.has(Scenario::UpdateUdp) && !self.has(Scenario::UpdateTcp) {
             truth.forbidden.extend(["remote-mount", "remote-code-fetch"].map(Expectation::any));
+        }
+        if !self.has(Scenario::LateralScan) {
+            truth.forbidden.push(Expectation::any("lateral-movement"));
+        }
+        let calls_out = [
+            Scenario::Beacon,
+            Scenario::Leak,
+            Scenario::LeakUnanswered,
+            Scenario::UpdateUdp,
+            Scenario::UpdateTcp,
+        ];
+        if !calls_out.into_iter().any(|scenario| self.has(scenario)) {
+            truth.forbidden.push(Expectation::any("beacon"));
         }
         if !self.has(Scenario::Leak) {
             truth.forbidden.push(Expectation::any("patient-data-offsite"));

@@ -459,3 +459,51 @@ fn wards_that_cannot_be_are_refused() {
     assert!(matches!(ward(&[], 1, f64::NAN).check(), Err(WardError::Minutes(_))));
     assert!(ward(&[], 1, 1.0).write(&mut |_, _| Ok(()), &mut |_| ()).is_ok());
 }
+
+#[test]
+fn a_story_happens_to_single_units_at_its_moments() {
+    let cue = |scenario, unit, after_seconds| simulate::Cue { scenario, unit, after_seconds };
+    let ward = Ward {
+        monitors: 4,
+        minutes: 1.5,
+        story: vec![
+            cue(Scenario::Leak, 3, 20),
+            cue(Scenario::UpdateUdp, 3, 40),
+            cue(Scenario::TamperNumber, 1, 30),
+        ],
+        ..Ward::default()
+    };
+    let truth = ward.write(&mut |_, _| Ok(()), &mut |_| {}).unwrap();
+    let scenarios: Vec<_> = truth.beds.iter().map(|bed| bed.scenario).collect();
+    assert_eq!(scenarios, ["benign", "benign", "benign", "leak"]);
+    let when = |what: &str, unit: usize| {
+        let mac = &truth.beds[unit].mac;
+        let event = truth.events.iter().find(|event| event.what == what && event.asset == *mac);
+        event.unwrap_or_else(|| panic!("{what} of {unit}")).time.clone()
+    };
+    assert!(when("joins", 3).starts_with("2026-01-12T08:00:20"), "{}", when("joins", 3));
+    assert!(when("joins", 0) < when("joins", 3));
+    // A cycle is a second, counted from the unit's connection within the first five.
+    let lies = when("tamper-number", 1);
+    assert!(("2026-01-12T08:00:30".."2026-01-12T08:00:39").contains(&lies.as_str()), "{lies}");
+    assert!(!truth.files.is_empty());
+    let expected = |rule: &str, unit: usize| {
+        let mac = Some(&truth.beds[unit].mac);
+        truth.expected.iter().any(|one| one.rule == rule && one.asset.as_ref() == mac)
+    };
+    assert!(expected("patient-data-offsite", 3) && expected("remote-code-fetch", 3));
+    assert!(expected("vitals-untrusted", 1) && !expected("vitals-untrusted", 0));
+}
+
+#[test]
+fn a_cue_must_fit_the_ward() {
+    for (scenario, unit) in [(Scenario::Leak, 4), (Scenario::Printing, 0), (Scenario::Loss, 1)] {
+        let story = vec![simulate::Cue { scenario, unit, after_seconds: 5 }];
+        let ward = Ward { monitors: 4, story, ..Ward::default() };
+        assert_eq!(ward.check(), Err(simulate::WardError::Cue(scenario, unit)));
+    }
+    let story = vec![simulate::Cue { scenario: Scenario::Leak, unit: 0, after_seconds: 5 }];
+    let scenarios = vec![Scenario::RogueCentral];
+    let ward = Ward { scenarios, story, ..Ward::default() };
+    assert!(matches!(ward.check(), Err(simulate::WardError::Contradiction(..))));
+}

@@ -6,9 +6,10 @@
 
 use crate::error::{Doing as _, StoreError};
 use crate::finding::{FindingQuery, StoredFinding};
+use crate::order::{Sorting, containing};
 use crate::row::{AssetBody, AssetRow, signed};
 use model::AssetId;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_from_iter};
 
 /// An asset as it was judged last.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,12 +159,59 @@ pub struct AssetCard {
     pub findings: Vec<StoredFinding>,
 }
 
+/// By what assets are ordered.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum AssetOrder {
+    /// Medical devices, then when last seen.
+    #[default]
+    Medical,
+    /// When last seen.
+    Last,
+    /// When first seen.
+    First,
+    /// Kind of device.
+    Class,
+    /// Findings that are open and not suppressed.
+    Findings,
+}
+
+impl AssetOrder {
+    const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Medical => &["medical", "last", "id"],
+            Self::Last => &["last", "id"],
+            Self::First => &["first", "id"],
+            Self::Class => &["coalesce(class, '')", "id"],
+            Self::Findings => &["open", "id"],
+        }
+    }
+
+    fn place(self, asset: &StoredAsset) -> Vec<Box<dyn ToSql>> {
+        let id = signed(asset.id.0);
+        match self {
+            Self::Medical => vec![Box::new(asset.medical), Box::new(asset.last), Box::new(id)],
+            Self::Last => vec![Box::new(asset.last), Box::new(id)],
+            Self::First => vec![Box::new(asset.first), Box::new(id)],
+            Self::Class => vec![Box::new(asset.class.clone().unwrap_or_default()), Box::new(id)],
+            Self::Findings => vec![Box::new(asset.open_findings), Box::new(id)],
+        }
+    }
+}
+
 /// Which assets.
 #[derive(Clone, Debug, Default)]
 pub struct AssetQuery {
     /// Only medical devices.
     pub medical_only: bool,
-    /// Those that come after this one.
+    /// Of this kind.
+    pub class: Option<String>,
+    /// With this in an address, name, version or the like, in any case of ASCII letters.
+    pub text: Option<String>,
+    /// In which order.
+    pub order: AssetOrder,
+    /// Which way.
+    pub sorting: Sorting,
+    /// Those that come after this one, in that order.
     pub after: Option<AssetId>,
     /// At most so many.
     pub limit: u32,
@@ -182,7 +230,7 @@ pub struct AssetTally {
 
 const COLUMNS: &str = "SELECT id, first, last, medical, class, maker, model, firmware, serial, confidence, profile, body, \
     (SELECT count(*) FROM findings WHERE findings.asset = assets.id AND state IN ('new', 'acknowledged') \
-     AND (suppressed_until IS NULL OR suppressed_until <= ?1)) FROM assets";
+     AND (suppressed_until IS NULL OR suppressed_until <= ?1)) AS open FROM assets";
 
 fn asset(row: &Row<'_>) -> rusqlite::Result<(StoredAsset, String)> {
     let stored = StoredAsset {
@@ -229,24 +277,26 @@ fn one(connection: &Connection, id: AssetId, now: i64) -> Result<StoredAsset, St
     completed(connection, found)
 }
 
-/// One page, medical devices first, then those seen last. The next begins after the last of this one.
+/// One page. The next begins after the last of this one.
 pub(crate) fn page(connection: &Connection, query: &AssetQuery) -> Result<Vec<StoredAsset>, StoreError> {
-    let (medical, last, id) = match query.after {
-        Some(after) => {
-            let after = one(connection, after, query.now)?;
-            (i64::from(after.medical), after.last, signed(after.id.0))
-        }
-        None => (i64::MAX, i64::MAX, i64::MAX),
-    };
-    let mut statement = connection
-        .prepare_cached(&format!(
-            "{COLUMNS} WHERE (medical, last, id) < (?2, ?3, ?4) AND medical >= ?5 \
-             ORDER BY medical DESC, last DESC, id DESC LIMIT ?6"
-        ))
-        .doing("list assets")?;
-    let rows = statement
-        .query_map(params![query.now, medical, last, id, query.medical_only, query.limit], asset)
-        .doing("list assets")?;
+    let mut sql = format!("{COLUMNS} WHERE medical >= ?");
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(query.now), Box::new(query.medical_only)];
+    if let Some(class) = &query.class {
+        sql.push_str(" AND class = ?");
+        values.push(Box::new(class.clone()));
+    }
+    if let Some(text) = &query.text {
+        sql.push_str(" AND id IN (SELECT asset FROM asset_traits WHERE value LIKE ? ESCAPE '\\')");
+        values.push(Box::new(containing(text)));
+    }
+    if let Some(after) = query.after {
+        sql.push_str(&query.sorting.beyond(query.order.columns()));
+        values.extend(query.order.place(&one(connection, after, query.now)?));
+    }
+    sql.push_str(&query.sorting.order(query.order.columns()));
+    values.push(Box::new(query.limit));
+    let mut statement = connection.prepare_cached(&sql).doing("list assets")?;
+    let rows = statement.query_map(params_from_iter(values), asset).doing("list assets")?;
     rows.map(|row| completed(connection, row.doing("list assets")?)).collect()
 }
 
@@ -333,49 +383,56 @@ fn vitals(connection: &Connection, id: AssetId) -> Result<Vec<StoredVitals>, Sto
             "SELECT id, bed, patient, first, last, cycles FROM vitals WHERE asset = ?1 ORDER BY first, bed, id",
         )
         .doing(doing)?;
+    let rows = query.query_map([signed(id.0)], |row| {
+        let vitals = StoredVitals {
+            bed: row.get(1)?,
+            patient: row.get(2)?,
+            first: row.get(3)?,
+            last: row.get(4)?,
+            cycles: row.get(5)?,
+            numerics: Vec::new(),
+            integrity: Vec::new(),
+        };
+        Ok((row.get::<_, i64>(0)?, vitals))
+    });
+    let rows: Vec<(i64, StoredVitals)> = rows.doing(doing)?.collect::<Result<_, _>>().doing(doing)?;
+    let in_full = |(id, mut vitals): (i64, StoredVitals)| {
+        (vitals.numerics, vitals.integrity) = vitals_of(connection, id)?;
+        Ok(vitals)
+    };
+    rows.into_iter().map(in_full).collect()
+}
+
+/// Ranges and checks of one span of vital signs.
+pub(crate) fn vitals_of(
+    connection: &Connection,
+    id: i64,
+) -> Result<(Vec<StoredNumeric>, Vec<StoredCheck>), StoreError> {
+    let doing = "read vital signs";
     let mut ranges = connection
         .prepare_cached(
             "SELECT vital, unit, least, most, latest, samples FROM numerics WHERE vitals = ?1 ORDER BY vital",
         )
         .doing(doing)?;
+    let numerics = ranges.query_map([id], |row| {
+        Ok(StoredNumeric {
+            vital: row.get(0)?,
+            unit: row.get(1)?,
+            least: row.get(2)?,
+            most: row.get(3)?,
+            latest: row.get(4)?,
+            samples: row.get(5)?,
+        })
+    });
+    let numerics = numerics.doing(doing)?.collect::<Result<_, _>>().doing(doing)?;
     let mut checks = connection
         .prepare_cached(
             "SELECT asked, verdict, channel, first, last, seconds, why FROM integrity WHERE vitals = ?1 \
              ORDER BY asked, first, channel",
         )
         .doing(doing)?;
-    let mut rows = query.query([signed(id.0)]).doing(doing)?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next().doing(doing)? {
-        let numerics = ranges
-            .query_map([row.get::<_, i64>(0).doing(doing)?], |row| {
-                Ok(StoredNumeric {
-                    vital: row.get(0)?,
-                    unit: row.get(1)?,
-                    least: row.get(2)?,
-                    most: row.get(3)?,
-                    latest: row.get(4)?,
-                    samples: row.get(5)?,
-                })
-            })
-            .doing(doing)?;
-        let numerics = numerics.collect::<Result<_, _>>().doing(doing)?;
-        let integrity = checks.query_map([row.get::<_, i64>(0).doing(doing)?], check).doing(doing)?;
-        let integrity = integrity.collect::<Result<_, _>>().doing(doing)?;
-        let of = |row: &Row<'_>| {
-            Ok(StoredVitals {
-                bed: row.get(1)?,
-                patient: row.get(2)?,
-                first: row.get(3)?,
-                last: row.get(4)?,
-                cycles: row.get(5)?,
-                numerics,
-                integrity,
-            })
-        };
-        all.push(of(row).doing(doing)?);
-    }
-    Ok(all)
+    let integrity = checks.query_map([id], check).doing(doing)?;
+    Ok((numerics, integrity.collect::<Result<_, _>>().doing(doing)?))
 }
 
 /// Whether the asset is new.

@@ -52,7 +52,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             seq: row.get(0)?,
             at: row.get(1)?,
@@ -85,16 +85,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-const COLUMNS: &str = "SELECT seq, at, by, action, subject, detail, previous, hash FROM audit";
+pub(crate) const COLUMNS: &str = "SELECT seq, at, by, action, subject, detail, previous, hash FROM audit";
 
-/// What is written in the same transaction as what it tells of.
+/// What is written in the same transaction as what it tells of. Gives the number of the entry.
 pub(crate) fn append(
     connection: &Connection,
     actor: &Actor,
     action: &str,
     subject: &str,
     detail: &serde_json::Value,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let (seq, previous) = head(connection)?;
     let mut entry = Entry {
         seq: seq + 1,
@@ -116,7 +116,19 @@ pub(crate) fn append(
     connection
         .execute("INSERT OR REPLACE INTO audit_head VALUES (1, ?1, ?2)", params![seq, hash])
         .doing("write the audit log")?;
-    Ok(())
+    Ok(*seq)
+}
+
+/// An entry of something done elsewhere, in a transaction of its own.
+pub(crate) fn record(
+    connection: &mut Connection,
+    (action, subject): (&str, &str),
+    detail: &serde_json::Value,
+    actor: &Actor,
+) -> Result<(), StoreError> {
+    let whole = connection.transaction().doing("write the audit log")?;
+    append(&whole, actor, action, subject, detail)?;
+    whole.commit().doing("write the audit log")
 }
 
 /// Number and hash of the last entry, as the store noted it.

@@ -15,6 +15,7 @@
 
 use crate::audit::{self, Actor};
 use crate::error::{Doing as _, StoreError};
+use crate::order::{Sorting, containing};
 use crate::row::{FindingBody, severity_rank, signed};
 use model::{AssetId, Certainty, FindingId, Severity};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_from_iter};
@@ -131,10 +132,18 @@ impl StoredFinding {
 pub struct Shown {
     /// Name of the capture when it was imported.
     pub capture: String,
-    /// Its hash.
+    /// Its hash, or the name of the period of the watch.
     pub sha256: String,
     /// Number of the frame, from 1.
     pub frame: u64,
+}
+
+impl Shown {
+    /// The period of the watch that saw the frame; none where it is of a capture file.
+    #[must_use]
+    pub fn period(&self) -> Option<&str> {
+        Some(&*self.sha256).filter(|name| name.starts_with(crate::live::PERIOD))
+    }
 }
 
 /// A finding, the frames that show it, and what was done about it.
@@ -146,6 +155,37 @@ pub struct FindingCard {
     pub evidence: Vec<Shown>,
     /// What was done, from the audit log, oldest first.
     pub history: Vec<audit::Entry>,
+}
+
+/// By what findings are ordered.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum FindingOrder {
+    /// How bad, then when last seen.
+    #[default]
+    Severity,
+    /// When last seen.
+    Last,
+    /// When first seen.
+    First,
+}
+
+impl FindingOrder {
+    const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Severity => &["severity", "last", "id"],
+            Self::Last => &["last", "id"],
+            Self::First => &["first", "id"],
+        }
+    }
+
+    fn place(self, finding: &StoredFinding) -> Vec<i64> {
+        let id = signed(finding.id.0);
+        match self {
+            Self::Severity => vec![severity_rank(finding.severity), finding.last, id],
+            Self::Last => vec![finding.last, id],
+            Self::First => vec![finding.first, id],
+        }
+    }
 }
 
 /// Which findings.
@@ -161,7 +201,13 @@ pub struct FindingQuery {
     pub rule: Option<String>,
     /// About this asset.
     pub asset: Option<AssetId>,
-    /// Those that come after this one.
+    /// With this in the title, in any case of ASCII letters.
+    pub text: Option<String>,
+    /// In which order.
+    pub order: FindingOrder,
+    /// Which way.
+    pub sorting: Sorting,
+    /// Those that come after this one, in that order.
     pub after: Option<FindingId>,
     /// At most so many.
     pub limit: u32,
@@ -175,6 +221,9 @@ impl Default for FindingQuery {
             severity: Severity::Low,
             rule: None,
             asset: None,
+            text: None,
+            order: FindingOrder::Severity,
+            sorting: Sorting::Descending,
             after: None,
             limit: u32::MAX,
         }
@@ -250,7 +299,7 @@ pub(crate) fn one(connection: &Connection, id: FindingId) -> Result<StoredFindin
     found.map(with_body).transpose()?.ok_or(StoreError::Unknown { what: "finding", id: id.to_string() })
 }
 
-/// One page, worst first, then the latest. The next begins after the last of this one.
+/// One page. The next begins after the last of this one.
 pub(crate) fn page(connection: &Connection, query: &FindingQuery) -> Result<Vec<StoredFinding>, StoreError> {
     let mut sql = format!("{COLUMNS} WHERE severity >= ?");
     let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(severity_rank(query.severity))];
@@ -271,14 +320,17 @@ pub(crate) fn page(connection: &Connection, query: &FindingQuery) -> Result<Vec<
         sql.push_str(" AND asset = ?");
         values.push(Box::new(signed(asset.0)));
     }
-    if let Some(after) = query.after {
-        let after = one(connection, after)?;
-        sql.push_str(" AND (severity, last, id) < (?, ?, ?)");
-        values.push(Box::new(severity_rank(after.severity)));
-        values.push(Box::new(after.last));
-        values.push(Box::new(signed(after.id.0)));
+    if let Some(text) = &query.text {
+        // Titles alone are read from their index, not whole rows.
+        sql.push_str(" AND id IN (SELECT id FROM findings WHERE title LIKE ? ESCAPE '\\')");
+        values.push(Box::new(containing(text)));
     }
-    sql.push_str(" ORDER BY severity DESC, last DESC, id DESC LIMIT ?");
+    if let Some(after) = query.after {
+        let place = query.order.place(&one(connection, after)?);
+        sql.push_str(&query.sorting.beyond(query.order.columns()));
+        values.extend(place.into_iter().map(|value| -> Box<dyn ToSql> { Box::new(value) }));
+    }
+    sql.push_str(&query.sorting.order(query.order.columns()));
     values.push(Box::new(query.limit));
     let mut statement = connection.prepare_cached(&sql).doing("list findings")?;
     let rows = statement.query_map(params_from_iter(values), finding).doing("list findings")?;
@@ -373,21 +425,46 @@ impl Decision {
     }
 }
 
+/// What was decided, and the number of its entry in the audit log, by which it can be undone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The finding now.
+    pub finding: StoredFinding,
+    /// Number of the entry.
+    pub seq: i64,
+}
+
+/// Decides about findings, all or none.
 pub(crate) fn decide(
     connection: &mut Connection,
-    id: FindingId,
+    ids: &[FindingId],
     decision: &Decision,
     note: Option<&str>,
     actor: &Actor,
-) -> Result<StoredFinding, StoreError> {
+) -> Result<Vec<Decided>, StoreError> {
     let reasoned = matches!(decision, Decision::FalsePositive | Decision::Suppress { .. });
     let note = note.map(str::trim).filter(|note| !note.is_empty());
     if reasoned && note.is_none() {
         return Err(StoreError::Refused(format!("`{}` needs a reason", decision.as_str())));
     }
-    let step = connection.transaction().doing("change a finding")?;
-    let before = one(&step, id)?;
-    let change = "change a finding";
+    let step = connection.transaction().doing(CHANGE)?;
+    let decided: Result<Vec<_>, _> =
+        ids.iter().map(|id| decide_one(&step, *id, decision, note, actor)).collect();
+    let decided = decided?;
+    step.commit().doing(CHANGE)?;
+    Ok(decided)
+}
+
+const CHANGE: &str = "change a finding";
+
+fn decide_one(
+    step: &Connection,
+    id: FindingId,
+    decision: &Decision,
+    note: Option<&str>,
+    actor: &Actor,
+) -> Result<Decided, StoreError> {
+    let before = one(step, id)?;
     let key = signed(id.0);
     if let Some(state) = decision.state() {
         let through = match decision {
@@ -398,28 +475,85 @@ pub(crate) fn decide(
         let update = "UPDATE findings SET state = ?2, state_at = ?3, state_by = ?4, note = ?5, resolved_through = ?6 \
                       WHERE id = ?1";
         step.execute(update, params![key, state.as_str(), actor.at, actor.name, note, through])
-            .doing(change)?;
+            .doing(CHANGE)?;
     }
     let mut detail = json!({ "from": before.state.as_str(), "note": note });
     match decision {
         Decision::Suppress { until } => {
             let update = "UPDATE findings SET suppressed_until = ?2, suppressed_by = ?3, suppressed_because = ?4 \
                           WHERE id = ?1";
-            step.execute(update, params![key, until, actor.name, note]).doing(change)?;
+            step.execute(update, params![key, until, actor.name, note]).doing(CHANGE)?;
             put(&mut detail, "until", json!(until));
         }
         Decision::Reopen => {
             let update = "UPDATE findings SET suppressed_until = NULL, suppressed_by = NULL, suppressed_because = NULL \
                           WHERE id = ?1";
-            step.execute(update, params![key]).doing(change)?;
+            step.execute(update, params![key]).doing(CHANGE)?;
         }
         Decision::Resolve { through } => put(&mut detail, "through", json!((*through).max(before.last))),
         _ => {}
     }
-    audit::append(&step, actor, decision.as_str(), &id.to_string(), &detail)?;
-    let after = one(&step, id)?;
-    step.commit().doing(change)?;
-    Ok(after)
+    let seq = audit::append(step, actor, decision.as_str(), &id.to_string(), &detail)?;
+    remember(step, seq, &before)?;
+    Ok(Decided { finding: one(step, id)?, seq })
+}
+
+/// Keeps what a decision took the place of.
+fn remember(step: &Connection, seq: i64, before: &StoredFinding) -> Result<(), StoreError> {
+    let quiet = before.suppression.as_ref();
+    step.prepare_cached("INSERT INTO decisions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+        .doing(CHANGE)?
+        .execute(params![
+            seq,
+            signed(before.id.0),
+            before.state.as_str(),
+            before.state_at,
+            before.state_by,
+            before.note,
+            before.resolved_through,
+            quiet.map(|quiet| quiet.until),
+            quiet.map(|quiet| &quiet.by),
+            quiet.map(|quiet| &quiet.because),
+        ])
+        .doing(CHANGE)?;
+    Ok(())
+}
+
+/// Takes decisions back, all or none, by the numbers of their entries. Each finding is as it was before; what came after
+/// the decision stands in the way.
+pub(crate) fn undo(
+    connection: &mut Connection,
+    seqs: &[i64],
+    actor: &Actor,
+) -> Result<Vec<StoredFinding>, StoreError> {
+    let step = connection.transaction().doing(CHANGE)?;
+    let mut undone = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        let finding = step
+            .prepare_cached("SELECT finding FROM decisions WHERE seq = ?1")
+            .doing(CHANGE)?
+            .query_row([seq], |row| row.get::<_, i64>(0))
+            .optional()
+            .doing(CHANGE)?;
+        let finding = finding.ok_or(StoreError::Unknown { what: "decision", id: seq.to_string() })?;
+        let id = FindingId(finding.cast_unsigned());
+        let later = "SELECT EXISTS (SELECT 1 FROM audit WHERE subject = ?1 AND seq > ?2)";
+        let later: bool =
+            step.query_row(later, params![id.to_string(), seq], |row| row.get(0)).doing(CHANGE)?;
+        if later {
+            return Err(StoreError::Refused(format!(
+                "finding {id} has changed since; look at it and decide anew"
+            )));
+        }
+        let update = "UPDATE findings SET (state, state_at, state_by, note, resolved_through, suppressed_until, \
+                      suppressed_by, suppressed_because) = (SELECT state, state_at, state_by, note, resolved_through, \
+                      suppressed_until, suppressed_by, suppressed_because FROM decisions WHERE seq = ?2) WHERE id = ?1";
+        step.execute(update, params![finding, seq]).doing(CHANGE)?;
+        audit::append(&step, actor, "undo", &id.to_string(), &json!({ "entry": seq }))?;
+        undone.push(one(&step, id)?);
+    }
+    step.commit().doing(CHANGE)?;
+    Ok(undone)
 }
 
 fn put(detail: &mut serde_json::Value, key: &str, value: serde_json::Value) {

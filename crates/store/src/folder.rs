@@ -4,6 +4,8 @@
 //! DIR/README.txt                   what this is, for whoever finds it
 //! DIR/lock                         held by the one process that writes; says which
 //! DIR/store.sqlite, -wal, -shm     SQLite 3 in write-ahead mode
+//! DIR/tls-cert.pem, tls-key.pem    of `lazaret serve`, where it made them
+//! DIR/uploads/                     captures that were sent to `lazaret serve` and wait
 //! ```
 //!
 //! Everything is made for its owner alone. A process that is killed at any moment, even while it makes the store,
@@ -32,7 +34,8 @@ const BUSY_MS_MAX: u64 = 5_000;
 const APPLICATION_ID: i64 = 0x4C5A_5254;
 
 /// Every version's change, oldest first: the n-th makes version n.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("console.sql"), include_str!("watch.sql")];
 /// The version this build knows.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
@@ -104,6 +107,12 @@ pub(crate) fn open_to_read(folder: &Path) -> Result<Connection, StoreError> {
     let connection = connect(folder, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     match version(&connection, folder)? {
         0 => Err(StoreError::Missing(folder.display().to_string())),
+        // Of an earlier version: what is asked may not be in it yet.
+        found if found < VERSION => {
+            drop(connection);
+            drop(open_to_write(folder, IfMissing::Fail)?);
+            open_to_read(folder)
+        }
         _ => {
             connection.pragma_update(None, "query_only", true).doing("be opened for reading")?;
             Ok(connection)
@@ -195,6 +204,8 @@ fn connect(folder: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database(folder), flags).doing("be opened")?;
     connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX)).doing("be opened")?;
+    // A process that may not open files elsewhere must not need any.
+    connection.pragma_update(None, "temp_store", "MEMORY").doing("be opened")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

@@ -17,7 +17,7 @@ use crate::asset;
 use crate::audit::{self, Actor};
 use crate::error::{Doing as _, StoreError};
 use crate::finding::{self, State};
-use crate::row::{ConversationRow, FindingRow, Rows, VitalsRow};
+use crate::row::{CheckRow, ConversationRow, FindingRow, NumericRow, Rows, VitalsRow};
 use model::{FindingId, Report, Severity};
 use rusqlite::{Connection, Transaction, params};
 use serde_json::json;
@@ -119,8 +119,13 @@ pub(crate) fn import(
         let new = asset::merge(&step, row, again)?;
         *(if new { &mut imported.assets_new } else { &mut imported.assets_known }) += 1;
     }
-    write_conversations(&step, id, &rows.conversations)?;
-    write_vitals(&step, id, &rows.vitals)?;
+    for row in &rows.conversations {
+        write_conversation(&step, id, row)?;
+    }
+    for row in &rows.vitals {
+        write_vitals(&step, id, row)?;
+    }
+    write_blind_spots(&step, id, &report.blind_spots)?;
     let new_rows: BTreeMap<i64, &FindingRow> = rows.findings.iter().map(|row| (row.id, row)).collect();
     write_sightings(&step, id, &rows.findings)?;
     log(&step, &rows, &digest, version, imports.len(), actor)?;
@@ -201,7 +206,7 @@ fn take_out(step: &Transaction<'_>, import: i64) -> Result<Vec<i64>, StoreError>
     Ok(findings)
 }
 
-fn add(
+pub(crate) fn add(
     step: &Transaction<'_>,
     rows: &Rows,
     version: &str,
@@ -234,7 +239,11 @@ fn add(
     Ok(import)
 }
 
-fn write_sightings(step: &Transaction<'_>, import: i64, rows: &[FindingRow]) -> Result<(), StoreError> {
+pub(crate) fn write_sightings(
+    step: &Transaction<'_>,
+    import: i64,
+    rows: &[FindingRow],
+) -> Result<(), StoreError> {
     let doing = "write findings";
     let mut insert = step
         .prepare_cached("INSERT INTO sightings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
@@ -249,79 +258,74 @@ fn write_sightings(step: &Transaction<'_>, import: i64, rows: &[FindingRow]) -> 
     Ok(())
 }
 
-fn write_conversations(
+/// The number of the row.
+pub(crate) fn write_conversation(
     step: &Transaction<'_>,
     import: i64,
-    rows: &[ConversationRow],
-) -> Result<(), StoreError> {
+    row: &ConversationRow,
+) -> Result<i64, StoreError> {
     let mut insert = step
         .prepare_cached(
             "INSERT INTO conversations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )
         .doing("write conversations")?;
-    for row in rows {
-        insert
-            .execute(params![
-                import,
-                row.asset,
-                row.ip,
-                row.port,
-                row.transport,
-                row.location,
-                row.protocol,
-                row.direction,
-                row.flows,
-                row.frames,
-                row.bytes_out,
-                row.bytes_in,
-                row.first,
-                row.last
-            ])
-            .doing("write conversations")?;
-    }
-    Ok(())
+    insert
+        .execute(params![
+            import,
+            row.asset,
+            row.ip,
+            row.port,
+            row.transport,
+            row.location,
+            row.protocol,
+            row.direction,
+            row.flows,
+            row.frames,
+            row.bytes_out,
+            row.bytes_in,
+            row.first,
+            row.last
+        ])
+        .doing("write conversations")?;
+    Ok(step.last_insert_rowid())
 }
 
-fn write_vitals(step: &Transaction<'_>, import: i64, rows: &[VitalsRow]) -> Result<(), StoreError> {
+/// The number of the row.
+pub(crate) fn write_vitals(step: &Transaction<'_>, import: i64, row: &VitalsRow) -> Result<i64, StoreError> {
     let doing = "write vital signs";
-    for row in rows {
-        step.execute(
+    let mut insert = step
+        .prepare_cached(
             "INSERT INTO vitals (import, asset, bed, patient, first, last, cycles) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![import, row.asset, row.bed, row.patient, row.first, row.last, row.cycles],
         )
         .doing(doing)?;
-        let vitals = step.last_insert_rowid();
-        for one in &row.integrity {
-            step.execute(
-                "INSERT INTO integrity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    vitals,
-                    one.asked,
-                    one.verdict,
-                    one.channel,
-                    one.first,
-                    one.last,
-                    one.seconds,
-                    one.why
-                ],
-            )
-            .doing(doing)?;
-        }
-        for numeric in &row.numerics {
-            step.execute(
-                "INSERT INTO numerics VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![
-                    vitals,
-                    numeric.vital,
-                    numeric.unit,
-                    numeric.least,
-                    numeric.most,
-                    numeric.latest,
-                    numeric.samples
-                ],
-            )
-            .doing(doing)?;
-        }
+    insert
+        .execute(params![import, row.asset, row.bed, row.patient, row.first, row.last, row.cycles])
+        .doing(doing)?;
+    let vitals = step.last_insert_rowid();
+    let mut insert =
+        step.prepare_cached("INSERT INTO integrity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)").doing(doing)?;
+    for one in &row.integrity {
+        let CheckRow { asked, verdict, channel, first, last, seconds, why } = one;
+        insert.execute(params![vitals, asked, verdict, channel, first, last, seconds, why]).doing(doing)?;
+    }
+    let mut insert =
+        step.prepare_cached("INSERT INTO numerics VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)").doing(doing)?;
+    for numeric in &row.numerics {
+        let NumericRow { vital, unit, least, most, latest, samples } = numeric;
+        insert.execute(params![vitals, vital, unit, least, most, latest, samples]).doing(doing)?;
+    }
+    Ok(vitals)
+}
+
+pub(crate) fn write_blind_spots(
+    step: &Transaction<'_>,
+    import: i64,
+    said: &[String],
+) -> Result<(), StoreError> {
+    let doing = "write blind spots";
+    let mut insert = step.prepare_cached("INSERT INTO blind_spots VALUES (?1, ?2, ?3)").doing(doing)?;
+    for (position, sentence) in (0_i64..).zip(said) {
+        insert.execute(params![import, position, sentence]).doing(doing)?;
     }
     Ok(())
 }
@@ -343,11 +347,11 @@ fn log(
         "assets": rows.assets.len(),
         "findings": rows.findings.len(),
     });
-    audit::append(step, actor, "import", "store", &detail)
+    audit::append(step, actor, "import", "store", &detail).map(drop)
 }
 
 /// Makes a finding the sum of its sightings, and says what that changed.
-fn refresh(
+pub(crate) fn refresh(
     step: &Transaction<'_>,
     id: i64,
     new: Option<&FindingRow>,
@@ -440,7 +444,7 @@ fn reopen(
     )
     .doing("reopen a finding")?;
     let detail = json!({ "from": before.state.as_str(), "last": last, "through": before.resolved_through });
-    audit::append(step, &own(actor), "reopened", &before.id.to_string(), &detail)
+    audit::append(step, &own(actor), "reopened", &before.id.to_string(), &detail).map(drop)
 }
 
 /// The same captures no longer show it. Open findings are resolved; whatever shows it again reopens it.
@@ -471,6 +475,6 @@ fn withdraw(
     Ok(())
 }
 
-fn own(actor: &Actor) -> Actor {
+pub(crate) fn own(actor: &Actor) -> Actor {
     Actor { name: SELF.to_owned(), at: actor.at }
 }

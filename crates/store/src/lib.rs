@@ -15,33 +15,44 @@
 //! A store grows with what is imported; `prune` is the operator's. Each finding keeps [`model::Finding::EVIDENCE_MAX`]
 //! frames of evidence per import.
 
+mod access;
 mod asset;
 mod audit;
 mod backup;
+mod browse;
 mod error;
 mod finding;
 mod folder;
 mod import;
+mod live;
+mod order;
 mod outbox;
 mod retention;
 mod row;
 mod seam;
+mod survey;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, Granting, NewToken, NewUser, Proof, Role, Session, Token, User, UserChange};
 pub use asset::{
-    ADDRESSES_MAX, AssetCard, AssetQuery, AssetTally, StoredAsset, StoredCheck, StoredConversation,
-    StoredNumeric, StoredVitals, Trait,
+    ADDRESSES_MAX, AssetCard, AssetOrder, AssetQuery, AssetTally, StoredAsset, StoredCheck,
+    StoredConversation, StoredNumeric, StoredVitals, Trait,
 };
 pub use audit::{Actor, Break, Chain, Entry};
 pub use backup::{Copied, backup, restore};
+pub use browse::{Bed, BedCard, Browsing, StoredCapture, Talk, TalkPlace, TalkQuery, TrendSpan};
 pub use error::StoreError;
 pub use finding::{
-    Decision, FindingCard, FindingQuery, FindingTally, Shown, State, StoredFinding, Suppression,
+    Decided, Decision, FindingCard, FindingOrder, FindingQuery, FindingTally, Shown, State, StoredFinding,
+    Suppression,
 };
 pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
+pub use live::{Extent, Kept, Recording, StoredSensor, StoredTrend, TrendQuery, period};
+pub use order::Sorting;
 pub use outbox::{Outbox, REFUSED_MAX, WAITING_MAX, Waiting};
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};
+pub use survey::{Edge, Place, Since, Surveying};

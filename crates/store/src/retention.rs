@@ -13,6 +13,8 @@ use serde_json::json;
 pub enum Prunable {
     /// Summaries of vital signs.
     Vitals,
+    /// Vital signs of watches, some minutes a row.
+    Trends,
     /// Conversations.
     Conversations,
     /// Traits that an asset no longer shows.
@@ -23,13 +25,15 @@ pub enum Prunable {
 
 impl Prunable {
     /// All.
-    pub const ALL: [Self; 4] = [Self::Vitals, Self::Conversations, Self::AssetHistory, Self::ClosedFindings];
+    pub const ALL: [Self; 5] =
+        [Self::Vitals, Self::Trends, Self::Conversations, Self::AssetHistory, Self::ClosedFindings];
 
     /// As it is named on the command line and in the audit log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Vitals => "vitals",
+            Self::Trends => "trends",
             Self::Conversations => "conversations",
             Self::AssetHistory => "asset-history",
             Self::ClosedFindings => "closed-findings",
@@ -40,6 +44,7 @@ impl Prunable {
     const fn statement(self) -> &'static str {
         match self {
             Self::Vitals => "DELETE FROM vitals WHERE last < ?1",
+            Self::Trends => "DELETE FROM trends WHERE last < ?1",
             Self::Conversations => "DELETE FROM conversations WHERE last < ?1",
             Self::AssetHistory => {
                 "DELETE FROM asset_traits WHERE last < ?1 \

@@ -8,8 +8,8 @@
 use crate::audit::hex;
 use crate::error::StoreError;
 use model::{
-    Asset, BedVitals, CaptureTime, Certainty, Conversation, Detail, Direction, Finding, IntegrityRow,
-    NumericRange, PatientToken, Peer, Report, Severity,
+    Asset, BedVitals, CaptureSummary, CaptureTime, Certainty, Conversation, Detail, Direction, Finding,
+    IntegrityRow, NumericRange, PatientToken, Peer, Report, Severity, Trend,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -261,11 +261,25 @@ impl Rows {
     /// # Errors
     /// [`StoreError::NoHash`] where a capture was read without its hash.
     pub(crate) fn of(report: &Report) -> Result<Self, StoreError> {
+        Self::named(report, |capture| {
+            let hash = capture.sha256.ok_or_else(|| StoreError::NoHash(capture.name.clone()))?;
+            Ok(hash.to_string())
+        })
+    }
+
+    /// Of a watch that goes on: its capture has no hash, and is known by the name of the period.
+    pub(crate) fn of_watch(report: &Report, period: &str) -> Result<Self, StoreError> {
+        Self::named(report, |_| Ok(period.to_owned()))
+    }
+
+    fn named(
+        report: &Report,
+        name: impl Fn(&CaptureSummary) -> Result<String, StoreError>,
+    ) -> Result<Self, StoreError> {
         let mut captures = Vec::with_capacity(report.captures.len());
         for capture in &report.captures {
-            let hash = capture.sha256.ok_or_else(|| StoreError::NoHash(capture.name.clone()))?;
             captures.push(CaptureRow {
-                sha256: hash.to_string(),
+                sha256: name(capture)?,
                 name: capture.name.clone(),
                 frames: count(capture.frames),
                 bytes: count(capture.bytes),
@@ -476,6 +490,43 @@ impl VitalsRow {
             numerics: numerics.collect(),
             integrity: vitals.integrity.iter().map(CheckRow::of).collect(),
         }
+    }
+}
+
+/// A few minutes of one parameter of one bed.
+#[derive(Debug)]
+pub(crate) struct TrendRow {
+    pub(crate) asset: i64,
+    pub(crate) bed: Option<u16>,
+    pub(crate) patient: Option<String>,
+    pub(crate) vital: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+    pub(crate) latest: f64,
+    pub(crate) samples: i64,
+}
+
+impl TrendRow {
+    pub(crate) fn of(trend: &Trend) -> impl Iterator<Item = Self> {
+        let finite =
+            |range: &NumericRange| [range.min, range.max, range.last].iter().all(|value| value.is_finite());
+        let numerics = trend.numerics.iter().filter(move |(_, range)| finite(range));
+        numerics.map(|(vital, range)| Self {
+            asset: signed(trend.asset.0),
+            bed: trend.bed,
+            patient: kept(trend.patient.as_ref()),
+            vital: vital.as_str(),
+            unit: vital.unit(),
+            first: trend.first.nanos(),
+            last: trend.last.nanos(),
+            least: f64::from(range.min),
+            most: f64::from(range.max),
+            latest: f64::from(range.last),
+            samples: count(range.samples),
+        })
     }
 }
 

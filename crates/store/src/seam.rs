@@ -6,17 +6,18 @@
 use crate::asset::{self, AssetCard, AssetQuery, AssetTally, StoredAsset};
 use crate::audit::{self, Actor, Chain, Entry};
 use crate::error::StoreError;
-use crate::finding::{self, Decision, FindingCard, FindingQuery, FindingTally, StoredFinding};
+use crate::finding::{self, Decided, Decision, FindingCard, FindingQuery, FindingTally, StoredFinding};
 use crate::folder::{self, IfMissing, Lock};
 use crate::import::{self, Imported};
+use crate::live::{self, Kept, Recording, StoredSensor, StoredTrend, TrendQuery};
 use crate::retention::{self, Prunable, Pruned, Trial};
 use model::{AssetId, FindingId, Report};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::Path;
 
 /// What can be asked of a store.
 pub trait Reading {
-    /// One page of findings, worst first, then the latest.
+    /// One page of findings.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] where the page is to begin after a finding that is not there.
@@ -34,7 +35,7 @@ pub trait Reading {
     /// When the store cannot be read.
     fn finding_tally(&self, now: i64) -> Result<FindingTally, StoreError>;
 
-    /// One page of assets, medical devices first, then those seen last.
+    /// One page of assets.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] where the page is to begin after an asset that is not there.
@@ -51,6 +52,18 @@ pub trait Reading {
     /// # Errors
     /// When the store cannot be read.
     fn asset_tally(&self) -> Result<AssetTally, StoreError>;
+
+    /// Every sensor that ever wrote, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError>;
+
+    /// Vital signs of watches, some minutes a row, in order of time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn trends(&self, query: &TrendQuery) -> Result<Vec<StoredTrend>, StoreError>;
 
     /// Entries of the audit log after number `after`, oldest first.
     ///
@@ -73,6 +86,17 @@ pub trait Writing: Reading {
     /// [`StoreError::NoHash`], [`StoreError::Overlap`], or when the store cannot be written.
     fn import(&mut self, report: &Report, version: &str, actor: &Actor) -> Result<Imported, StoreError>;
 
+    /// Brings what a watch has seen in a period up to date; `kept` is what of this period was written before.
+    ///
+    /// # Errors
+    /// When the store cannot be written; `kept` is then as it was.
+    fn record(
+        &mut self,
+        kept: &mut Kept,
+        recording: &Recording<'_>,
+        actor: &Actor,
+    ) -> Result<Imported, StoreError>;
+
     /// Decides about a finding.
     ///
     /// # Errors
@@ -83,7 +107,41 @@ pub trait Writing: Reading {
         decision: &Decision,
         note: Option<&str>,
         actor: &Actor,
-    ) -> Result<StoredFinding, StoreError>;
+    ) -> Result<StoredFinding, StoreError> {
+        let decided = self.decide_all(&[id], decision, note, actor)?.pop();
+        decided.map(|one| one.finding).ok_or(StoreError::Unknown { what: "finding", id: id.to_string() })
+    }
+
+    /// Decides about findings, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Refused`], or when the store cannot be written.
+    fn decide_all(
+        &mut self,
+        ids: &[FindingId],
+        decision: &Decision,
+        note: Option<&str>,
+        actor: &Actor,
+    ) -> Result<Vec<Decided>, StoreError>;
+
+    /// Takes decisions back, all or none, by the numbers of their entries in the audit log.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Refused`] where a finding has changed since, or when the store cannot be
+    /// written.
+    fn undo(&mut self, seqs: &[i64], actor: &Actor) -> Result<Vec<StoredFinding>, StoreError>;
+
+    /// Notes in the audit log that something was done outside the store.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn note(
+        &mut self,
+        action: &str,
+        subject: &str,
+        detail: &serde_json::Value,
+        actor: &Actor,
+    ) -> Result<(), StoreError>;
 
     /// Deletes what was last seen before a moment of capture time.
     ///
@@ -119,6 +177,11 @@ impl Reader {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Ok(Self { connection: folder::open_to_read(folder)? })
     }
+
+    /// For what is asked in other files of this crate.
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Writer {
@@ -130,6 +193,16 @@ impl Writer {
     pub fn open(folder: &Path, missing: IfMissing) -> Result<Self, StoreError> {
         let (connection, lock) = folder::open_to_write(folder, missing)?;
         Ok(Self { reader: Reader { connection }, _lock: lock })
+    }
+
+    /// The same store, to read.
+    pub(crate) const fn reading(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Begins what is done as a whole or not at all.
+    pub(crate) fn step(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.reader.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
     /// Whether [`Self::open`] would find something wrong with the folder itself. Makes and changes nothing.
@@ -174,6 +247,14 @@ impl Reading for Reader {
         asset::tally(&self.connection)
     }
 
+    fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
+        live::sensors(&self.connection)
+    }
+
+    fn trends(&self, query: &TrendQuery) -> Result<Vec<StoredTrend>, StoreError> {
+        live::trends(&self.connection, query)
+    }
+
     fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         audit::page(&self.connection, None, after, limit)
     }
@@ -208,6 +289,14 @@ impl Reading for Writer {
         self.reader.asset_tally()
     }
 
+    fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
+        self.reader.sensors()
+    }
+
+    fn trends(&self, query: &TrendQuery) -> Result<Vec<StoredTrend>, StoreError> {
+        self.reader.trends(query)
+    }
+
     fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         self.reader.audit(after, limit)
     }
@@ -222,14 +311,37 @@ impl Writing for Writer {
         import::import(&mut self.reader.connection, report, version, actor)
     }
 
-    fn decide(
+    fn record(
         &mut self,
-        id: FindingId,
+        kept: &mut Kept,
+        recording: &Recording<'_>,
+        actor: &Actor,
+    ) -> Result<Imported, StoreError> {
+        live::record(&mut self.reader.connection, kept, recording, actor)
+    }
+
+    fn decide_all(
+        &mut self,
+        ids: &[FindingId],
         decision: &Decision,
         note: Option<&str>,
         actor: &Actor,
-    ) -> Result<StoredFinding, StoreError> {
-        finding::decide(&mut self.reader.connection, id, decision, note, actor)
+    ) -> Result<Vec<Decided>, StoreError> {
+        finding::decide(&mut self.reader.connection, ids, decision, note, actor)
+    }
+
+    fn undo(&mut self, seqs: &[i64], actor: &Actor) -> Result<Vec<StoredFinding>, StoreError> {
+        finding::undo(&mut self.reader.connection, seqs, actor)
+    }
+
+    fn note(
+        &mut self,
+        action: &str,
+        subject: &str,
+        detail: &serde_json::Value,
+        actor: &Actor,
+    ) -> Result<(), StoreError> {
+        audit::record(&mut self.reader.connection, (action, subject), detail, actor)
     }
 
     fn prune(

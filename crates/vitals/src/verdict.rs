@@ -4,7 +4,7 @@
 //! one per reason); what speaks against a bed is kept interval by interval.
 
 use crate::why::Why;
-use model::{CaptureTime, Check, Evidence, IntegrityRow, Verdict};
+use model::{CaptureTime, Channel, Check, Evidence, IntegrityRow, Verdict, Vital};
 
 /// A moment and the frame that shows it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -13,6 +13,56 @@ pub struct At {
     pub time: CaptureTime,
     /// Frame.
     pub evidence: Evidence,
+}
+
+/// What a check said at a bed's last moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// The question.
+    pub check: Check,
+    /// The answer.
+    pub verdict: Verdict,
+    why: Why,
+}
+
+/// A number beside the rate that its own waveform gives, both 1/min.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Compared {
+    /// The number.
+    pub vital: Vital,
+    /// As the monitor shows it.
+    pub shown: f32,
+    /// As the waveform gives it.
+    pub own: f32,
+}
+
+impl Standing {
+    /// Why, in plain words with the numbers.
+    #[must_use]
+    pub fn why(&self) -> String {
+        self.why.to_string()
+    }
+
+    /// The number and its waveform, where they were compared.
+    #[must_use]
+    pub const fn compared(&self) -> Option<Compared> {
+        match self.why {
+            Why::Rate { number, shown, own, .. } => Some(Compared { vital: number, shown, own }),
+            _ => None,
+        }
+    }
+
+    /// The number that it speaks of.
+    #[must_use]
+    pub const fn vital(&self) -> Option<Vital> {
+        self.why.number()
+    }
+
+    /// The waveform that it speaks of.
+    #[must_use]
+    pub const fn channel(&self) -> Option<Channel> {
+        self.why.channel()
+    }
 }
 
 /// Most intervals of one check that are kept; further ones lengthen the last. Our limit.
@@ -149,7 +199,7 @@ struct Entry {
 pub(crate) struct Log {
     entries: [Entry; Check::ALL.len()],
     before: Option<CaptureTime>,
-    now: [Option<Verdict>; Check::ALL.len()],
+    now: [Option<(Verdict, Why)>; Check::ALL.len()],
     judged_nanos: i64,
     all_nanos: i64,
 }
@@ -178,12 +228,17 @@ impl Log {
         if judged {
             self.judged_nanos += nanos;
         }
-        self.now = answers.0.map(|answer| answer.map(|answer| answer.verdict));
+        self.now = answers.0.map(|answer| answer.map(|answer| (answer.verdict, answer.why)));
         for (entry, answer) in self.entries.iter_mut().zip(&answers.0) {
             if let Some(answer) = answer {
                 entry.take(answer, at, nanos);
             }
         }
+    }
+
+    /// Forgets what was said so far; what comes is an answer to what was before.
+    pub(crate) fn renew(&mut self) {
+        *self = Self { before: self.before, now: self.now, ..Self::default() };
     }
 
     /// Every row, in order of check, then of time.
@@ -203,7 +258,13 @@ impl Log {
 
     /// What every check said last.
     pub(crate) fn now(&self) -> impl Iterator<Item = (Check, Verdict)> {
-        Check::ALL.into_iter().zip(self.now).filter_map(|(check, verdict)| Some((check, verdict?)))
+        self.standing().map(|standing| (standing.check, standing.verdict))
+    }
+
+    /// What every check said last, with the reason.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = Standing> {
+        let answered = Check::ALL.into_iter().zip(self.now);
+        answered.filter_map(|(check, answer)| answer.map(|(verdict, why)| Standing { check, verdict, why }))
     }
 
     pub(crate) fn judged(&self) -> model::Judged {

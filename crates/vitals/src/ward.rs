@@ -2,12 +2,13 @@
 
 use crate::bed::{Bed, Repeated};
 use crate::replay::{Repeat, Table};
-use crate::verdict::At;
+use crate::thresholds::{Question, Thresholds};
+use crate::verdict::{At, Standing};
 use model::{
     AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict,
     Waveform,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most beds that are checked; further ones are not, which [`Ward::unchecked`] counts. Our limit.
 pub const BEDS_MAX: usize = 2048;
@@ -58,7 +59,7 @@ pub enum Said<'a> {
     CycleEnded,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     bed: Box<Bed>,
     /// Who is believed, and when it last spoke.
@@ -67,16 +68,17 @@ struct Place {
 }
 
 /// What a source feeds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Feeds {
     last: Option<Row>,
     rows: Vec<u32>,
 }
 
 /// All beds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ward {
     depth: Depth,
+    thresholds: Thresholds,
     places: BTreeMap<u32, Place>,
     sources: BTreeMap<Source, Feeds>,
     table: Table,
@@ -87,8 +89,15 @@ impl Ward {
     /// Without beds.
     #[must_use]
     pub fn new(depth: Depth) -> Self {
+        Self::with_thresholds(depth, Thresholds::default())
+    }
+
+    /// The same with other choices, for `evaluate`.
+    #[must_use]
+    pub fn with_thresholds(depth: Depth, thresholds: Thresholds) -> Self {
         Self {
             depth,
+            thresholds,
             places: BTreeMap::new(),
             sources: BTreeMap::new(),
             table: Table::default(),
@@ -105,7 +114,7 @@ impl Ward {
                 self.unchecked += 1;
                 return;
             }
-            let bed = Box::new(Bed::new(row.number, row.bed, row.told_apart, near));
+            let bed = Box::new(Bed::new(row.number, row.bed, row.told_apart, near, &self.thresholds));
             self.places.insert(row.number, Place { bed, believed: None, waves: false });
         }
         let Some(place) = self.places.get_mut(&row.number) else { return };
@@ -153,7 +162,8 @@ impl Ward {
         let seconds = at.time.nanos_since(last.time) as f32 / 1e9;
         let near = self.depth == Depth::Full;
         if seconds <= BREAK_SECONDS && self.places.len() < BEDS_MAX {
-            let bed = || Box::new(Bed::new(row.number, row.bed, row.told_apart, near));
+            let thresholds = &self.thresholds;
+            let bed = || Box::new(Bed::new(row.number, row.bed, row.told_apart, near, thresholds));
             let place = self.places.entry(row.number);
             let place = place.or_insert_with(|| Place { bed: bed(), believed: None, waves: false });
             place.bed.renamed(seconds, last, at);
@@ -214,6 +224,18 @@ impl Ward {
         }
     }
 
+    /// Forgets what was said so far, and every bed that is not among `known`.
+    pub fn renew(&mut self, known: &BTreeSet<u32>) {
+        self.places.retain(|number, place| {
+            place.bed.renew();
+            known.contains(number)
+        });
+        for feeds in self.sources.values_mut() {
+            feeds.rows.retain(|number| known.contains(number));
+        }
+        self.unchecked = 0;
+    }
+
     /// What the checks say of a bed so far, in order of check, then of time.
     #[must_use]
     pub fn rows(&self, number: u32) -> Vec<IntegrityRow> {
@@ -229,6 +251,17 @@ impl Ward {
     /// What every check said of a bed at its last moment.
     pub fn now(&self, number: u32) -> impl Iterator<Item = (Check, Verdict)> {
         self.places.get(&number).into_iter().flat_map(|place| place.bed.now())
+    }
+
+    /// For how long the condition of each question has held on a bed, in seconds.
+    #[must_use]
+    pub fn held(&self, number: u32) -> [f32; Question::ALL.len()] {
+        self.places.get(&number).map(|place| place.bed.held()).unwrap_or_default()
+    }
+
+    /// What every check said of a bed at its last moment, with the reason.
+    pub fn standing(&self, number: u32) -> impl Iterator<Item = Standing> {
+        self.places.get(&number).into_iter().flat_map(|place| place.bed.standing())
     }
 
     /// Units of beds that are not checked because there are too many.

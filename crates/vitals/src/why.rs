@@ -92,7 +92,7 @@ impl Why {
     }
 
     /// The number it speaks of.
-    const fn number(&self) -> Option<Vital> {
+    pub(crate) const fn number(&self) -> Option<Vital> {
         match self {
             Self::Rate { number, .. }
             | Self::Constant { number, .. }

@@ -10,7 +10,7 @@ export interface FindingRow {
   suppression?: { until: string; by: string; reason: string } | null;
 }
 export interface FindingCounts { new: number; acknowledged: number; suppressed: number; false_positive: number; resolved: number }
-export interface FindingPage { findings: FindingRow[]; next?: string | null; tally: FindingCounts }
+export interface FindingPage { findings: FindingRow[]; next?: string | null; tally: FindingCounts; assets: Record<string, string> }
 export interface FindingInFull extends FindingRow {
   why: string; fix: string; details: Record<string, unknown>; attack: string[]; advisories: string[]; cves: string[];
   evidence: { capture: string; sha256: string; frame: number }[];
@@ -33,7 +33,7 @@ export interface AssetInFull extends AssetRow {
 }
 export interface Overview {
   version: string; assets: { medical: number; other: number }; findings: FindingCounts;
-  open: Record<Severity, number>; worst: FindingRow[]; changes: number;
+  open: Record<Severity, number>; worst: FindingRow[]; worst_assets: Record<string, string>; changes: number; since: Since;
 }
 export interface UserRow {
   id: number; name: string; role: Role; password: boolean; issuer?: string | null; created: string; created_by: string;
@@ -63,4 +63,8 @@ export interface TokenPage { tokens: TokenRow[]; next?: number | null }
 export interface TokenMade extends TokenRow { secret: string }
 export interface TalkRow extends ConversationRow { asset: string }
 export interface ConversationPage { conversations: TalkRow[]; next?: string | null }
-export interface SensorRow { name: string; period: string; at: string; ended?: string | null; health: Record<string, unknown>; blind_spots: string[] }
+export interface Since { from: string; imports: number; findings_new: number; findings_reopened: number; decisions: number }
+export interface MapZone { id: string; name: string; assets: number; medical: number; open_findings: number }
+export interface MapPeer { id: string; name: string; where: string; addresses: number }
+export interface MapLink { zone: string; peer: string; assets: number; flows: number; bytes_out: number; bytes_in: number; first: string; last: string }
+export interface MapAnswer { zones: MapZone[]; peers: MapPeer[]; links: MapLink[]; first?: string | null; last?: string | null; left_out: number }

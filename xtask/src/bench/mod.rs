@@ -4,13 +4,15 @@
 //! kernel counts it, so that what else the machine does counts less. Each command runs several times; the
 //! least is reported, since noise only ever adds.
 
+mod api;
 mod cpu;
 mod flood;
 mod headers;
 mod mix;
 mod pcap;
 
-pub use cpu::{machine, run_program};
+pub use api::BenchApi;
+pub use cpu::{exists, machine, run_program};
 
 use clap::Args;
 use std::fs;

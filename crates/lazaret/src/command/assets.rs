@@ -1,6 +1,6 @@
 //! `lazaret assets`: what was ever seen, since when, and what changed.
 
-use super::findings;
+use super::{findings, trends};
 use crate::exit::{Failure, Status};
 use crate::stored::{Format, Where, at, now, print, print_json, rfc3339, shown};
 use model::AssetId;
@@ -17,6 +17,7 @@ Examples:
   lazaret assets --store ward.store                           what was seen, medical devices first, then the latest
   lazaret assets --store ward.store list --medical            only medical devices
   lazaret assets --store ward.store show a-0123456789abcdef   addresses, versions, peers, vital signs; what changed when
+  lazaret assets --store ward.store trends a-… --since 12h    vital signs over time, where a watch kept them
 
 First and last seen are times of the captures, not of the scans.
 
@@ -48,6 +49,8 @@ enum What {
         #[arg(value_name = "ID", value_parser = asset_id)]
         id: AssetId,
     },
+    /// Show its vital signs over time, some minutes a row
+    Trends(trends::Options),
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,6 +88,7 @@ impl Options {
             None => self.list(&List { medical: false, after: None, limit: PAGE }),
             Some(What::List(list)) => self.list(list),
             Some(What::Show { id }) => self.show(*id),
+            Some(What::Trends(trends)) => trends.run(&self.place, self.format).map(|()| Status::Done),
         }
     }
 
@@ -96,6 +100,7 @@ impl Options {
             after: list.after,
             limit: list.limit.saturating_add(1),
             now: now(),
+            ..AssetQuery::default()
         };
         let mut assets = store.assets(&query)?;
         let more = assets.len() > list.limit as usize;

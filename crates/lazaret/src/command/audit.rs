@@ -53,7 +53,7 @@ enum What {
 /// Hexadecimal digits of a hash.
 const HASH_DIGITS: usize = 64;
 
-fn noted(text: &str) -> Result<(i64, String), String> {
+pub(crate) fn noted(text: &str) -> Result<(i64, String), String> {
     let parts = text.split_once(':').and_then(|(seq, hash)| Some((seq.parse::<i64>().ok()?, hash)));
     match parts {
         Some((seq, hash))

@@ -190,6 +190,7 @@ impl Options {
             asset: list.asset,
             after: list.after,
             limit: list.limit.saturating_add(1),
+            ..FindingQuery::default()
         };
         let mut findings = store.findings(&query)?;
         let more = findings.len() > list.limit as usize;
@@ -478,7 +479,9 @@ pub(crate) fn finding_card(card: &FindingCard) -> serde_json::Value {
 #[derive(Serialize)]
 struct EvidenceRow<'a> {
     capture: &'a str,
-    sha256: &'a str,
+    sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<&'a str>,
     frame: u64,
 }
 
@@ -487,7 +490,8 @@ impl<'a> CardDocument<'a> {
         let body = &card.finding.body;
         let evidence = card.evidence.iter().map(|shown| EvidenceRow {
             capture: &shown.capture,
-            sha256: &shown.sha256,
+            sha256: Some(&*shown.sha256).filter(|_| shown.period().is_none()),
+            period: shown.period(),
             frame: shown.frame,
         });
         Self {

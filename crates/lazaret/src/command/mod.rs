@@ -2,16 +2,24 @@
 
 mod assets;
 mod audit;
+mod demo;
+mod enforce;
 mod evidence;
 mod findings;
 mod gateway;
+mod policy;
 mod scan;
+mod sensors;
+mod serve;
 mod simulate;
 mod source;
+mod trends;
 mod upkeep;
 mod vitals;
 mod watch;
 
+pub(crate) use assets::asset_id;
+pub(crate) use audit::noted;
 pub(crate) use findings::{finding_card, finding_id};
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
@@ -32,10 +40,18 @@ pub(crate) enum Command {
     Audit(Box<audit::Options>),
     /// Back up, restore and prune a store.
     Store(Box<upkeep::Options>),
+    /// Learn what devices need, check it against captures, and write it for a firewall.
+    Policy(Box<policy::Options>),
+    /// Put a policy into this host's nftables: on trial first, with a way back.
+    Enforce(Box<enforce::Options>),
     /// Make and check bundles of a finding's frames, for others to check: redacted and signed.
     Evidence(Box<evidence::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
+    /// Serve console and API over a store.
+    Serve(Box<serve::Options>),
+    /// Show it all on a simulated ward: sensor, store and console in one process, on this machine alone.
+    Demo(Box<demo::Options>),
     /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
     Gateway(Box<gateway::Options>),
     /// Make practice captures of invented wards.
@@ -53,8 +69,12 @@ impl Command {
             Self::Assets(options) => options.run(),
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
+            Self::Policy(options) => options.run(),
+            Self::Enforce(options) => options.run(),
             Self::Evidence(options) => options.run(),
             Self::Watch(options) => options.run(),
+            Self::Serve(options) => options.run(),
+            Self::Demo(options) => options.run(),
             Self::Gateway(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }

@@ -6,8 +6,7 @@ use crate::progress::{Bar, Show, rate};
 use ingest::write::{PcapWriter, PcapngWriter, Resolution};
 use model::{CaptureTime, Frame, LinkType};
 use simulate::{Scenario, Truth, Ward};
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What to simulate.
@@ -30,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   lazaret simulate ward --list
   lazaret simulate ward --output ward.pcap --scenario leak --scenario update-udp
+  lazaret simulate ward --output - | lazaret watch --input - --store ward.store
   lazaret simulate ward --output big.pcapng --monitors 1000 --minutes 30 --seed 7
 
 Two files are written: the capture, and FILE.truth.json, which says who was on the ward, what happened when,
@@ -39,7 +39,8 @@ and what a scan must find. One seed is always the same ward. Every patient is in
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Capture to write: `.pcap` or `.pcapng` by its name; truth goes to FILE.truth.json
+    /// Capture to write: `.pcap` or `.pcapng` by its name; truth goes to FILE.truth.json. `-`: pcap to standard output
+    /// without the truth
     #[arg(long, short, value_name = "FILE", required_unless_present = "list")]
     output: Option<PathBuf>,
     /// Everything follows from it
@@ -51,6 +52,9 @@ pub(crate) struct Options {
     /// Length of the capture in minutes
     #[arg(long, value_name = "N", default_value_t = 2.0)]
     minutes: f64,
+    /// Time of the first possible frame, like 2026-01-14T08:00:00Z [default: 2026-01-12T08:00:00Z]
+    #[arg(long, value_name = "TIME", value_parser = start)]
+    start: Option<CaptureTime>,
     /// What happens; may be given several times (see --list)
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<String>,
@@ -70,16 +74,22 @@ impl Options {
         let Some(path) = &self.output else {
             return Err(Failure::Usage("--output FILE is needed".to_owned()));
         };
-        let form = Form::of(path)?;
         let scenarios = self.scenarios.iter().map(|name| scenario(name)).collect::<Result<_, _>>()?;
         let ward = Ward {
             seed: self.seed,
             monitors: self.monitors,
             minutes: self.minutes,
             scenarios,
-            ..Ward::default()
+            story: Vec::new(),
+            start: self.start.unwrap_or(Ward::default().start),
         };
         ward.check().map_err(|error| Failure::Usage(error.to_string()))?;
+        if path.as_os_str() == "-" {
+            let mut bar = Bar::start(Show::Never);
+            return crate::output::write_to(None, |to| Form::Pcap.write(&ward, to, &mut bar).map(drop))
+                .map(|()| Status::Done);
+        }
+        let form = Form::of(path)?;
         let mut bar = Bar::start(if self.quiet { Show::Never } else { Show::OnTerminal });
         let mut truth = None;
         write_file(path, |to| {
@@ -102,6 +112,13 @@ impl Options {
         }
         Ok(Status::Done)
     }
+}
+
+/// A moment on the command line.
+fn start(text: &str) -> Result<CaptureTime, String> {
+    let refused = || "a moment is written like 2026-01-14T08:00:00Z".to_owned();
+    let moment: jiff::Timestamp = text.parse().map_err(|_| refused())?;
+    i64::try_from(moment.as_nanosecond()).map(CaptureTime::from_nanos).map_err(|_| refused())
 }
 
 /// `ward.pcap.truth.json` beside `ward.pcap`.
@@ -146,7 +163,7 @@ impl Form {
         }
     }
 
-    fn write(self, ward: &Ward, to: &mut BufWriter<File>, bar: &mut Bar) -> io::Result<Truth> {
+    fn write(self, ward: &Ward, to: &mut (impl Write + ?Sized), bar: &mut Bar) -> io::Result<Truth> {
         match self {
             Self::Pcap => {
                 let mut capture = PcapWriter::new(to, LinkType::Ethernet, Resolution::Nanos)?;

@@ -1,7 +1,8 @@
-//! `lazaret store`: backup, restore, retention.
+//! `lazaret store`: backup, restore, retention, and the sensors that write to it.
 
+use super::sensors;
 use crate::exit::{Failure, Status};
-use crate::stored::{By, Direction, Where, at, moment, print, shown};
+use crate::stored::{By, Direction, Format, Where, at, moment, print, shown};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use store::{Prunable, Trial, Writing as _};
@@ -12,6 +13,7 @@ Examples:
   lazaret store --store new.store restore --from ward-2026-11-28.sqlite      into a folder that is not there yet
   lazaret store --store ward.store prune --older-than 365d --dry-run         what would go
   lazaret store --store ward.store prune --older-than 90d --kind vitals --kind conversations
+  lazaret store --store ward.store sensors                                   what live sensors do, and cannot see
 
 Nothing is ever pruned by itself. Open findings, assets and the audit log always stay. A backup is checked before it
 takes its name and is as confidential as the store.
@@ -30,6 +32,12 @@ pub(crate) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Show how the sensors that write to the store do, and what they cannot see
+    Sensors {
+        /// Format of the answer
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Copy the store, while it is in use, to one file
     Backup {
         /// File to write; it appears whole or not at all
@@ -71,6 +79,7 @@ impl Options {
     /// Does it.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         match &self.what {
+            What::Sensors { format } => sensors::show(&self.place, *format)?,
             What::Backup { output } => {
                 let copied = store::backup(self.place.folder()?, output)?;
                 let (path, size) = (shown(&output.display().to_string()), export::bytes(copied.bytes));

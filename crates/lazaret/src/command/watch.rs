@@ -1,4 +1,5 @@
-//! `lazaret watch`: a network interface in, findings out, until it is told to end.
+//! `lazaret watch`: a network interface in, findings out, until it is told to end. For trying out, a capture may take the
+//! interface's place; time is the capture's then.
 //!
 //! ```text
 //! read files that are named → open the socket → give all privileges away → watch
@@ -15,16 +16,18 @@ use super::scan::FailOn;
 use super::source::{Integrity, read_site};
 use crate::confine::{Files, confine, folder_of};
 use crate::exit::{Failure, Status};
+use crate::keeper::{Keep, Keeper};
 use crate::load::Load;
-use crate::pipeline::Sensor;
+use crate::pipeline::{Feed, Sensor};
 use crate::secret::read_key;
+use crate::stored;
 use crate::supervisor::Supervisor;
-use crate::teller::{Stream, Teller};
+use crate::teller::{Hands, Stream, Teller, Written};
 use export::ndjson::{Lines, SensorRow};
 use export::{Tool, text};
 use flow::{Redaction, Waveforms};
-use ingest::{Live, News, Standing};
-use model::Report;
+use ingest::{Before, Live, Network, News, Standing};
+use model::{Finding, Report, Severity, Trend};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -32,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use store::Extent;
 
 /// Longest wait for frames: how soon a signal or a new second is seen on a quiet network.
 const WAIT: Duration = Duration::from_millis(200);
@@ -39,6 +43,12 @@ const WAIT: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A look takes this share of the time at most: on a large ward looks become rarer.
 const LOOK_SHARE: u32 = 20;
+/// How often everything is kept in the store, and how long a row of vital signs is.
+const KEEP_EVERY: Duration = Duration::from_secs(300);
+/// Shortest period, where a table is full before the period is over.
+const PERIOD_MIN: Duration = Duration::from_secs(600);
+/// How long a capture that is played waits for the store before it looks again.
+const STORE_WAIT: Duration = Duration::from_millis(1);
 /// Longest time that what still waits in the ring is read at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Smallest and largest ring, in MiB. Our limits; see [`ingest::RING_BYTES_MAX`].
@@ -48,6 +58,7 @@ const EXAMPLES: &str = "\
 Examples:
   sudo lazaret watch --interface eth1                              findings as they are made, to read here
   lazaret watch --interface eth1 --report /var/lib/lazaret/r.json  and the whole report anew every 30 seconds
+  lazaret watch --interface eth1 --store /var/lib/lazaret/ward      kept: lazaret findings --store /var/lib/lazaret/ward
   lazaret watch --interface eth1 --format ndjson | shipper         for a log shipper, with how the sensor does
   lazaret watch --interface eth1 --duration 8h --fail-on high      one shift; status 1 where something high was found
 
@@ -64,8 +75,11 @@ interface, not allowed.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Network interface to listen to
-    #[arg(long, short, value_name = "IF")]
-    interface: String,
+    #[arg(long, short, value_name = "IF", required_unless_present = "input")]
+    interface: Option<String>,
+    /// Play a capture instead, as fast as it can be read (`-`: standard input); every time is then the capture's
+    #[arg(long, value_name = "CAPTURE", conflicts_with_all = ["interface", "buffer"])]
+    input: Option<PathBuf>,
     /// What is written of findings as they are made [default: text on a terminal, else ndjson]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -75,6 +89,15 @@ pub(crate) struct Options {
     /// File for the report so far (schema lazaret.report/1); it always is whole
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Store (a folder, made where there is none) that findings, devices, conversations and vital signs are kept in
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// With --store: after this time what was kept is let go, so that memory stays bounded for months
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration, requires = "store")]
+    period: Duration,
+    /// File for how the sensor does, for Prometheus (textfile collector, a name that ends in .prom)
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
     /// Seconds between two reports, and between two counts of how the sensor does
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     every: u64,
@@ -84,6 +107,10 @@ pub(crate) struct Options {
     /// Size of the ring between kernel and sensor, in MiB: what arrives while the sensor is busy waits there
     #[arg(long, value_name = "MIB", default_value_t = ingest::RING_BYTES as u64 >> 20, value_parser = clap::value_parser!(u64).range(BUFFER_MIB))]
     buffer: u64,
+    /// Drop frames from and to this network in the kernel (10.9.0.0/16); may be given several times. What it holds is
+    /// not seen
+    #[arg(long = "exclude-net", value_name = "CIDR", value_parser = network, conflicts_with = "input")]
+    excluded: Vec<Network>,
     /// What the site says of itself: networks, servers, devices (TOML, see `scan --help`)
     #[arg(long, value_name = "FILE")]
     site: Option<PathBuf>,
@@ -111,6 +138,17 @@ enum Format {
     Text,
     /// One JSON object per line
     Ndjson,
+}
+
+/// A network as people write it.
+fn network(text: &str) -> Result<Network, String> {
+    let prefix: Result<model::Prefix, _> = text.parse();
+    let parts = text.split_once('/').filter(|_| prefix.is_ok());
+    parts
+        .and_then(|(address, bits)| {
+            Some(Network { address: address.parse().ok()?, bits: bits.parse().ok()? })
+        })
+        .ok_or_else(|| "a network is written like 10.9.0.0/16 or fd00:9::/32".to_owned())
 }
 
 /// A time as people write it.
@@ -142,9 +180,19 @@ impl Options {
         let stop = stop_on_signals()?;
         let (load, supervisor) = (Load::open(), Supervisor::from_environment());
         let ring_bytes = usize::try_from(self.buffer << 20).unwrap_or(ingest::RING_BYTES_MAX);
-        let live = Live::open(&self.interface, ring_bytes)?;
+        let feed = match (&self.interface, &self.input) {
+            (Some(interface), _) => {
+                Feed::Interface(Box::new(Live::open(interface, ring_bytes, &self.excluded)?))
+            }
+            (None, Some(input)) => Feed::capture(input)?,
+            (None, None) => return Err(Failure::Usage("--interface IF is missing".to_owned())),
+        };
         let to = self.destination()?;
-        let folders: Vec<PathBuf> = self.report.as_deref().map(folder_of).into_iter().collect();
+        let hands = Hands::default();
+        let keeper = self.store.clone().map(|folder| Keeper::open(folder, Arc::clone(&hands.behind)));
+        let keeper = keeper.transpose()?;
+        let files = [&self.report, &self.metrics].into_iter().flatten().map(|file| folder_of(file));
+        let folders: Vec<PathBuf> = files.chain(self.store.clone()).collect();
         let files = confine(&folders)?;
         self.say(|| confined(files));
 
@@ -152,21 +200,24 @@ impl Options {
         // The checks look at the samples of waveforms.
         let waveforms = if integrity.is_some() { Waveforms::Carry } else { Waveforms::Omit };
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
-        let mut sensor = Sensor::new(live, site, integrity, wanted)?;
-        let first = self.complete(sensor.report());
-        let teller = Teller::start(self.stream(to)?, self.report.clone(), &first)?;
+        let mut sensor = Sensor::new(feed, site, integrity, wanted)?;
+        let first = self.complete(sensor.report(), None);
+        let written = Written { report: self.report.clone(), metrics: self.metrics.clone(), keeper };
+        let teller = Teller::start(self.stream(to)?, written, &first, hands)?;
         if !self.quiet {
-            eprintln!("lazaret: listening on {}; end with Ctrl-C", self.interface);
+            eprintln!("lazaret: listening on {}; end with Ctrl-C", self.name());
         }
         supervisor.ready();
-        let watched = Watch { options: self, load, supervisor, started: Instant::now() }.go(
-            &mut sensor,
-            &teller,
-            &stop,
-        );
-        let report = self.complete(sensor.finish());
-        let status = FailOn::status(self.fail_on, &report);
-        teller.end(report)?;
+        let mut watch = Watch::new(self, load, supervisor);
+        let watched = watch.go(&mut sensor, &teller, &stop);
+        let health = watch.row(&mut sensor, Duration::ZERO);
+        let before = sensor.feed().before();
+        let (report, trends) = sensor.finish();
+        let report = self.complete(report, before);
+        let worst = watch.worst.max(report.findings.iter().map(|finding| finding.severity).max());
+        let status = FailOn::reached(self.fail_on, worst);
+        let keep = self.store.is_some().then(|| watch.kept(report.clone(), trends, health, Extent::Last));
+        teller.end(report, keep)?;
         watched.map(|()| status)
     }
 
@@ -192,15 +243,33 @@ impl Options {
     }
 
     /// Adds to the report what only the command line knows.
-    fn complete(&self, mut report: Report) -> Report {
-        report.blind_spots.push(format!(
-            "Watched live on {}: only what the switch copied to this port was seen. What passed before the start, or while \
-             the interface was down, is not known.",
-            self.interface
-        ));
+    fn complete(&self, mut report: Report, before: Option<Before>) -> Report {
+        report.blind_spots.extend(self.interface.as_ref().map(|interface| {
+            format!(
+                "Watched live on {interface}: only what the switch copied to this port was seen. What passed before the \
+                 start, or while the interface was down, is not known."
+            )
+        }));
+        if !self.excluded.is_empty() {
+            let networks: Vec<_> =
+                self.excluded.iter().map(|net| format!("{}/{}", net.address, net.bits)).collect();
+            report.blind_spots.push(format!(
+                "Frames from and to {} were left out (--exclude-net): what passed there was not seen.",
+                networks.join(", ")
+            ));
+        }
+        if let Some(before) = before.filter(|before| before.lost() > 0) {
+            report.blind_spots.push(lost_before(&before));
+        }
         let unchecked = self.integrity.unchecked(&report);
         report.blind_spots.extend(unchecked);
         report
+    }
+
+    /// The interface, or the capture that is played.
+    fn name(&self) -> String {
+        let played = || self.input.as_ref().map(|path| stored::shown(&path.display().to_string()));
+        self.interface.clone().or_else(played).unwrap_or_default()
     }
 
     fn say(&self, what: impl FnOnce() -> String) {
@@ -210,9 +279,19 @@ impl Options {
     }
 }
 
+/// What became of frames that the sensor had no chance to read.
+fn lost_before(before: &Before) -> String {
+    let Before { overrun, backlog, .. } = before;
+    format!(
+        "Since the start {overrun} frames were lost by the network card, and {backlog} by the kernel (on any interface), before \
+         the sensor could see them; nothing is concluded from what is missing. Give the card longer queues (`ethtool -G`), and \
+         the kernel a longer backlog (`sysctl net.core.netdev_max_backlog`), or a processor of its own for receiving."
+    )
+}
+
 fn confined(files: Files) -> String {
     let files = match files {
-        Files::Restricted => "no file but the report can be opened (Landlock)",
+        Files::Restricted => "no file but the report and the store can be opened (Landlock)",
         Files::InPart => "few files can be opened (Landlock, in part: an older kernel)",
         Files::Open => "files can be opened as before: this kernel has no Landlock",
     };
@@ -236,61 +315,160 @@ struct Watch<'a> {
     load: Load,
     supervisor: Supervisor,
     started: Instant,
+    /// Name of the period, where there is a store.
+    period: String,
+    /// When the period began, since the start.
+    begun: Duration,
+    /// When everything is kept next, since the start.
+    keep: Duration,
+    /// Findings that are not told yet, because the store is not done with what it was given before.
+    untold: Vec<Finding>,
+    /// How bad the worst finding of all periods is.
+    worst: Option<Severity>,
 }
 
-impl Watch<'_> {
+impl<'a> Watch<'a> {
+    fn new(options: &'a Options, load: Load, supervisor: Supervisor) -> Self {
+        let started = Instant::now();
+        Self {
+            options,
+            load,
+            supervisor,
+            started,
+            period: store::period(&options.name(), stored::now()),
+            begun: Duration::ZERO,
+            keep: Duration::ZERO,
+            untold: Vec::new(),
+            worst: None,
+        }
+    }
+
+    /// Time since the start; that of the capture, where one is played.
+    fn now(&self, sensor: &mut Sensor) -> Duration {
+        sensor.feed().played().unwrap_or_else(|| self.started.elapsed())
+    }
+
+    /// When to do again what was begun at `begun` and is done now: after `every`, and on a network never so often that it
+    /// takes more than its share of the time.
+    fn later(&self, begun: Duration, every: Duration, sensor: &mut Sensor) -> Duration {
+        later(begun, self.now(sensor), every)
+    }
+
     /// Until it is told to end, or cannot go on.
-    fn go(&self, sensor: &mut Sensor, teller: &Teller, stop: &AtomicBool) -> Result<(), Failure> {
+    fn go(&mut self, sensor: &mut Sensor, teller: &Teller, stop: &AtomicBool) -> Result<(), Failure> {
         let every = Duration::from_secs(self.options.every);
-        let until = self.options.duration.and_then(|duration| self.started.checked_add(duration));
-        let (mut look, mut tell, mut alive) = (self.started + LOOK_EVERY, self.started + every, self.started);
+        let until = self.options.duration;
+        let (mut look, mut tell, mut alive) = (LOOK_EVERY, every, self.started);
         let mut lag = Duration::ZERO;
         while !stop.load(Ordering::Relaxed) && !teller.broke() {
             sensor.step(WAIT)?;
             self.news(sensor);
-            lag = lag.max(sensor.live().lag());
-            let now = Instant::now();
-            if until.is_some_and(|until| now >= until) {
+            lag = lag.max(sensor.feed().interface().map_or(Duration::ZERO, Live::lag));
+            let now = self.now(sensor);
+            if until.is_some_and(|until| now >= until) || sensor.feed().has_ended() {
                 break;
             }
             if now >= look {
-                teller.findings(sensor.new_findings());
-                look = later(now, LOOK_EVERY);
+                self.look(sensor, teller);
+                look = self.later(now, LOOK_EVERY, sensor);
             }
             if now >= tell {
                 let row = self.row(sensor, std::mem::take(&mut lag));
                 self.options.say(|| in_words(&row));
                 teller.sensor(row);
                 if self.options.report.is_some() {
-                    teller.report(self.options.complete(sensor.report()));
+                    teller.report(self.report(sensor));
                 }
-                tell = later(now, every);
+                tell = self.later(now, every, sensor);
             }
-            if self.supervisor.every().is_some_and(|every| now >= alive + every) {
+            if self.supervisor.every().is_some_and(|every| alive.elapsed() >= every) {
                 self.supervisor.alive();
-                alive = now;
+                alive = Instant::now();
             }
         }
         self.supervisor.stopping();
         self.drain(sensor)?;
-        teller.findings(sensor.new_findings());
+        let new = sensor.new_findings();
+        if self.options.store.is_some() {
+            self.untold.extend(new);
+        } else {
+            teller.findings(new);
+        }
         let row = self.row(sensor, lag);
         self.options.say(|| in_words(&row));
         teller.sensor(row);
         Ok(())
     }
 
-    /// Reads what arrived before the end.
+    fn report(&self, sensor: &mut Sensor) -> Report {
+        let report = sensor.report();
+        let before = sensor.feed().before();
+        self.options.complete(report, before)
+    }
+
+    /// Looks for findings. With a store they are told once they are kept.
+    fn look(&mut self, sensor: &mut Sensor, teller: &Teller) {
+        if self.options.store.is_none() {
+            teller.findings(sensor.new_findings());
+            return;
+        }
+        // A network does not wait for the store; a capture does.
+        while sensor.feed().played().is_some() && !teller.can_keep() && !teller.broke() {
+            std::thread::sleep(STORE_WAIT);
+        }
+        if !teller.can_keep() {
+            return;
+        }
+        let now = self.now(sensor);
+        let all = now >= self.keep;
+        let new = sensor.new_findings();
+        self.worst = self.worst.max(new.iter().map(|finding| finding.severity).max());
+        self.untold.extend(new);
+        if self.untold.is_empty() && !all {
+            return;
+        }
+        let age = now.saturating_sub(self.begun);
+        let full = age >= PERIOD_MIN && sensor.is_crowded();
+        let over = (age >= self.options.period || full) && !teller.is_behind();
+        let extent = match (over, all) {
+            (true, _) => Extent::Last,
+            (_, true) => Extent::All,
+            _ => Extent::Findings,
+        };
+        let report = self.report(sensor);
+        let trends = if extent == Extent::Findings { Vec::new() } else { sensor.turn() };
+        let health = self.row(sensor, Duration::ZERO);
+        teller.keep(self.kept(report, trends, health, extent));
+        if extent != Extent::Findings {
+            self.keep = now + KEEP_EVERY.min(self.options.period);
+        }
+        if extent == Extent::Last {
+            sensor.renew();
+            self.begun = now;
+            self.period = store::period(&self.options.name(), stored::now());
+        }
+    }
+
+    fn kept(&mut self, report: Report, trends: Vec<Trend>, health: SensorRow, extent: Extent) -> Keep {
+        let findings = std::mem::take(&mut self.untold);
+        Keep { period: self.period.clone(), report, trends, health, extent, findings }
+    }
+
+    /// Ends the listening and reads what arrived before.
     fn drain(&self, sensor: &mut Sensor) -> Result<(), Failure> {
         let started = Instant::now();
-        while started.elapsed() < DRAIN_MAX && sensor.step(WAIT)? > 0 {}
+        sensor.feed().stop()?;
+        while sensor.feed().unread() > 0 && started.elapsed() < DRAIN_MAX {
+            sensor.step(WAIT)?;
+        }
+        sensor.feed().give_up_unread();
         self.news(sensor);
         Ok(())
     }
 
     fn news(&self, sensor: &mut Sensor) {
-        for news in sensor.live().news() {
-            let interface = &self.options.interface;
+        for news in sensor.feed().news() {
+            let interface = self.options.name();
             match news {
                 News::Standing(Standing::Up) => eprintln!("lazaret: {interface} is back"),
                 News::Standing(Standing::Down) => eprintln!("lazaret: {interface} is down; waiting for it"),
@@ -306,21 +484,24 @@ impl Watch<'_> {
 
     fn row(&self, sensor: &mut Sensor, lag: Duration) -> SensorRow {
         let flows = sensor.flows() as u64;
-        let live = sensor.live();
+        let up = self.now(sensor);
+        let feed = sensor.feed();
+        let before = feed.before();
+        let live = feed.interface();
         SensorRow {
-            interface: self.options.interface.clone(),
-            standing: match live.standing() {
-                Standing::Up => "up",
-                Standing::Down => "down",
-                Standing::Gone => "gone",
-            },
-            up_seconds: in_millis(self.started.elapsed().as_secs_f64()),
-            frames: live.frames(),
-            bytes: live.bytes(),
-            frames_lost: live.lost(),
-            ring_full: live.freezes(),
-            ring_bytes: live.ring_bytes(),
-            ring_waiting_bytes: live.waiting_bytes(),
+            interface: self.options.name(),
+            standing: feed.standing(),
+            up_seconds: in_millis(up.as_secs_f64()),
+            frames: feed.frames(),
+            bytes: feed.bytes(),
+            frames_lost: feed.lost(),
+            interface_frames: before.map(|before| before.received),
+            interface_overrun: before.map(|before| before.overrun),
+            interface_dropped: before.map(|before| before.dropped),
+            backlog_dropped: before.map(|before| before.backlog),
+            ring_full: live.map_or(0, Live::freezes),
+            ring_bytes: live.map_or(0, Live::ring_bytes),
+            ring_waiting_bytes: live.map_or(0, Live::waiting_bytes),
             lag_seconds: in_millis(lag.as_secs_f64()),
             flows,
             resident_bytes: self.load.resident_bytes(),
@@ -331,8 +512,8 @@ impl Watch<'_> {
 
 /// When to do again what was begun at `begun` and is done now: after `every`, and never so often that it takes more than
 /// its share of the time.
-fn later(begun: Instant, every: Duration) -> Instant {
-    begun + every.max(begun.elapsed() * LOOK_SHARE)
+fn later(begun: Duration, done: Duration, every: Duration) -> Duration {
+    begun + every.max(done.saturating_sub(begun) * LOOK_SHARE)
 }
 
 /// Seconds to the thousandth: more digits say nothing.
@@ -365,10 +546,18 @@ mod tests {
     }
 
     #[test]
+    fn networks_are_read_whole_or_refused() {
+        let read = network("10.9.0.0/16").unwrap();
+        assert_eq!((read.address, read.bits), ("10.9.0.0".parse().unwrap(), 16));
+        for text in ["", "10.9.0.0", "10.9.0.0/33", "fd00::/129", "10.9.0.0/-1", "ward/8"] {
+            assert!(network(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_takes_long_is_done_less_often() {
-        let now = Instant::now();
-        assert_eq!(later(now, LOOK_EVERY).max(now + LOOK_EVERY), later(now, LOOK_EVERY));
-        let begun = now.checked_sub(Duration::from_secs(2)).unwrap();
-        assert!(later(begun, LOOK_EVERY) >= begun + Duration::from_secs(40));
+        let begun = Duration::from_secs(100);
+        assert_eq!(later(begun, begun, LOOK_EVERY), begun + LOOK_EVERY);
+        assert_eq!(later(begun, begun + Duration::from_secs(2), LOOK_EVERY), begun + Duration::from_secs(40));
     }
 }

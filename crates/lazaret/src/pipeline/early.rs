@@ -13,7 +13,11 @@ const LOOK_EVERY_NS: i64 = 30_000_000_000;
 
 /// Findings that were told, as grave and as certain as they were then.
 #[derive(Default)]
-pub(super) struct Known(BTreeMap<FindingId, (Severity, Certainty)>);
+pub(super) struct Known {
+    now: BTreeMap<FindingId, (Severity, Certainty)>,
+    /// From before the last renewal.
+    before: BTreeMap<FindingId, (Severity, Certainty)>,
+}
 
 impl Known {
     /// Those of `findings` that are new or not as grave and sure as they were; from now on they are known.
@@ -21,9 +25,16 @@ impl Known {
         let mut new = findings;
         new.retain(|finding| {
             let is = (finding.severity, finding.certainty);
-            self.0.insert(finding.id, is) != Some(is)
+            let known = self.now.insert(finding.id, is).or_else(|| self.before.get(&finding.id).copied());
+            // After a renewal a finding begins small again: it is told only where it outgrows what was told.
+            known.is_none_or(|known| known != is && (self.before.is_empty() || known < is))
         });
         new
+    }
+
+    /// Forgets what was not made again since the last renewal.
+    pub(super) fn renew(&mut self) {
+        self.before = std::mem::take(&mut self.now);
     }
 }
 

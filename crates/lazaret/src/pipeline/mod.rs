@@ -5,9 +5,15 @@
 //! frames, so the report does not depend on the number of workers.
 
 mod early;
+mod feed;
 mod pool;
+mod relay;
+mod replay;
 mod sensor;
 
+pub(crate) use feed::Feed;
+pub(crate) use relay::Relay;
+pub(crate) use replay::{Replay, replay};
 pub(crate) use sensor::Sensor;
 
 use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};
@@ -40,6 +46,7 @@ pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure
     let _ = rayon::ThreadPoolBuilder::new().num_threads(plan.workers.get()).build_global();
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
     let (mut judgement, shards) = ready(plan.site, plan.integrity, plan.flow)?;
+    judgement = judgement.remembering(plan.past);
     if let Some(wanted) = plan.recording {
         judgement = judgement.recording(Recorder::new(wanted));
     }

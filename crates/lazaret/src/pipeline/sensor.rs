@@ -1,17 +1,19 @@
-//! From a live interface to findings and reports, on one thread.
+//! From a live interface, or a capture that is played, to findings and reports, on one thread.
 //!
 //! The same stages as a scan with one worker: a batch from the ring, frames to their shards, observations to the
 //! judgement. One thread does several Gbit/s, and what it cannot do in time the kernel counts.
 
 use super::early::Known;
+use super::feed::Feed;
 use super::{finish_all, judge_all, push_all, ready};
 use crate::exit::Failure;
 use detect::{Depth, Judgement};
 use flow::Shard;
-use ingest::{Batch, Live, LiveError};
+use ingest::Batch;
 use inventory::Site;
 use model::{
-    CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin, Report, VlanStack,
+    CaptureSummary, CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin,
+    Report, Trend, VlanStack,
 };
 use std::time::Duration;
 
@@ -19,9 +21,9 @@ use std::time::Duration;
 /// sensor can afford least. The first loss after a time without is told at once.
 const LOSSES_UNTOLD_BATCHES_MAX: u32 = 32;
 
-/// An interface, and everything learnt from it.
+/// A source of frames, and everything learnt from it.
 pub(crate) struct Sensor {
-    live: Live,
+    feed: Feed,
     judgement: Judgement,
     shards: Vec<Shard>,
     batch: Batch,
@@ -35,22 +37,32 @@ pub(crate) struct Sensor {
     last: CaptureTime,
     /// Whether something was judged since findings were last looked for.
     fresh: bool,
+    begun: Begun,
+}
+
+/// What stood on the counters when the period began.
+#[derive(Default)]
+struct Begun {
+    time: Option<CaptureTime>,
+    frames: u64,
+    bytes: u64,
+    coverage: Coverage,
 }
 
 impl Sensor {
-    /// Watches `live`, with what the site says of itself.
+    /// Watches `feed`, with what the site says of itself.
     ///
     /// # Errors
     /// [`Failure::Data`] where the compiled-in data does not load.
     pub(crate) fn new(
-        live: Live,
+        feed: Feed,
         site: Site,
         integrity: Option<Depth>,
         wanted: flow::Options,
     ) -> Result<Self, Failure> {
         let (judgement, shards) = ready(site, integrity, wanted)?;
         Ok(Self {
-            live,
+            feed,
             judgement,
             shards,
             batch: Batch::new(),
@@ -60,14 +72,15 @@ impl Sensor {
             quiet: LOSSES_UNTOLD_BATCHES_MAX,
             last: CaptureTime::default(),
             fresh: false,
+            begun: Begun::default(),
         })
     }
 
     /// Takes in what has arrived, waiting for it no longer than `wait`, and gives the number of frames.
-    pub(crate) fn step(&mut self, wait: Duration) -> Result<usize, LiveError> {
-        self.live.fill(&mut self.batch, wait)?;
+    pub(crate) fn step(&mut self, wait: Duration) -> Result<usize, Failure> {
+        self.feed.fill(&mut self.batch, wait)?;
         self.quiet = self.quiet.saturating_add(1);
-        if self.live.lost() != self.lost && self.quiet >= LOSSES_UNTOLD_BATCHES_MAX {
+        if self.lost_now() != self.lost && self.quiet >= LOSSES_UNTOLD_BATCHES_MAX {
             self.lose();
         }
         push_all(&self.batch, &mut self.shards, &mut self.out);
@@ -83,13 +96,20 @@ impl Sensor {
         Ok(self.batch.len())
     }
 
+    /// Frames lost so far, by whomever.
+    fn lost_now(&self) -> u64 {
+        self.feed.lost_anywhere()
+    }
+
     /// Tells that frames were lost: nobody knows whose.
     fn lose(&mut self) {
-        let count = self.live.lost() - self.lost;
+        self.feed.before();
+        let now = self.lost_now();
+        let count = now.saturating_sub(self.lost);
         if count == 0 {
             return;
         }
-        (self.lost, self.quiet) = (self.live.lost(), 0);
+        (self.lost, self.quiet) = (now, 0);
         self.judgement.observe(&Observation {
             time: self.last,
             order: self.batch.first_order(),
@@ -99,14 +119,37 @@ impl Sensor {
         });
     }
 
-    /// The interface.
-    pub(crate) const fn live(&mut self) -> &mut Live {
-        &mut self.live
+    /// Where its frames come from.
+    pub(crate) const fn feed(&mut self) -> &mut Feed {
+        &mut self.feed
     }
 
     /// Flows alive.
     pub(crate) fn flows(&self) -> usize {
         self.shards.iter().map(Shard::flows).sum()
+    }
+
+    /// The vital signs since this was last asked.
+    pub(crate) fn turn(&mut self) -> Vec<Trend> {
+        self.judgement.turn()
+    }
+
+    /// Whether it is time to renew, whatever the clock says.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.judgement.is_crowded()
+    }
+
+    /// Begins a new period: what was told is let go, and what goes on is known on.
+    pub(crate) fn renew(&mut self) {
+        let begun = self.begun.time.or(self.feed.summary().first).unwrap_or(self.last);
+        self.judgement.renew(begun, self.last);
+        self.known.renew();
+        self.begun = Begun {
+            time: Some(self.last),
+            frames: self.feed.frames(),
+            bytes: self.feed.bytes(),
+            coverage: self.counted(),
+        };
     }
 
     /// Findings that were made, or are not as grave and sure as they were when this was last asked.
@@ -118,22 +161,45 @@ impl Sensor {
         self.known.new_of(self.judgement.findings())
     }
 
-    /// The report so far; flows go on.
+    /// The report of the period so far; flows go on.
     pub(crate) fn report(&mut self) -> Report {
         self.lose();
+        let coverage = self.counted().since(&self.begun.coverage);
+        let summary = self.summary();
+        self.judgement.report(vec![summary], coverage)
+    }
+
+    /// Ends every flow and gives the report of the period, and its last minutes of vital signs, at the end.
+    pub(crate) fn finish(mut self) -> (Report, Vec<Trend>) {
+        self.lose();
+        let mut coverage = finish_all(&mut self.shards, &mut self.judgement);
+        coverage.frames_lost = self.feed.lost();
+        let coverage = coverage.since(&self.begun.coverage);
+        let summary = self.summary();
+        let trends = self.judgement.turn();
+        (self.judgement.finish(vec![summary], coverage), trends)
+    }
+
+    /// Everything counted since the start.
+    fn counted(&self) -> Coverage {
         let mut coverage = Coverage::default();
         for shard in &self.shards {
             coverage.add(&shard.coverage());
         }
-        coverage.frames_lost = self.live.lost();
-        self.judgement.report(vec![self.live.summary()], coverage)
+        coverage.frames_lost = self.feed.lost();
+        coverage
     }
 
-    /// Ends every flow and gives the report, at the end.
-    pub(crate) fn finish(mut self) -> Report {
-        self.lose();
-        let mut coverage = finish_all(&mut self.shards, &mut self.judgement);
-        coverage.frames_lost = self.live.lost();
-        self.judgement.finish(vec![self.live.summary()], coverage)
+    /// What was read in the period.
+    fn summary(&mut self) -> CaptureSummary {
+        let all = self.feed.summary();
+        let any = all.frames > self.begun.frames;
+        CaptureSummary {
+            frames: all.frames.saturating_sub(self.begun.frames),
+            bytes: all.bytes.saturating_sub(self.begun.bytes),
+            first: self.begun.time.filter(|_| any).or(all.first.filter(|_| self.begun.time.is_none())),
+            last: all.last.filter(|_| any),
+            ..all
+        }
     }
 }

@@ -3,7 +3,7 @@
     clippy::disallowed_methods,
     reason = "runs the binary under test, and the programs that third parties use"
 )]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod third_party;
 

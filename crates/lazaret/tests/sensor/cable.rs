@@ -76,11 +76,20 @@ impl Cable {
         run(&["ip", "-n", &self.namespaces[1], "link", "set", INTERFACE, to]);
     }
 
+    /// Frames that came to the sensor's end since it was made.
+    pub(crate) fn received(&self) -> u64 {
+        self.counted()["rx"]["packets"].as_u64().unwrap()
+    }
+
     /// Frames that the sensor's end has sent since it was made.
     pub(crate) fn sent(&self) -> u64 {
+        self.counted()["tx"]["packets"].as_u64().unwrap()
+    }
+
+    fn counted(&self) -> Value {
         let output = run(&["ip", "-n", &self.namespaces[1], "-s", "-j", "link", "show", INTERFACE]);
         let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
-        rows[0]["stats64"]["tx"]["packets"].as_u64().unwrap()
+        rows[0]["stats64"].clone()
     }
 
     /// Runs a command at the sensor's end.
@@ -184,6 +193,13 @@ impl Watch<'_> {
 
     pub(crate) fn signal(&self, signal: &str) {
         run(&["kill", signal, &self.process.id().to_string()]);
+    }
+
+    /// Kills it; what it told until then.
+    pub(crate) fn kill(mut self) -> Vec<Value> {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.lines()
     }
 
     /// Ends it in order.

@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod cable;
+mod kept;
 mod memory;
 
 use cable::{Cable, INTERFACE, Watched, run, said};
@@ -131,10 +132,17 @@ fn a_ward_that_is_watched_gives_the_findings_of_its_scan_and_nothing_is_sent() {
     watch.until("findings are told", |watch| watch.lines().iter().any(open));
     let so_far: Value = serde_json::from_slice(&std::fs::read(cable.path("report.json")).unwrap()).unwrap();
     assert_valid(&so_far);
+    // What came to the interface, what the kernel counted, and what was read are the same.
+    let sensor = watch.sensor();
+    for counted in ["interface_dropped", "interface_overrun", "backlog_dropped"] {
+        assert_eq!(sensor[counted], 0, "{sensor:#}");
+    }
+    assert_eq!(sensor["interface_frames"], frames(&scanned), "{sensor:#}");
     let watched = watch.end("-TERM");
 
     assert_eq!(watched.status, 0, "{}", watched.all);
     assert_valid(&watched.report);
+    assert_eq!(cable.received(), frames(&scanned), "frames were lost between sender and interface");
     assert!(findings(&scanned).len() > 10, "{:#}", scanned["findings"]);
     assert_eq!(findings(&watched.report), findings(&scanned));
     assert_eq!(frames(&watched.report), frames(&scanned));

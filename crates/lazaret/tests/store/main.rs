@@ -5,6 +5,8 @@
 
 mod kills;
 mod leaks;
+mod past;
+mod played;
 
 use serde_json::Value;
 use std::path::PathBuf;
@@ -74,7 +76,21 @@ fn done(arguments: &[&str]) -> Output {
 }
 
 fn json(arguments: &[&str]) -> Value {
-    serde_json::from_slice(&done(&[arguments, &["--format", "json"]].concat()).stdout).unwrap()
+    let document =
+        serde_json::from_slice(&done(&[arguments, &["--format", "json"]].concat()).stdout).unwrap();
+    assert_valid(&document);
+    document
+}
+
+/// What names its form has it.
+fn assert_valid(document: &Value) {
+    if document["schema"].is_null() {
+        return;
+    }
+    let schema = include_str!("../../../../docs/spec/store-1.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let faults: Vec<_> = schema.iter_errors(document).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 fn scan(store: &str, capture: &str) -> Output {

@@ -1,0 +1,115 @@
+//! A sensor that runs for months lets go of what was told, and loses nothing that goes on.
+
+use crate::bench::{GATEWAY, MAKERS_SERVER, MONITOR, Ward, leak};
+use inventory::{EXCHANGES_MAX, STATIONS_MAX};
+use model::{CaptureTime, Fact, FlowId, Vital};
+use std::collections::BTreeMap;
+
+/// A leak whose connection goes on, with its flow and when it began.
+fn going_on() -> (Ward, FlowId, CaptureTime) {
+    let mut ward = Ward::new();
+    let begun = ward.now();
+    ward.owns(GATEWAY);
+    ward.owns(MONITOR);
+    let flow = ward.tcp((MONITOR.0, MONITOR.1, 40_000), (GATEWAY.0, MAKERS_SERVER, 515));
+    ward.server(flow, Fact::Answered);
+    ward.telemetry(flow, 7, 60);
+    (ward, flow, begun)
+}
+
+fn renew(ward: &mut Ward, begun: CaptureTime) -> CaptureTime {
+    let now = ward.now();
+    ward.judgement.renew(begun, now);
+    now
+}
+
+fn counts(ward: &Ward) -> BTreeMap<String, u64> {
+    ward.findings().iter().map(|found| (found.id.to_string(), found.count)).collect()
+}
+
+#[test]
+fn a_connection_that_goes_on_is_the_same_matter_and_is_counted_from_the_renewal_on() {
+    let (mut ward, flow, begun) = going_on();
+    let before = ward.finding("patient-data-offsite");
+    renew(&mut ward, begun);
+    assert!(!ward.rules().contains(&"patient-data-offsite"), "{:?}", ward.rules());
+    ward.telemetry(flow, 7, 10);
+    let after = ward.finding("patient-data-offsite");
+    assert_eq!((after.id, after.count), (before.id, 11));
+    assert_eq!((after.severity, after.certainty), (before.severity, before.certainty));
+    let asset = ward.asset(MONITOR.1);
+    assert_eq!((asset.maker.as_deref(), asset.model.as_deref()), (Some("Contec"), Some("CMS8000")));
+    // Its frames and bytes count where it ends, and once.
+    ward.end(flow, (128, 77_210), (64, 0));
+    let talk = &ward.asset(MONITOR.1).conversations[0];
+    assert_eq!((talk.flows, talk.frames, talk.bytes_out), (1, 192, 77_210));
+}
+
+#[test]
+fn what_ended_is_told_once_remembered_for_a_while_and_forgotten() {
+    let mut ward = leak(true);
+    let begun = CaptureTime::MIN;
+    ward.wait(10);
+    let begun = renew(&mut ward, begun);
+    assert_eq!((counts(&ward).len(), ward.assets().len()), (0, 0));
+    // It is heard again: what it is, is known.
+    ward.owns(MONITOR);
+    let asset = ward.asset(MONITOR.1);
+    assert_eq!(asset.model.as_deref(), Some("CMS8000"));
+    ward.wait(10);
+    let begun = renew(&mut ward, begun);
+    ward.wait(10);
+    renew(&mut ward, begun);
+    assert_eq!(ward.judgement.inventory().stations().len(), 0);
+    assert_eq!(ward.judgement.inventory().exchanges().len(), 0);
+}
+
+#[test]
+fn a_bed_keeps_its_number_and_its_minutes_are_told_once() {
+    let (mut ward, flow, begun) = going_on();
+    let number = ward.judgement.inventory().bed_row(flow, model::Side::Client).unwrap().number;
+    let minutes = ward.judgement.turn();
+    assert_eq!(minutes.len(), 1);
+    assert_eq!(minutes[0].numerics[&Vital::HeartRate].samples, 60);
+    assert_eq!(minutes[0].bed, Some(7));
+    assert_eq!(ward.judgement.turn(), []);
+    ward.telemetry(flow, 7, 5);
+    // The report still sums up the whole period.
+    let vitals = ward.judgement.inventory().vitals();
+    assert_eq!((vitals[0].numerics[&Vital::HeartRate].samples, vitals[0].cycles), (65, 65));
+    assert_eq!(ward.judgement.turn()[0].numerics[&Vital::HeartRate].samples, 5);
+    renew(&mut ward, begun);
+    assert_eq!(ward.judgement.inventory().vitals(), [], "not heard since the renewal");
+    ward.telemetry(flow, 7, 3);
+    let vitals = ward.judgement.inventory().vitals();
+    assert_eq!((vitals[0].numerics[&Vital::HeartRate].samples, vitals[0].cycles), (3, 3));
+    assert_eq!(ward.judgement.inventory().bed_row(flow, model::Side::Client).unwrap().number, number);
+}
+
+#[test]
+fn a_flood_of_strangers_does_not_fill_the_tables_of_a_sensor_that_renews() {
+    let (mut ward, flow, mut begun) = going_on();
+    let mut renewals = 0;
+    for stranger in 0..60_000_u32 {
+        let [_, a, b, c] = stranger.to_be_bytes();
+        let id = ward.tcp(
+            (&format!("02:00:00:{a:02x}:{b:02x}:{c:02x}"), &format!("10.{a}.{b}.{c}"), 1024),
+            (GATEWAY.0, "10.200.0.1", 443),
+        );
+        ward.end(id, (1, 0), (0, 0));
+        if stranger % 1000 == 0 {
+            ward.wait(1);
+            if ward.judgement.is_crowded() {
+                begun = renew(&mut ward, begun);
+                renewals += 1;
+            }
+        }
+    }
+    let inventory = ward.judgement.inventory();
+    assert!(renewals >= 2, "{renewals}");
+    assert!(inventory.stations().len() < STATIONS_MAX && inventory.exchanges().len() < EXCHANGES_MAX);
+    assert_eq!(inventory.dropped(), inventory::Dropped::default());
+    // And the leak goes on being seen.
+    ward.telemetry(flow, 7, 2);
+    assert!(ward.rules().contains(&"patient-data-offsite"));
+}

@@ -46,7 +46,15 @@ fn the_logic_of_the_console_holds() {
 #[test]
 fn the_types_of_the_console_fit() {
     let Some(place) = place() else { return };
-    node(&place, &["node_modules/svelte-check/bin/svelte-check", "--tsconfig", "./tsconfig.json", "--fail-on-warnings"]);
+    node(
+        &place,
+        &[
+            "node_modules/svelte-check/bin/svelte-check",
+            "--tsconfig",
+            "./tsconfig.json",
+            "--fail-on-warnings",
+        ],
+    );
 }
 
 #[test]

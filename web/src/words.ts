@@ -24,7 +24,6 @@ export const words = {
   oldShown: "What is shown below is from before.",
   skip: "Skip to the content",
   mainNavigation: "Pages of the console",
-  notMedical: "not medical",
   nothingHere: {
     title: "There is no such page",
     text: "The address may be mistyped, or of another version.",
@@ -79,7 +78,6 @@ export const words = {
     unanswered: "no answer",
     unknown: "not known where",
   } as Readonly<Record<string, string>>,
-  directions: { out: "opens", in: "is called", both: "both ways" } as Readonly<Record<string, string>>,
   certainties: { confirmed: "confirmed", likely: "likely", attempted: "attempted, not answered" } as Readonly<Record<string, string>>,
   pages: {
     label: "Pages of this list",
@@ -131,12 +129,10 @@ export const words = {
     short: "The password has fewer than 12 characters.",
     nameless: "Enter a name.",
     noSecret: "The link is not complete: what stands after # is missing. Copy all of it from the server's output.",
-    already: "There is a user already. Sign in.",
   },
   palette: {
     label: "Search and commands",
     placeholder: "Page, command, or what to search for…",
-    nothing: "Nothing fits.",
     findingsWith: (text: string) => `Findings with “${text}”`,
     devicesWith: (text: string) => `Devices with “${text}”`,
     goTo: (name: string) => `Go to ${name}`,
@@ -177,7 +173,6 @@ export const words = {
     emptyDo: "Upload a capture",
     verdict: (severity: (typeof ORDER)[number], open: number) =>
       `${counted(open, `${severity} finding is`, `${severity} findings are`)} open`,
-    openCount: "open",
     worst: "Worst, to be looked at first",
     all: "All open findings",
     since: "Since yesterday",
@@ -213,7 +208,6 @@ export const words = {
     chosen: (many: number) => `${count(many)} chosen`,
     chooseShown: "Choose all shown",
     chooseOne: (title: string) => `Choose: ${title}`,
-    chooseNone: "Choose none",
     times: (many: number) => (many === 1 ? "once" : `${count(many)} times`),
     lastSeen: "last seen",
     openTally: (fresh: number, acknowledged: number) => `Open: ${count(fresh)} new, ${count(acknowledged)} acknowledged.`,
@@ -245,8 +239,6 @@ export const words = {
     because: "because",
     note: "Note",
     back: "Back to the list",
-    closePane: "Close",
-    openAlone: "Open alone",
     decided: {
       acknowledge: (many: number) => `${counted(many, "finding", "findings")} acknowledged.`,
       resolve: (many: number) => `${counted(many, "finding", "findings")} resolved.`,
@@ -325,7 +317,6 @@ export const words = {
     aliases: "Also sold as",
     advisory: "Advisory",
     points: "points",
-    showVitals: "Its bed on the wall",
     traits: {
       mac: "link address", ip: "network address", name: "name", vlan: "VLAN", class: "kind", maker: "maker", model: "model", firmware: "firmware",
       serial: "serial number", exposure: "advisory",

@@ -34,7 +34,10 @@ fn missing() -> bool {
         None
     };
     let Some(lacking) = lacking else { return false };
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{lacking} is missing, and CI may not skip this");
+    assert!(
+        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "{lacking} is missing, and CI may not skip this"
+    );
     println!("skipped: {lacking} is missing");
     true
 }

@@ -397,7 +397,13 @@ impl Relaying {
         }
         let since = self.relay.last().zip(self.first).map_or(0, |(last, first)| last.nanos_since(first));
         let seconds = since / 1_000_000_000;
-        eprintln!("  {}:{:02}  {:<8}  {}", seconds / 60, seconds % 60, finding.severity.as_str(), finding.title);
+        eprintln!(
+            "  {}:{:02}  {:<8}  {}",
+            seconds / 60,
+            seconds % 60,
+            finding.severity.as_str(),
+            finding.title
+        );
     }
 
     fn health(&self) -> SensorRow {
@@ -426,7 +432,9 @@ impl Relaying {
 
 /// Adds to the report what only the command knows.
 fn complete(mut report: Report) -> Report {
-    report.blind_spots.push("This is a demonstration: a simulated ward, of which everything is invented.".to_owned());
+    report
+        .blind_spots
+        .push("This is a demonstration: a simulated ward, of which everything is invented.".to_owned());
     report
 }
 

@@ -121,7 +121,11 @@ fn shown(replay: &[PathBuf], speed: f64) -> Arc<Hub> {
     if let Some(first) = replay.first() {
         let name = first.file_name().unwrap_or(first.as_os_str()).to_string_lossy();
         let more = replay.len() - 1;
-        let name = if more == 0 { stored::shown(&name) } else { format!("{} and {more} more", stored::shown(&name)) };
+        let name = if more == 0 {
+            stored::shown(&name)
+        } else {
+            format!("{} and {more} more", stored::shown(&name))
+        };
         hub.begin(Origin { kind: "replay", name, speed });
     }
     hub

@@ -1,7 +1,7 @@
 //! One bed as it is shown live: what its monitor shows, what the checks say of that, and its last minutes.
 
-use super::{News, Place, What};
 use super::samples::{CHANNELS, Message, Track, place};
+use super::{News, Place, What};
 use detect::Standing;
 use model::{
     AlarmLimit, AssetId, CaptureTime, Channel, Check, Notice, Sample, Switch, Validity, Verdict, Vital,
@@ -237,8 +237,11 @@ impl Bed {
         if self.limits.insert(limit.vital, limit) == Some(limit) {
             return;
         }
-        let change =
-            LimitChange { time_ms: millis(time), vital: limit.vital.as_str(), limit: LimitShown::new(&limit) };
+        let change = LimitChange {
+            time_ms: millis(time),
+            vital: limit.vital.as_str(),
+            limit: LimitShown::new(&limit),
+        };
         keep(&mut self.limit_changes, change, LIMITS_MAX);
     }
 

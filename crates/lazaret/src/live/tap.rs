@@ -119,8 +119,7 @@ impl Tap {
             Fact::Waveform(waveform) => {
                 let WaveformPayload::U8(samples) = &waveform.payload else { return };
                 let place = place(waveform.channel);
-                if let (Some(count), Some(fresh)) =
-                    (feed.in_cycle.get_mut(place), feed.fresh.get_mut(place))
+                if let (Some(count), Some(fresh)) = (feed.in_cycle.get_mut(place), feed.fresh.get_mut(place))
                 {
                     *count = count.saturating_add(waveform.samples);
                     fresh.extend_from_slice(samples);

@@ -48,12 +48,7 @@ fn a_ward_is_shown_with_its_numbers_rates_and_no_patient() {
 
 #[test]
 fn a_number_that_lies_is_shown_beside_its_waveforms_own_and_the_strip_is_kept() {
-    let ward = Ward {
-        monitors: 2,
-        minutes: 2.5,
-        scenarios: vec![Scenario::TamperNumber],
-        ..Ward::default()
-    };
+    let ward = Ward { monitors: 2, minutes: 2.5, scenarios: vec![Scenario::TamperNumber], ..Ward::default() };
     let (hub, _) = shown(&ward);
     let (hello, ..) = hub.join();
     let json = serde_json::to_value(&hello).unwrap();
@@ -71,7 +66,10 @@ fn a_number_that_lies_is_shown_beside_its_waveforms_own_and_the_strip_is_kept() 
     assert_eq!(detail["strips"][0]["check"], "numeric-waveform-disagree", "{detail}");
     assert!(detail["strips"][0]["samples"].as_array().unwrap().len() > 1_000);
     assert!(detail["times_ms"].as_array().unwrap().len() > 20);
-    assert_eq!(detail["shown"]["heart-rate"].as_array().unwrap().len(), detail["times_ms"].as_array().unwrap().len());
+    assert_eq!(
+        detail["shown"]["heart-rate"].as_array().unwrap().len(),
+        detail["times_ms"].as_array().unwrap().len()
+    );
 }
 
 #[test]

@@ -31,11 +31,7 @@ pub(crate) struct Replay {
 /// # Errors
 /// Where none can be read.
 #[expect(clippy::disallowed_methods, reason = "an edge: frames are paced by the steady clock")]
-pub(crate) fn replay(
-    replay: Replay,
-    hub: Arc<Hub>,
-    stop: &AtomicBool,
-) -> Result<Option<Report>, Failure> {
+pub(crate) fn replay(replay: Replay, hub: Arc<Hub>, stop: &AtomicBool) -> Result<Option<Report>, Failure> {
     let inputs: Vec<Input> = replay.captures.into_iter().map(Input::Path).collect();
     let mut captures = Captures::open(&inputs, &ingest::Options::default())?;
     let wanted = flow::Options { waveforms: Waveforms::Carry, ..flow::Options::default() };

@@ -125,12 +125,22 @@ test("fifteen beds sweep, with numbers and no name, under a label that says what
 
 test("numbers are on screen soon after their frames, and the waveforms keep their pace", async () => {
   const { page } = view;
+  const client = await view.context.newCDPSession(page);
+  await client.send("Network.enable");
+  await page.reload();
+  await page.waitForFunction(() => document.querySelectorAll(".tile.pass").length >= 10);
+  let bytes = 0;
+  // Binary messages are told in base64.
+  client.on("Network.webSocketFrameReceived", ({ response }) => (bytes += response.opcode === 2 ? response.payloadData.length * 0.75 : response.payloadData.length));
+  const [begun, beds] = [Date.now(), await page.locator(".tile").count()];
   const [frames, late] = [await pace(page, 5), await delays(page, 100)];
+  const perBed = bytes / ((Date.now() - begun) / 1000) / beds;
   const told = { frames: Math.round(frames), median: quantile(late, 0.5), p95: quantile(late, 0.95), most: Math.max(...late) };
-  console.log(`wall, ${await page.locator(".tile").count()} beds at 1920x1080: ${told.frames} frames/s; numbers on screen after ${told.median} ms (median), ${told.p95} ms (95 %), ${told.most} ms (most)`);
+  console.log(`wall, ${beds} beds at 1920x1080: ${told.frames} frames/s; ${Math.round(perBed)} bytes/s a bed; numbers on screen after ${told.median} ms (median), ${told.p95} ms (95 %), ${told.most} ms (most)`);
   // What a busy machine can promise: the wall draws, and does not fall behind. The figures are measured where nothing else runs.
   assert.ok(late.every((delay) => delay >= 0 && delay < 30_000), JSON.stringify(told));
   assert.ok(frames > 1, JSON.stringify(told));
+  assert.ok(perBed > 500 && perBed * 64 < 1_000_000, `${perBed} bytes a second and bed`);
 });
 
 test("the leak appears while the wall is open, and its bed joins", async () => {

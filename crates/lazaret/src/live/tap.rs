@@ -19,8 +19,10 @@ const CYCLE_NANOS: std::ops::RangeInclusive<i64> = 200_000_000..=10_000_000_000;
 const SILENT_NANOS: i64 = 5_000_000_000;
 /// A bed that says nothing for so long is not shown any more, in nanoseconds: an hour.
 const GONE_NANOS: i64 = 3_600_000_000_000;
-/// How often it is looked for such beds, and for which monitor a bed belongs to.
+/// How often it is looked for such beds.
 const LOOK_NANOS: i64 = 10_000_000_000;
+/// How often it is looked which monitor a new bed belongs to: that walks all that is known.
+const LOOK_NEW_NANOS: i64 = 2_000_000_000;
 
 type Source = (FlowId, Side);
 
@@ -195,13 +197,16 @@ impl Tap {
 
     /// Now and then: which monitor a bed belongs to, and which beds are silent for long.
     fn look(&mut self, judgement: &Judgement) {
-        let due = self.looked.is_none_or(|looked| self.now.nanos_since(looked) >= LOOK_NANOS);
-        let unknown = || self.hub.state().beds.values().any(|bed| bed.asset.is_none());
-        if self.dirty.is_empty() || !due {
+        if self.dirty.is_empty() {
+            return;
+        }
+        let unknown = self.hub.state().beds.values().any(|bed| bed.asset.is_none());
+        let every = if unknown { LOOK_NEW_NANOS } else { LOOK_NANOS };
+        if self.looked.is_some_and(|looked| self.now.nanos_since(looked) < every) {
             return;
         }
         self.looked = Some(self.now);
-        if unknown() {
+        if unknown {
             let mut state = self.hub.state();
             for (number, asset) in judgement.places() {
                 if let Some(bed) = state.beds.get_mut(&number) {

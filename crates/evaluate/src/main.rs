@@ -1,8 +1,7 @@
-//! `cargo xtask vitals-eval` and `time-eval`: the tables of the book about signals and about behaviour.
+//! `cargo xtask vitals-eval`: the tables of the book about signals.
 
 mod speed;
 mod tables;
-mod time_tables;
 
 use clap::{Parser, ValueEnum};
 use evaluate::Fault;
@@ -12,7 +11,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at, or the rules that need time.
+/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at.
 #[derive(Parser)]
 struct Arguments {
     /// What to measure.
@@ -37,9 +36,6 @@ struct Arguments {
     /// Of `speed`: how many minutes of each.
     #[arg(long, default_value_t = 30)]
     minutes: usize,
-    /// Days of the benign wing of `time`.
-    #[arg(long, default_value_t = 30)]
-    days: u32,
     /// Where the recordings are; LAZARET_CORPUS where it is not given.
     #[arg(long)]
     corpus: Option<PathBuf>,
@@ -65,9 +61,7 @@ enum What {
     Tamper,
     /// What the checks cost: CPU time and memory, on many beds at once.
     Speed,
-    /// The rules that need time, on flows made in memory.
-    Time,
-    /// Everything about signals but tampering, untouched recordings and cost.
+    /// Everything but the last three.
     All,
 }
 
@@ -83,9 +77,6 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Fault> {
-    if arguments.what == What::Time {
-        return Ok(time_tables::print(arguments.days)?);
-    }
     let named = arguments.corpus.clone().or_else(|| std::env::var_os("LAZARET_CORPUS").map(PathBuf::from));
     let corpus = named.ok_or_else(|| Fault::Content {
         path: PathBuf::from("LAZARET_CORPUS"),

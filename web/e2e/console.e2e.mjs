@@ -287,6 +287,7 @@ const PLACES = [
   ["/", "Overview", "overview"],
   ["/findings", "Findings", "findings"],
   ["/devices", "Devices", "devices"],
+  ["/map", "Map", "map"],
   ["/captures", "Captures", "captures"],
   ["/audit", "Audit", "audit"],
   ["/settings", "Settings", "settings"],

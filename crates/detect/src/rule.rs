@@ -45,6 +45,13 @@ pub enum RuleError {
     },
 }
 
+/// The text of a compiled-in rule, as `data/findings/` has it; `None` for an id that no rule has.
+#[must_use]
+pub fn rule_text(id: &str) -> Option<&'static str> {
+    let file = format!("data/findings/{id}.toml");
+    FINDINGS.iter().find(|(name, _)| *name == file).map(|(_, text)| *text)
+}
+
 /// What is said of a matter, and what it is worth.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -62,6 +69,7 @@ pub struct Rule {
     pub references: Vec<String>,
     /// MITRE ATT&CK techniques.
     pub attack: Vec<String>,
+    learnt: bool,
     cites: Vec<Cite>,
     cases: Vec<Case>,
 }
@@ -107,6 +115,9 @@ struct RuleForm {
     false_positives: Vec<String>,
     references: Vec<String>,
     attack: Vec<String>,
+    /// It says how a conversation is carried out, not that there should be none: the conversation may be a habit.
+    #[serde(default)]
+    learnt: bool,
     #[serde(default)]
     cite: Vec<Cite>,
     case: Vec<CaseForm>,
@@ -161,6 +172,12 @@ impl Rules {
     #[must_use]
     pub fn rule(&self, id: &str) -> Option<&Rule> {
         self.0.get(id)
+    }
+
+    /// Whether a conversation that the rule `id` finds something about is not to be taken for a device's habit.
+    #[must_use]
+    pub fn blames(&self, id: &str) -> bool {
+        self.rule(id).is_none_or(|rule| !rule.learnt)
     }
 
     /// All, in order of id.
@@ -261,6 +278,7 @@ fn parse(text: &str, file: &str) -> Result<Rule, RuleError> {
         false_positives: form.false_positives,
         references: form.references,
         attack: form.attack,
+        learnt: form.learnt,
         cites: form.cite,
         cases: form.case.into_iter().map(case).collect::<Result<_, _>>()?,
     };

@@ -6,18 +6,21 @@
 //! | [`ndjson`] | one object per line, as things arise | log shippers |
 //! | [`text`] | plain or coloured text | a terminal |
 //! | [`html`] | one self-contained file | people, paper, the archive |
+//! | [`bundle`], [`signature`] | `lazaret.evidence/1`, tar with minisign | third parties who check a finding |
 //! | [`vitals`] | vital signs in full, in seven formats | people, records, research |
 //!
 //! Everything is written to a given [`std::io::Write`]; nothing here opens a file or a socket or reads a
 //! clock, so the same report gives the same bytes. Text from the wire arrives escaped by `model::Text`;
 //! the renderers escape once more what their own medium could run (terminal controls, markup).
 
+pub mod bundle;
 pub mod html;
 pub mod metrics;
 pub mod ndjson;
 mod picture;
 mod printable;
 pub mod report1;
+pub mod signature;
 mod summary;
 pub mod text;
 mod time;

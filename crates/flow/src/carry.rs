@@ -88,7 +88,7 @@ impl Carrier {
         Self { shard, ..Self::default() }
     }
 
-    /// Takes a part; gives the file if that was the end of it.
+    /// Takes a part; puts the file into `over` if that was the end of it. Gives the file's number where it goes on.
     pub(crate) fn part(
         &mut self,
         key: Key,
@@ -96,12 +96,12 @@ impl Carrier {
         seen: Seen,
         keeper: Option<&dyn Keeper>,
         over: &mut Vec<Over>,
-    ) {
+    ) -> Option<u64> {
         if let ContentPart::End { complete } = part {
             if let Some(carry) = self.remove(key) {
                 over.extend(carry.over(key.id.mover, complete, keeper));
             }
-            return;
+            return None;
         }
         self.make_room(key, keeper, over);
         self.serial += 1;
@@ -135,11 +135,13 @@ impl Carrier {
             over.extend(carry.tell(key.id.mover, true, keeper));
             carry.told = true;
         }
+        let file = carry.file;
         let slot = carry.last.flow.slot;
         if before != Some(slot) {
             self.forget(before, key);
             self.carried.entry(slot).or_default().insert(key);
         }
+        Some(file)
     }
 
     /// `key` is not what the flow in `slot` carried last any more.

@@ -16,6 +16,7 @@ mod carry;
 mod decode;
 mod defragment;
 mod duplicate;
+mod excerpt;
 mod kind;
 mod options;
 mod reader;
@@ -26,11 +27,14 @@ mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod transport;
+mod witness;
 
 pub use decode::{Decoded, Fragment, IpPacket, Payload, SHARDS, decode};
+pub use excerpt::{CutFrame, Cutting, Excerpt};
 pub use kind::{HEAD_BYTES, content_kind};
 pub use options::{Keeper, Options, Redaction, Waveforms};
 pub use shard::Shard;
+pub use witness::{Placed, Witness};
 
 /// Every limit of this stage, in one place for manuals and tests.
 pub mod limits {
@@ -40,6 +44,10 @@ pub mod limits {
         DATAGRAM_BYTES_MAX, DATAGRAMS_MAX, FRAGMENTS_MAX, TIMEOUT_NS as FRAGMENT_TIMEOUT_NS,
     };
     pub use crate::duplicate::{REMEMBERED_MAX as COPIES_REMEMBERED_MAX, WINDOW_NS as COPY_WINDOW_NS};
+    pub use crate::excerpt::{
+        BYTES_MAX as EXCERPT_BYTES_MAX, COMPANIONS_MAX, FRAMES_MAX as EXCERPT_FRAMES_MAX, RECENT_FRAMES_MAX,
+        TAIL_FRAMES_MAX, WANTED_MAX,
+    };
     pub use crate::reader::{PROBE_BYTES_MAX, PROBES_MAX};
     pub use crate::shard::RADIOS_MAX;
     pub use crate::sink::{EXPECTATIONS_MAX, MEMORY_TEXTS_MAX};

@@ -1,5 +1,6 @@
 //! What a run wants of the flow stage.
 
+use crate::witness::Witness;
 use hmac::{Hmac, KeyInit, Mac as _};
 use model::{CarriedFile, PatientToken, Pseudonym, Schema, Text};
 use sha2::Sha256;
@@ -16,6 +17,8 @@ pub struct Options {
     pub redaction: Redaction,
     /// Who keeps the content of carried files, if anybody.
     pub keeper: Option<Arc<dyn Keeper>>,
+    /// Who keeps frames as evidence, if anybody.
+    pub witness: Option<Arc<dyn Witness>>,
     /// Published default accounts with their secrets: `(account, secret)`.
     pub default_credentials: Arc<[(String, String)]>,
 }
@@ -27,6 +30,7 @@ impl Default for Options {
             waveforms: Waveforms::Omit,
             redaction: Redaction::Withhold,
             keeper: None,
+            witness: None,
             default_credentials: Arc::new([]),
         }
     }

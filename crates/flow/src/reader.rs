@@ -51,7 +51,11 @@ struct Feed {
     skip: u64,
     /// The parser wants no call before there are this many bytes.
     need: u32,
+    /// Place in the stream after the last byte that came; datagrams count on.
+    offset: u64,
     ignored: bool,
+    /// What is passed over or ignored may be seen.
+    public: bool,
     probes: u8,
     /// No probe wanted what the side sent.
     refused: bool,
@@ -95,6 +99,7 @@ impl Reader {
         start: &FlowStart,
         context: &mut Context<'_>,
     ) {
+        self.feed_of(side).offset += bytes.len() as u64;
         match self.progress {
             Progress::Reading => self.feed(side, bytes, evidence, start, context),
             Progress::Probing => self.probe(side, bytes, evidence, start, context),
@@ -106,6 +111,7 @@ impl Reader {
     pub(crate) fn gap(&mut self, side: Side, bytes: u64, context: &mut Context<'_>) {
         context.fact(side, Fact::Lost(LossKind::StreamBytes, bytes));
         let feed = self.feed_of(side);
+        feed.offset += bytes;
         let passed = feed.skip.min(bytes);
         feed.skip -= passed;
         feed.pending = None;
@@ -118,7 +124,7 @@ impl Reader {
         }
         let Some(parser) = &mut self.parser else { return };
         let evidence = context.evidence;
-        let mut sink = FlowSink { context, side, marks: Marks::One(evidence), base: 0, encrypted: false };
+        let mut sink = FlowSink::new(context, side, Marks::One(evidence));
         let gap = catch_unwind(AssertUnwindSafe(|| parser.gap(side, bytes - passed, &mut sink)));
         match gap {
             Ok(Gap::Resume) => {}
@@ -135,7 +141,7 @@ impl Reader {
         }
         let Some(parser) = &mut self.parser else { return };
         let evidence = context.evidence;
-        let mut sink = FlowSink { context, side, marks: Marks::One(evidence), base: 0, encrypted: false };
+        let mut sink = FlowSink::new(context, side, Marks::One(evidence));
         if catch_unwind(AssertUnwindSafe(|| parser.closed(side, &mut sink))).is_err() {
             self.failed(side, context);
         }
@@ -147,13 +153,7 @@ impl Reader {
             && let Some(parser) = &mut self.parser
         {
             let evidence = context.evidence;
-            let mut sink = FlowSink {
-                context,
-                side: Side::Client,
-                marks: Marks::One(evidence),
-                base: 0,
-                encrypted: false,
-            };
+            let mut sink = FlowSink::new(context, Side::Client, Marks::One(evidence));
             if catch_unwind(AssertUnwindSafe(|| parser.end(&mut sink))).is_err() {
                 self.failed(Side::Client, context);
             }
@@ -275,11 +275,18 @@ impl Reader {
         context: &mut Context<'_>,
     ) {
         let feed = self.feed_of(side);
+        let start_at = feed.offset - bytes.len() as u64;
         if feed.ignored {
+            if feed.public {
+                show(side, start_at..start_at + bytes.len() as u64, context);
+            }
             return;
         }
         let passed = usize::try_from(feed.skip).unwrap_or(usize::MAX).min(bytes.len());
         feed.skip -= passed as u64;
+        if feed.public && passed > 0 {
+            show(side, start_at..start_at + passed as u64, context);
+        }
         let Some(bytes) = bytes.get(passed..) else { return };
         let Some(mut pending) = feed.pending.take() else {
             let read = self.steps(side, bytes, Marks::One(evidence), start, context);
@@ -314,18 +321,31 @@ impl Reader {
         context: &mut Context<'_>,
     ) -> usize {
         let datagram = start.transport != Transport::Tcp;
+        let end = self.feed_of(side).offset;
         let mut at = 0;
         while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
             let Some(parser) = &mut self.parser else { return input.len() };
-            let mut sink = FlowSink { context, side, marks, base: at, encrypted: false };
+            let place = end - rest.len() as u64;
+            let mut sink =
+                FlowSink { base: at, input: rest, at: place, ..FlowSink::new(context, side, marks) };
             let step = catch_unwind(AssertUnwindSafe(|| parser.step(side, rest, &mut sink)));
             self.encrypted |= sink.encrypted;
+            let public = sink.public;
             match step {
-                Ok(Step::Done(bytes)) if bytes > 0 => at += bytes.min(rest.len()),
+                Ok(Step::Done(bytes)) if bytes > 0 => {
+                    let bytes = bytes.min(rest.len());
+                    at += bytes;
+                    show(side, place..place + bytes as u64, context);
+                }
                 Ok(Step::Skip(bytes)) if bytes > 0 => {
                     let here = usize::try_from(bytes).unwrap_or(usize::MAX).min(rest.len());
                     at += here;
-                    self.feed_of(side).skip = if datagram { 0 } else { bytes - here as u64 };
+                    let feed = self.feed_of(side);
+                    feed.skip = if datagram { 0 } else { bytes - here as u64 };
+                    feed.public = public;
+                    if public {
+                        show(side, place..place + here as u64, context);
+                    }
                 }
                 Ok(Step::Need(_)) if datagram => {
                     context.fact(side, Fact::Lost(LossKind::DatagramBytes, rest.len() as u64));
@@ -341,7 +361,12 @@ impl Reader {
                     return at;
                 }
                 Ok(Step::Ignore) => {
-                    self.feed_of(side).ignored = true;
+                    let feed = self.feed_of(side);
+                    feed.ignored = true;
+                    feed.public = public;
+                    if public {
+                        show(side, place..end, context);
+                    }
                     return input.len();
                 }
                 Ok(Step::Stop(fault)) => {
@@ -366,7 +391,16 @@ impl Reader {
 
 impl Feed {
     const fn new() -> Self {
-        Self { pending: None, skip: 0, need: 0, ignored: false, probes: 0, refused: false }
+        Self {
+            pending: None,
+            skip: 0,
+            need: 0,
+            offset: 0,
+            ignored: false,
+            public: false,
+            probes: 0,
+            refused: false,
+        }
     }
 }
 
@@ -389,6 +423,13 @@ impl Pending {
         for (start, _) in &mut self.marks {
             *start = start.saturating_sub(bytes);
         }
+    }
+}
+
+/// Tells who keeps frames that bytes of a stream may be seen.
+fn show(side: Side, range: std::ops::Range<u64>, context: &Context<'_>) {
+    if let (Some(witness), Some(flow)) = (context.options.witness.as_deref(), context.flow()) {
+        witness.shown(flow, side, range);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::sink::{Context, FlowSink, Marks, Shared};
 use crate::stream::{Chunk, Segment};
 use crate::table::{Class, FLOWS_MAX, Flow, Key, LINK_EVERY_NS, SideState, Table};
 use crate::transport::{Tcp, tcp, udp};
+use crate::witness::Origin as Buffer;
 use model::{
     Coverage, Endpoint, Evidence, Fact, FlowEnd, FlowId, FlowStart, FlowTotals, Frame, LinkFact, Mac,
     Malformed, Observation, Observed, Origin, Radio, Side, SideTotals, Transport, VlanStack,
@@ -60,6 +61,8 @@ struct Moment {
     time: model::CaptureTime,
     order: u64,
     evidence: Evidence,
+    /// What the payload is a part of.
+    origin: Buffer,
 }
 
 impl Shard {
@@ -95,7 +98,7 @@ impl Shard {
     /// Takes one frame of this shard. `order` is its position in the merged order of all frames.
     pub fn push(&mut self, order: u64, frame: &Frame<'_>, decoded: &Decoded<'_>, out: &mut Vec<Observation>) {
         let evidence = Evidence { capture: frame.capture, frame: frame.number };
-        let moment = Moment { time: frame.time, order, evidence };
+        let moment = Moment { time: frame.time, order, evidence, origin: Buffer::frame(frame.bytes) };
         self.last = Some((frame.time, order, evidence));
         self.coverage.frames += 1;
         let captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
@@ -133,8 +136,9 @@ impl Shard {
     /// The captures ended: so does every flow.
     pub fn finish(&mut self, out: &mut Vec<Observation>) {
         let Some((time, order, evidence)) = self.last else { return };
+        let moment = Moment { time, order, evidence, origin: Buffer::frame(&[]) };
         for slot in self.table.slots() {
-            self.tell_end(slot, FlowEnd::CaptureEnded, Moment { time, order, evidence }, out);
+            self.tell_end(slot, FlowEnd::CaptureEnded, moment, out);
         }
         self.table = Table::new();
     }
@@ -183,7 +187,7 @@ impl Shard {
         fact: LinkFact,
         out: &mut Vec<Observation>,
     ) {
-        let Moment { time, order, evidence } = moment;
+        let Moment { time, order, evidence, .. } = moment;
         let origin = Origin::Link { mac: decoded.source.unwrap_or_default(), ip, vlans: decoded.vlans };
         out.push(Observation { time, order, evidence, origin, observed: Observed::Link(fact) });
     }
@@ -218,8 +222,7 @@ impl Shard {
         let origin = Origin::Link { mac, ip: None, vlans: decoded.vlans };
         let mut context = context(&self.options, &mut self.shared, out, moment, origin, 0);
         let marks = Marks::One(moment.evidence);
-        let mut sink =
-            FlowSink { context: &mut context, side: Side::Client, marks, base: 0, encrypted: false };
+        let mut sink = FlowSink::new(&mut context, Side::Client, marks);
         let cut = Malformed { field: "arp packet", offset: bytes.len(), reason: model::Reason::CutShort };
         match bytes {
             [] => Counted::Fault(cut),
@@ -240,6 +243,9 @@ impl Shard {
     ) -> Counted {
         if self.copies.seen(packet, moment.time) {
             self.coverage.frames_duplicate += 1;
+            if let Some(witness) = self.options.witness.as_deref() {
+                witness.copied(moment.evidence);
+            }
             return Counted::Decoded;
         }
         let Some(fragment) = packet.fragment else {
@@ -249,6 +255,7 @@ impl Shard {
             Outcome::Held => Counted::Decoded,
             Outcome::Malformed(fault) => Counted::Fault(fault),
             Outcome::Whole(datagram) => {
+                let moment = Moment { origin: Buffer::datagram(&datagram.bytes), ..moment };
                 let whole = IpPacket {
                     protocol: datagram.protocol,
                     fragment: None,
@@ -356,6 +363,11 @@ impl Shard {
         if payload.is_empty() {
             return;
         }
+        if let Some(witness) = self.options.witness.as_deref() {
+            let at = flow.side(side).payload_bytes - payload.len() as u64;
+            let placed = moment.origin.place(payload, moment.evidence, at);
+            witness.placed(FlowId { shard: self.id, slot }, side, placed);
+        }
         let Flow { reader, start, .. } = flow;
         let reader = reader.get_or_insert_with(|| {
             let mut reader = Box::new(Reader::new());
@@ -410,6 +422,13 @@ impl Shard {
         }
         // A keep-alive repeats one byte that was acknowledged; data in a SYN comes after its number.
         let seq = header.seq.wrapping_add(u32::from(header.syn()));
+        if !payload.is_empty()
+            && let Some(witness) = self.options.witness.as_deref()
+            && let Some(at) = flow.side(side).stream.place(seq)
+        {
+            let placed = moment.origin.place(payload, moment.evidence, at);
+            witness.placed(FlowId { shard: self.id, slot }, side, placed);
+        }
         if !payload.is_empty() || packet.missing_bytes > 0 {
             let segment =
                 Segment { seq, bytes: payload, missing: packet.missing_bytes, evidence: moment.evidence };
@@ -453,7 +472,10 @@ impl Shard {
         let flow = Flow::new(key, start, moment.time);
         self.coverage.flows += u64::from(flow.counts_as_flow());
         let slot = self.table.insert(flow);
-        let Moment { time, order, evidence } = moment;
+        let Moment { time, order, evidence, .. } = moment;
+        if let Some(witness) = self.options.witness.as_deref() {
+            witness.opened(FlowId { shard: self.id, slot });
+        }
         let origin = Origin::Flow(FlowId { shard: self.id, slot }, Side::Client);
         let observed = Observed::Fact(Fact::FlowOpened(Box::new(start)));
         out.push(Observation { time, order, evidence, origin, observed });
@@ -527,7 +549,7 @@ fn context<'a>(
     origin: Origin,
     pair: u64,
 ) -> Context<'a> {
-    let Moment { time, order, evidence } = moment;
+    let Moment { time, order, evidence, .. } = moment;
     Context { options, shared, out, time, order, evidence, origin, pair }
 }
 

@@ -3,6 +3,7 @@
 use crate::carry::{Carrier, Key, Over, Seen};
 use crate::options::{Options, Redaction};
 use crate::reader::Pending;
+use crate::witness::part_of;
 use model::{
     Account, CaptureTime, Credentials, Disclosed, Evidence, Fact, Field, FlowId, LinkFact, Message,
     Observation, Observed, Origin, PatientToken, Privacy, Schema, Side, Text, Transport, Value,
@@ -111,7 +112,7 @@ impl Context<'_> {
         }
     }
 
-    const fn flow(&self) -> Option<FlowId> {
+    pub(crate) const fn flow(&self) -> Option<FlowId> {
         match self.origin {
             Origin::Flow(flow, _) => Some(flow),
             Origin::Link { .. } => None,
@@ -164,6 +165,23 @@ pub(crate) struct FlowSink<'a, 'b> {
     pub(crate) base: usize,
     /// The parser said that the rest of the flow is encrypted.
     pub(crate) encrypted: bool,
+    /// For a witness: the step's input with its place in the stream.
+    pub(crate) input: &'a [u8],
+    pub(crate) at: u64,
+    /// The parser said that what it passes over may be seen.
+    pub(crate) public: bool,
+}
+
+impl<'a, 'b> FlowSink<'a, 'b> {
+    /// A sink of `side`, without input.
+    pub(crate) const fn new(context: &'a mut Context<'b>, side: Side, marks: Marks<'a>) -> Self {
+        Self { context, side, marks, base: 0, encrypted: false, input: &[], at: 0, public: false }
+    }
+
+    /// Where bytes of the input stand in the stream.
+    fn placed(&self, range: &Range<usize>) -> Range<u64> {
+        self.at + range.start as u64..self.at + range.end as u64
+    }
 }
 
 impl FlowSink<'_, '_> {
@@ -263,11 +281,33 @@ impl Sink for FlowSink<'_, '_> {
         };
         let seen = Seen { flow, side: self.side, evidence: self.context.evidence };
         let shared = &mut *self.context.shared;
-        let keeper = self.context.options.keeper.as_deref();
-        shared.carrier.part(Key { place, id }, part, seen, keeper, &mut shared.over);
+        let options = self.context.options;
+        let keeper = options.keeper.as_deref();
+        let file = shared.carrier.part(Key { place, id }, part, seen, keeper, &mut shared.over);
+        if let (Some(witness), ContentPart::Bytes { bytes, .. }) = (options.witness.as_deref(), part) {
+            match (file, part_of(self.input, bytes)) {
+                (Some(file), Some(range)) => witness.carried(flow, self.side, self.placed(&range), file),
+                // Of another buffer, or of a file that is not followed: nothing of this step may be seen.
+                _ => witness.concealed(flow, self.side, self.placed(&(0..self.input.len()))),
+            }
+        }
         if !self.context.shared.over.is_empty() {
             self.context.tell_over();
         }
+    }
+
+    fn wants_concealed(&self) -> bool {
+        self.context.options.witness.is_some()
+    }
+
+    fn conceal(&mut self, range: Range<usize>) {
+        if let (Some(witness), Some(flow)) = (self.context.options.witness.as_deref(), self.context.flow()) {
+            witness.concealed(flow, self.side, self.placed(&range));
+        }
+    }
+
+    fn passes_public(&mut self) {
+        self.public = true;
     }
 
     fn expect(&mut self, expectation: Expectation) {

@@ -148,6 +148,18 @@ impl Stream {
         self.first
     }
 
+    /// Where a segment that begins with `seq` would stand; `None` before the stream's start and outside the window.
+    pub(crate) fn place(&self, seq: u32) -> Option<u64> {
+        if !self.started {
+            return Some(0);
+        }
+        let ahead = seq.wrapping_sub(self.next).cast_signed();
+        if ahead.unsigned_abs() > WINDOW_BYTES_MAX {
+            return None;
+        }
+        self.offset.checked_add_signed(i64::from(ahead))
+    }
+
     /// Takes a segment and gives what is now in order.
     #[inline]
     pub(crate) fn push(&mut self, segment: Segment<'_>, emit: &mut dyn FnMut(Chunk<'_>)) {

@@ -47,6 +47,9 @@ pub const fn link_number(link: LinkType) -> u16 {
     }
 }
 
+/// Longest comment of a frame, in bytes. Our limit.
+pub const COMMENT_BYTES_MAX: usize = 1_024;
+
 fn invalid(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
@@ -148,6 +151,14 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// When writing fails, or the frame has too many bytes or a time before 1970.
     pub fn write(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+        self.write_commented(frame, "")
+    }
+
+    /// The same with a comment, which is cut at [`COMMENT_BYTES_MAX`].
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_commented(&mut self, frame: &Frame<'_>, comment: &str) -> io::Result<()> {
         let bytes = length(frame)?;
         let nanos = u64::try_from(frame.time.nanos())
             .map_err(|_| invalid(format!("time {} ns is before 1970", frame.time.nanos())))?;
@@ -161,7 +172,9 @@ impl<W: Write> PcapngWriter<W> {
         for (to, word) in head.chunks_exact_mut(4).zip(words) {
             to.copy_from_slice(&word.to_le_bytes());
         }
-        block(&mut self.to, 6, &[&head, frame.bytes])
+        let padding = frame.bytes.len().next_multiple_of(4) - frame.bytes.len();
+        let padding = [0u8; 3].get(..padding).unwrap_or_default();
+        block(&mut self.to, 6, &[&head, frame.bytes, padding, &comment_option(comment)])
     }
 
     fn interface(&mut self, link: LinkType) -> io::Result<usize> {
@@ -182,6 +195,23 @@ impl<W: Write> PcapngWriter<W> {
         self.to.flush()?;
         Ok(self.to)
     }
+}
+
+/// The option `opt_comment` and the end of options; nothing for no comment.
+fn comment_option(comment: &str) -> Vec<u8> {
+    let mut end = comment.len().min(COMMENT_BYTES_MAX);
+    while !comment.is_char_boundary(end) {
+        end -= 1;
+    }
+    let comment = comment.get(..end).unwrap_or_default().as_bytes();
+    if comment.is_empty() {
+        return Vec::new();
+    }
+    let mut option = vec![1, 0];
+    option.extend_from_slice(&(comment.len() as u16).to_le_bytes());
+    option.extend_from_slice(comment);
+    option.resize(option.len().next_multiple_of(4) + 4, 0);
+    option
 }
 
 /// Writes a block: type, length, the parts and padding, length.

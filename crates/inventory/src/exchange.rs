@@ -2,7 +2,7 @@
 //! are its exchanges, seen from its side.
 
 use crate::station::StationId;
-use model::{CaptureTime, Evidence, FastState, Side, Transport};
+use model::{CaptureTime, Evidence, FastState, Rhythm, Side, Transport};
 
 /// Most exchanges in all. Our limit; flows over it are judged by address alone, which
 /// [`crate::Dropped::exchanges`] counts.
@@ -63,6 +63,8 @@ pub struct Exchange {
     pub last: CaptureTime,
     /// A frame that shows it.
     pub evidence: Evidence,
+    /// How regularly its flows begin.
+    pub rhythm: Rhythm,
     /// The server answered.
     pub answered: bool,
     /// TCP payload of flows of which the capture has one side only: it can only have been sent to somebody

@@ -11,7 +11,7 @@ use crate::vocabulary::Vocabulary;
 use crate::{FormError, Site};
 use model::{
     CaptureTime, Endpoint, Evidence, Fact, FlowId, FlowStart, FlowTotals, Identifier, LinkFact, Mac,
-    Observation, Observed, Origin, Side, Transport, VlanStack, speaker,
+    Observation, Observed, Origin, Rhythm, Side, Transport, VlanStack, speaker,
 };
 use std::net::IpAddr;
 
@@ -241,6 +241,7 @@ impl Inventory {
         let exchange = self.exchange(&flow, None, 1, at);
         if let Some(row) = self.exchanges.row_mut(exchange) {
             row.flows += 1;
+            row.rhythm.begin(at.time);
             row.last = row.last.max(at.time);
             row.reply_like |= reply_like;
         }
@@ -294,6 +295,7 @@ impl Inventory {
             first: at.time,
             last: at.time,
             evidence: at.evidence,
+            rhythm: Rhythm::default(),
             answered: false,
             one_sided: false,
             reply_like: false,
@@ -353,6 +355,7 @@ impl Inventory {
         let to = self.exchange(flow, Some(protocol), 2, at);
         if let Some(row) = self.exchanges.row_mut(to) {
             row.flows += 1;
+            row.rhythm.begin(at.time);
             row.last = row.last.max(at.time);
             row.answered |= flow.answered(Side::Server);
         }

@@ -412,6 +412,7 @@ impl<'a> Survey<'a> {
             first: exchange.first,
             last: exchange.last,
             evidence: exchange.evidence,
+            rhythm: exchange.rhythm,
         }
     }
 }
@@ -424,6 +425,7 @@ fn merge(known: &mut Conversation, seen: &Conversation) {
         known.location = seen.location;
     }
     known.flows += seen.flows;
+    known.rhythm.add(&seen.rhythm);
     known.frames += seen.frames;
     known.bytes_out += seen.bytes_out;
     known.bytes_in += seen.bytes_in;

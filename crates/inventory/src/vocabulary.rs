@@ -2,7 +2,7 @@
 
 use crate::form::{FormError, read_form, value_fault};
 use crate::shelf;
-use model::{DeviceClass, Transport};
+use model::{DeviceClass, Severity, Transport};
 use serde::Deserialize;
 use std::net::IpAddr;
 
@@ -35,6 +35,50 @@ pub struct PortUse {
     pub protocols: Vec<String>,
 }
 
+/// What conversations in a protocol are for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct ProtocolRole {
+    /// The protocol.
+    pub protocol: String,
+    /// What for, e.g. `vital-signs`.
+    pub role: String,
+    /// Patients' care depends on it.
+    #[serde(default)]
+    pub clinical: bool,
+    /// Any device on a network needs it.
+    #[serde(default)]
+    pub routine: bool,
+}
+
+/// A finding that does not condemn the conversation it is about.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tolerated {
+    rule: String,
+    up_to: String,
+}
+
+impl PortUse {
+    fn is_on(&self, transport: Transport, port: u16) -> bool {
+        let named = match transport {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+            _ => return false,
+        };
+        self.port == port && self.transport == named
+    }
+}
+
+/// The row that says what is spoken, or where nobody knows that, what the port is for.
+fn used<'a>(rows: &'a [PortUse], protocol: Option<&str>, transport: Transport, port: u16) -> Option<&'a str> {
+    let row = match protocol {
+        Some(protocol) => rows.iter().find(|row| row.protocols.iter().any(|name| name == protocol)),
+        None => rows.iter().find(|row| row.is_on(transport, port)),
+    };
+    row.map(|row| row.service.as_str())
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
@@ -43,7 +87,11 @@ pub struct Vocabulary {
     ports: Vec<PortUse>,
     telling: Vec<String>,
     file_services: Vec<FileService>,
+    administration: Vec<PortUse>,
+    regular: Vec<PortUse>,
     default_credentials: Vec<(String, String)>,
+    roles: Vec<ProtocolRole>,
+    tolerated: Vec<(String, Severity)>,
 }
 
 /// A port of a file service.
@@ -70,9 +118,21 @@ struct VocabularyForm {
     /// File services whose connection attempts count where nobody answers them.
     #[serde(default)]
     file_service: Vec<FileService>,
+    /// Services by which people administer a host.
+    #[serde(default)]
+    administration: Vec<PortUse>,
+    /// Services that every host asks again and again, by the clock.
+    #[serde(default)]
+    regular: Vec<PortUse>,
     /// Accounts and secrets that makers shipped.
     #[serde(default)]
     default_credential: Vec<CredentialForm>,
+    /// What conversations are for.
+    #[serde(default)]
+    role: Vec<ProtocolRole>,
+    /// Findings that do not condemn a conversation.
+    #[serde(default)]
+    tolerated: Vec<Tolerated>,
 }
 
 #[derive(Deserialize)]
@@ -129,8 +189,18 @@ impl Vocabulary {
         self.ports.extend(form.port);
         self.telling.extend(form.telling);
         self.file_services.extend(form.file_service);
+        self.administration.extend(form.administration);
+        self.regular.extend(form.regular);
         let pairs = form.default_credential.into_iter().map(|pair| (pair.account, pair.secret));
         self.default_credentials.extend(pairs);
+        self.roles.extend(form.role);
+        for Tolerated { rule, up_to } in form.tolerated {
+            let severities = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+            let severity = severities.into_iter().find(|severity| severity.as_str() == up_to);
+            let severity =
+                severity.ok_or_else(|| value_fault(text, file, "up_to", &up_to, "is no severity"))?;
+            self.tolerated.push((rule, severity));
+        }
         Ok(())
     }
 
@@ -149,12 +219,19 @@ impl Vocabulary {
     /// What a port is registered for, where that is known here.
     #[must_use]
     pub fn port(&self, transport: Transport, port: u16) -> Option<&PortUse> {
-        let transport = match transport {
-            Transport::Tcp => "tcp",
-            Transport::Udp => "udp",
-            _ => return None,
-        };
-        self.ports.iter().find(|row| row.port == port && row.transport == transport)
+        self.ports.iter().find(|row| row.is_on(transport, port))
+    }
+
+    /// The service by which people administer a host, as far as what is spoken tells, else the port.
+    #[must_use]
+    pub fn administration(&self, protocol: Option<&str>, transport: Transport, port: u16) -> Option<&str> {
+        used(&self.administration, protocol, transport, port)
+    }
+
+    /// The service that every host asks again and again, as far as what is spoken tells, else the port.
+    #[must_use]
+    pub fn regular_service(&self, protocol: Option<&str>, transport: Transport, port: u16) -> Option<&str> {
+        used(&self.regular, protocol, transport, port)
     }
 
     /// The file service behind a TCP port, where connection attempts alone tell what is wanted.
@@ -167,6 +244,29 @@ impl Vocabulary {
     #[must_use]
     pub fn default_credentials(&self) -> &[(String, String)] {
         &self.default_credentials
+    }
+
+    /// What conversations in `protocol` are for, where that is known.
+    #[must_use]
+    pub fn role(&self, protocol: &str) -> Option<&ProtocolRole> {
+        self.roles.iter().find(|row| row.protocol == protocol)
+    }
+
+    /// Protocols whose role is known: a test compares them with the registry.
+    #[must_use]
+    pub fn roles(&self) -> &[ProtocolRole] {
+        &self.roles
+    }
+
+    /// Whether a finding of `rule` at `severity` says that the conversation it is about must not be.
+    #[must_use]
+    pub fn condemns(&self, rule: &str, severity: Severity) -> bool {
+        !self.tolerated.iter().any(|(name, up_to)| name == rule && severity <= *up_to)
+    }
+
+    /// Rules that are tolerated up to some severity: a test compares them with the findings.
+    pub fn tolerated(&self) -> impl Iterator<Item = &str> {
+        self.tolerated.iter().map(|(rule, _)| rule.as_str())
     }
 
     /// Whether `protocol` on a port registered for another one hides something.
@@ -189,5 +289,19 @@ mod tests {
         assert!(all.hardcoded("202.114.4.118".parse().unwrap()).is_none());
         assert_eq!(all.port(Transport::Tcp, 515).unwrap().port, 515);
         assert!(all.port(Transport::Icmp, 515).is_none());
+        assert!(all.roles().iter().any(|role| role.clinical) && all.roles().iter().any(|role| role.routine));
+        assert!(all.condemns("hardcoded-address", Severity::High));
+        assert!(!all.condemns("hardcoded-address", Severity::Low));
+        assert!(all.condemns("a-rule-to-come", Severity::Low), "what is not named condemns");
+    }
+
+    #[test]
+    fn what_is_spoken_outweighs_the_port() {
+        let all = Vocabulary::built_in().unwrap();
+        assert!(all.administration(None, Transport::Tcp, 22).is_some());
+        assert!(all.administration(Some("ssh"), Transport::Tcp, 9_999).is_some());
+        assert!(all.administration(Some("http"), Transport::Tcp, 22).is_none());
+        assert!(all.regular_service(Some("ntp"), Transport::Udp, 123).is_some());
+        assert!(all.regular_service(None, Transport::Tcp, 123).is_none());
     }
 }

@@ -70,6 +70,12 @@ pub(crate) enum Failure {
     /// The site file does not have its form; names file, line and key.
     #[error(transparent)]
     Site(#[from] inventory::SiteError),
+    /// A policy file does not have its form; names what is wrong in it.
+    #[error("`{}`: {what}", path.display())]
+    Policy { path: PathBuf, what: String },
+    /// Enforcing failed; says what stands.
+    #[error(transparent)]
+    Host(#[from] enforce::host::EnforceError),
     /// The kernel refuses what the gateway asks.
     #[error(transparent)]
     Kernel(#[from] enforce::gateway::KernelError),

@@ -5,12 +5,15 @@
 
 mod command;
 mod confine;
+mod cutting;
 mod evidence;
 mod exit;
 mod keeper;
 mod live;
 mod load;
+mod matter;
 mod output;
+mod past;
 mod pipeline;
 mod progress;
 mod secret;
@@ -31,6 +34,7 @@ Examples:
   lazaret scan --format html --output ward.html ward.pcap    the same, to read, print and hand over
   lazaret scan --store ward.store ward.pcap                  the same, kept: what is new since the last scan?
   lazaret findings --store ward.store                        what is open, and what was decided about it
+  lazaret evidence --help                                    hand a finding's frames to others, redacted and signed
   sudo lazaret watch --interface eth1                        the same, live, on the mirror port of a switch
   lazaret serve --store ward.store                           console and API over what was kept
 

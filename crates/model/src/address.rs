@@ -166,6 +166,18 @@ impl Prefix {
         if bits > most { Err(PrefixError::Bits) } else { Ok(Self { ip: masked(ip, bits), bits }) }
     }
 
+    /// The first address in it.
+    #[must_use]
+    pub const fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    /// How many leading bits its addresses share.
+    #[must_use]
+    pub const fn bits(&self) -> u8 {
+        self.bits
+    }
+
     /// Whether it is of IPv4 addresses.
     #[must_use]
     pub const fn is_ipv4(&self) -> bool {

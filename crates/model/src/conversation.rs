@@ -58,6 +58,54 @@ pub struct FlowTotals {
     pub end: FlowEnd,
 }
 
+/// How regularly something begins: sums over the times between two beginnings, from which mean and deviation follow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rhythm {
+    latest: Option<CaptureTime>,
+    gaps: u64,
+    sum_ms: u64,
+    squares: u128,
+}
+
+impl Rhythm {
+    /// It begins once more. A beginning before the latest one, by a clock that went back, counts as at the same time.
+    pub fn begin(&mut self, at: CaptureTime) {
+        if let Some(latest) = self.latest {
+            let gap = u64::try_from(at.since(latest).as_millis()).unwrap_or(u64::MAX);
+            self.gaps += 1;
+            self.sum_ms = self.sum_ms.saturating_add(gap);
+            self.squares = self.squares.saturating_add(u128::from(gap) * u128::from(gap));
+        }
+        self.latest = self.latest.max(Some(at));
+    }
+
+    /// Adds the gaps of another one; the gap between the two is not known.
+    pub fn add(&mut self, other: &Self) {
+        self.latest = self.latest.max(other.latest);
+        self.gaps += other.gaps;
+        self.sum_ms = self.sum_ms.saturating_add(other.sum_ms);
+        self.squares = self.squares.saturating_add(other.squares);
+    }
+
+    /// How many gaps there were.
+    #[must_use]
+    pub const fn gaps(&self) -> u64 {
+        self.gaps
+    }
+
+    /// Mean and standard deviation of the gaps, in seconds; none without a gap.
+    #[must_use]
+    pub fn seconds(&self) -> Option<(f64, f64)> {
+        if self.gaps == 0 {
+            return None;
+        }
+        let count = self.gaps as f64;
+        let mean = self.sum_ms as f64 / count;
+        let variance = (self.squares as f64 / count - mean * mean).max(0.0);
+        Some((mean / 1e3, variance.sqrt() / 1e3))
+    }
+}
+
 /// Who opened a conversation, seen from an asset.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Direction {
@@ -96,4 +144,27 @@ pub struct Conversation {
     pub last: CaptureTime,
     /// A frame that shows it.
     pub evidence: Evidence,
+    /// How regularly its flows begin.
+    pub rhythm: Rhythm,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rhythm_knows_its_mean_and_how_far_it_strays() {
+        let mut rhythm = Rhythm::default();
+        assert_eq!(rhythm.seconds(), None);
+        for second in [0, 60, 118, 180] {
+            rhythm.begin(CaptureTime::from_nanos(second * 1_000_000_000));
+        }
+        let (mean, deviation) = rhythm.seconds().unwrap();
+        assert_eq!((rhythm.gaps(), mean), (3, 60.0));
+        assert!((deviation - 1.633).abs() < 0.001, "{deviation}");
+        rhythm.begin(CaptureTime::from_nanos(0));
+        assert_eq!(rhythm.gaps(), 4);
+        rhythm.begin(CaptureTime::from_nanos(i64::MAX));
+        assert!(rhythm.seconds().unwrap().0 > 1e6);
+    }
 }

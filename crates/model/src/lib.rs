@@ -36,7 +36,7 @@ pub use address::{Endpoint, Mac, Networks, Prefix, PrefixError, Transport, VlanS
 pub use asset::{Asset, AssetId, DeviceClass, Exposure, ExposureStatus, SignSeen};
 pub use capture::{CaptureSummary, Coverage, Fault, Frame, LinkType};
 pub use content::{CarriedFile, ContentKind, Digest256, Mover};
-pub use conversation::{Conversation, Direction, FlowEnd, FlowStart, FlowTotals, SideTotals};
+pub use conversation::{Conversation, Direction, FlowEnd, FlowStart, FlowTotals, Rhythm, SideTotals};
 pub use fact::{
     Accepted, Account, Credentials, Disclosed, Fact, Lease, LinkFact, LossKind, Malformed, Offer, Operation,
     Radio, RadioRole, Reason, Unparsed, speaker,

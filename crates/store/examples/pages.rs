@@ -54,6 +54,7 @@ fn asset(number: u64) -> Asset {
         first: time(number),
         last: time(number + 60),
         evidence: Evidence { capture: 0, frame: 1 },
+        rhythm: model::Rhythm::default(),
     };
     Asset {
         id: AssetId(spread(number)),

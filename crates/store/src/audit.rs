@@ -119,6 +119,18 @@ pub(crate) fn append(
     Ok(*seq)
 }
 
+/// An entry of something done elsewhere, in a transaction of its own.
+pub(crate) fn record(
+    connection: &mut Connection,
+    (action, subject): (&str, &str),
+    detail: &serde_json::Value,
+    actor: &Actor,
+) -> Result<(), StoreError> {
+    let whole = connection.transaction().doing("write the audit log")?;
+    append(&whole, actor, action, subject, detail)?;
+    whole.commit().doing("write the audit log")
+}
+
 /// Number and hash of the last entry, as the store noted it.
 fn head(connection: &Connection) -> Result<(i64, String), StoreError> {
     let noted = connection

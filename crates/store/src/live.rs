@@ -400,7 +400,7 @@ fn end(
         "assets": rows.assets.len(),
         "findings": rows.findings.len(),
     });
-    audit::append(step, &import::own(actor), "watched", recording.period, &detail)
+    audit::append(step, &import::own(actor), "watched", recording.period, &detail).map(drop)
 }
 
 /// How a sensor did when it last wrote.

@@ -131,6 +131,18 @@ pub trait Writing: Reading {
     /// written.
     fn undo(&mut self, seqs: &[i64], actor: &Actor) -> Result<Vec<StoredFinding>, StoreError>;
 
+    /// Notes in the audit log that something was done outside the store.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn note(
+        &mut self,
+        action: &str,
+        subject: &str,
+        detail: &serde_json::Value,
+        actor: &Actor,
+    ) -> Result<(), StoreError>;
+
     /// Deletes what was last seen before a moment of capture time.
     ///
     /// # Errors
@@ -320,6 +332,16 @@ impl Writing for Writer {
 
     fn undo(&mut self, seqs: &[i64], actor: &Actor) -> Result<Vec<StoredFinding>, StoreError> {
         finding::undo(&mut self.reader.connection, seqs, actor)
+    }
+
+    fn note(
+        &mut self,
+        action: &str,
+        subject: &str,
+        detail: &serde_json::Value,
+        actor: &Actor,
+    ) -> Result<(), StoreError> {
+        audit::record(&mut self.reader.connection, (action, subject), detail, actor)
     }
 
     fn prune(

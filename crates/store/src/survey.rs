@@ -107,7 +107,9 @@ impl Surveying for Reader {
         while let Some(row) = rows.next().doing(doing)? {
             let action: String = row.get(0).doing(doing)?;
             match action.as_str() {
-                "opened" => drop(new.insert(row.get(1).doing(doing)?)),
+                "opened" => {
+                    new.insert(row.get(1).doing(doing)?);
+                }
                 "reopened" => since.findings_reopened += 1,
                 "acknowledge" | "false-positive" | "resolve" | "suppress" | "reopen" => since.decisions += 1,
                 _ => {}

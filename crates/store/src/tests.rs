@@ -90,6 +90,7 @@ pub(crate) fn asset(id: u64, ip: [u8; 4], hour: i64) -> Asset {
             first: time(hour),
             last: time(hour + 1),
             evidence: Evidence { capture: 0, frame: 1 },
+            rhythm: model::Rhythm::default(),
         }],
         exposures: Vec::new(),
         profile: None,

@@ -42,6 +42,22 @@ pub trait Sink {
     /// [`ContentPart::Length`], either side tells of).
     fn content(&mut self, id: ContentId, part: ContentPart<'_>);
 
+    /// Whether frames are kept as evidence, so that somebody asks what of them must not be seen.
+    fn wants_concealed(&self) -> bool {
+        false
+    }
+
+    /// These bytes name a patient or hold a secret, or may: they are overwritten in frames kept as evidence. Called
+    /// in the step that uses them up. What a parser reads and does not conceal may be seen; what it passes over
+    /// ([`crate::Step::Skip`]), ignores, or never gets to read may not.
+    fn conceal(&mut self, range: Range<usize>) {
+        let _ = range;
+    }
+
+    /// What this step passes over or ignores from here on is no patient's and no secret in clear, though nobody reads
+    /// it: it is encrypted, or belongs to a handshake. It may be seen.
+    fn passes_public(&mut self) {}
+
     /// A flow is announced.
     fn expect(&mut self, expectation: Expectation);
 

@@ -11,7 +11,7 @@ use crate::{
     ContentId, ContentPart, Expectation, Gap, Login, Parser, PatientFields, Probe, Protocol, Sink, Start,
     Step, UNIT_BYTES_MAX, Verdict,
 };
-use model::{CaptureTime, Endpoint, Fact, Field, LinkFact, Schema, Side, Text, Transport, Value};
+use model::{CaptureTime, Endpoint, Fact, Field, LinkFact, Privacy, Schema, Side, Text, Transport, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
@@ -206,6 +206,8 @@ impl Bench {
             stream.need = 0;
             self.record.side = side;
             self.record.base = if datagram { 0 } else { stream.consumed };
+            self.record.concealed.clear();
+            self.record.public = false;
             let step = self.parser.step(side, &stream.bytes, &mut self.record);
             self.apply(side, step, datagram);
         }
@@ -220,6 +222,7 @@ impl Bench {
             Step::Done(0) | Step::Skip(0) => panic!("a step must make progress"),
             Step::Done(bytes) => {
                 assert!(bytes <= stream.bytes.len(), "a step consumed more than there is; use Skip");
+                self.record.used_up(&stream.bytes, bytes, true);
                 stream.bytes.drain(..bytes);
                 stream.consumed += bytes as u64;
             }
@@ -234,7 +237,11 @@ impl Bench {
                 }
                 stream.need = bytes;
             }
-            Step::Skip(bytes) => stream.skip = bytes,
+            Step::Skip(bytes) => {
+                let there = usize::try_from(bytes).unwrap_or(usize::MAX).min(stream.bytes.len());
+                self.record.used_up(&stream.bytes, there, false);
+                stream.skip = bytes;
+            }
             Step::Ignore => stream.ignored = true,
             Step::Stop(fault) => {
                 self.record.line(&format!("stop {fault}"));
@@ -277,6 +284,7 @@ impl Bench {
         self.record.base = 0;
         self.record.side = Side::Client;
         self.parser.end(&mut self.record);
+        self.record.assert_concealed();
         self.record.lines
     }
 }
@@ -327,6 +335,15 @@ struct Record {
     side: Side,
     base: u64,
     remembered: BTreeMap<u64, Text>,
+    /// What the current step concealed of its input, and whether what it passes over may be seen.
+    concealed: Vec<Range<usize>>,
+    public: bool,
+    /// Where the content of a file lies that the current step told.
+    content: Option<Range<usize>>,
+    /// What of each side may be seen in frames kept as evidence, other bytes as NUL, with breaks between datagrams.
+    seen: [Vec<u8>; 2],
+    /// Values that must not be among it.
+    private: Vec<Vec<u8>>,
 }
 
 impl Default for Record {
@@ -337,9 +354,17 @@ impl Default for Record {
             side: Side::Client,
             base: 0,
             remembered: BTreeMap::new(),
+            concealed: Vec::new(),
+            public: false,
+            content: None,
+            seen: Default::default(),
+            private: Vec::new(),
         }
     }
 }
+
+/// Values shorter than this are found by chance.
+const PRIVATE_BYTES_MIN: usize = 4;
 
 impl Record {
     fn line(&mut self, text: &str) {
@@ -376,6 +401,9 @@ impl Sink for Record {
                 field.name
             );
             let _ = write!(text, "{}.{}={value} ", schema.protocol, field.name);
+            if field.privacy != Privacy::Device {
+                self.hide(value.to_string().as_bytes());
+            }
         }
         self.ranged(&range, text.trim_end());
     }
@@ -393,17 +421,24 @@ impl Sink for Record {
     }
 
     fn patient(&mut self, patient: &PatientFields<'_>, range: Range<usize>) {
+        self.hide(patient.identifier);
         let text = format!("patient {:?} more={}", Text::from_bytes(patient.identifier), patient.more);
         self.ranged(&range, &text);
     }
 
     fn login(&mut self, login: &Login<'_>, range: Range<usize>) {
+        self.hide(login.account);
+        self.hide(login.secret.unwrap_or_default());
         let secret = if login.secret.is_some() { "in clear" } else { "not seen" };
         let account = Text::from_bytes(login.account);
         self.ranged(&range, &format!("login {account:?} secret {secret}, accepted {:?}", login.accepted));
     }
 
     fn content(&mut self, id: ContentId, part: ContentPart<'_>) {
+        if let ContentPart::Bytes { bytes, .. } = part {
+            // Who keeps frames decides by the kind of the whole file.
+            self.content = Some(bytes.as_ptr().addr()..bytes.as_ptr().addr() + bytes.len());
+        }
         let text = match part {
             // Byte ranges depend on how the stream was cut into segments: only the sums are compared, below.
             ContentPart::Bytes { offset, bytes } => {
@@ -415,6 +450,19 @@ impl Sink for Record {
             ContentPart::End { complete } => format!("end complete={complete}"),
         };
         self.line(&format!("content {:?} {text}", id.mover));
+    }
+
+    fn wants_concealed(&self) -> bool {
+        true
+    }
+
+    fn conceal(&mut self, range: Range<usize>) {
+        assert!(range.start <= range.end, "a range that ends before it starts: {range:?}");
+        self.concealed.push(range);
+    }
+
+    fn passes_public(&mut self) {
+        self.public = true;
     }
 
     fn expect(&mut self, expectation: Expectation) {
@@ -432,6 +480,41 @@ impl Sink for Record {
 }
 
 impl Record {
+    /// A value that nobody may see in frames.
+    fn hide(&mut self, value: &[u8]) {
+        if value.len() >= PRIVATE_BYTES_MIN {
+            self.private.push(value.to_vec());
+        }
+    }
+
+    /// The step used up the first `bytes` of `input`.
+    fn used_up(&mut self, input: &[u8], bytes: usize, read: bool) {
+        let start = input.as_ptr().addr();
+        let content = self.content.take().map(|at| at.start.wrapping_sub(start)..at.end.wrapping_sub(start));
+        let Some(seen) = self.seen.get_mut(self.side.index()) else { return };
+        let hidden = |at: usize| {
+            let among = self.concealed.iter().chain(&content).any(|range| range.contains(&at));
+            among || !(read || self.public)
+        };
+        seen.extend(
+            input.iter().take(bytes).enumerate().map(|(at, byte)| if hidden(at) { 0 } else { *byte }),
+        );
+        for range in &self.concealed {
+            assert!(range.end <= bytes, "{range:?} is concealed in a step that used up {bytes} bytes");
+        }
+    }
+
+    /// # Panics
+    /// When a value that must not be seen can be.
+    fn assert_concealed(&self) {
+        for private in &self.private {
+            for seen in &self.seen {
+                let found = seen.windows(private.len()).position(|bytes| bytes == private);
+                assert!(found.is_none(), "{:?} can be seen at {found:?}", Text::from_bytes(private));
+            }
+        }
+    }
+
     /// Adjacent stretches of one file are written as one line.
     fn content_bytes(&mut self, id: ContentId, offset: u64, bytes: usize) {
         let side = if self.side == Side::Client { 'c' } else { 's' };

@@ -11,6 +11,8 @@ class Live {
   changes = $state(0);
   /** Whether changes are being told just now. */
   connected = $state(false);
+  /** Whether it was tried and went wrong. */
+  failed = $state(false);
   #running: AbortController | undefined;
   #quiet: ReturnType<typeof setTimeout> | undefined;
   #last: string | undefined;
@@ -38,6 +40,7 @@ class Live {
           // What happened while nobody told is not known, so that all is asked again.
           if (!this.connected && !this.#last) this.#changed();
           this.connected = true;
+          this.failed = false;
           wait = 1000;
           await this.#read(answer.body);
         } else if (answer.status === 401) return;
@@ -45,6 +48,7 @@ class Live {
         // Out of reach, or cut off: tried again below.
       }
       this.connected = false;
+      this.failed = true;
       await new Promise((on) => setTimeout(on, wait));
       wait = Math.min(wait * 2, AGAIN_MS_MAX);
     }

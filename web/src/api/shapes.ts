@@ -33,7 +33,7 @@ export interface AssetInFull extends AssetRow {
 }
 export interface Overview {
   version: string; assets: { medical: number; other: number }; findings: FindingCounts;
-  open: Record<Severity, number>; worst: FindingRow[]; worst_assets: Record<string, string>; changes: number; since: Since; blind_spots: BlindSpot[];
+  open: Record<Severity, number>; worst: FindingRow[]; worst_assets: Record<string, string>; changes: number; since: Since;
 }
 export interface UserRow {
   id: number; name: string; role: Role; password: boolean; issuer?: string | null; created: string; created_by: string;
@@ -63,10 +63,7 @@ export interface TokenPage { tokens: TokenRow[]; next?: number | null }
 export interface TokenMade extends TokenRow { secret: string }
 export interface TalkRow extends ConversationRow { asset: string }
 export interface ConversationPage { conversations: TalkRow[]; next?: string | null }
-export interface SensorRow { name: string; period: string; at: string; ended?: string | null; health: Record<string, unknown>; blind_spots: string[] }
-export interface SensorList { sensors: SensorRow[] }
 export interface Since { from: string; imports: number; findings_new: number; findings_reopened: number; decisions: number }
-export interface BlindSpot { said: string; of: string }
 export interface MapZone { id: string; name: string; assets: number; medical: number; open_findings: number }
 export interface MapPeer { id: string; name: string; where: string; addresses: number }
 export interface MapLink { zone: string; peer: string; assets: number; flows: number; bytes_out: number; bytes_in: number; first: string; last: string }

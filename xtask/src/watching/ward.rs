@@ -219,7 +219,7 @@ impl Cable {
         println!("|---|---:|---:|---:|");
         for rate in RATES {
             let rate = rate.map_or_else(|| "--topspeed".to_owned(), |rate| format!("--mbps={rate}"));
-            let mut row = |name: &str, played: &Played| {
+            let row = |name: &str, played: &Played| {
                 let cpu = played.cpu_s.map_or_else(|| "–".to_owned(), |cpu| format!("{cpu:.1}"));
                 println!("| {name} | {:.0} | {} | {cpu} |", played.mbps, played.lost);
             };

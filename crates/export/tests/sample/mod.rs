@@ -81,6 +81,7 @@ fn talk(
         first: at(2.25),
         last: at(268.5),
         evidence: frame(7),
+        rhythm: model::Rhythm::default(),
     }
 }
 

@@ -470,6 +470,12 @@ struct CardDocument<'a> {
     history: Vec<super::audit::EntryRow<'a>>,
 }
 
+/// A finding in full, as programs read it.
+pub(crate) fn finding_card(card: &FindingCard) -> serde_json::Value {
+    // Nothing of it can fail to be written: keys are text, and there are no numbers that are none.
+    serde_json::to_value(CardDocument::of(card, card.finding.state_at)).unwrap_or_default()
+}
+
 #[derive(Serialize)]
 struct EvidenceRow<'a> {
     capture: &'a str,

@@ -3,8 +3,11 @@
 mod assets;
 mod audit;
 mod demo;
+mod enforce;
+mod evidence;
 mod findings;
 mod gateway;
+mod policy;
 mod scan;
 mod sensors;
 mod serve;
@@ -17,7 +20,7 @@ mod watch;
 
 pub(crate) use assets::asset_id;
 pub(crate) use audit::noted;
-pub(crate) use findings::finding_id;
+pub(crate) use findings::{finding_card, finding_id};
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
 use crate::exit::{Failure, Status};
@@ -37,6 +40,12 @@ pub(crate) enum Command {
     Audit(Box<audit::Options>),
     /// Back up, restore and prune a store.
     Store(Box<upkeep::Options>),
+    /// Learn what devices need, check it against captures, and write it for a firewall.
+    Policy(Box<policy::Options>),
+    /// Put a policy into this host's nftables: on trial first, with a way back.
+    Enforce(Box<enforce::Options>),
+    /// Make and check bundles of a finding's frames, for others to check: redacted and signed.
+    Evidence(Box<evidence::Options>),
     /// Listen to a network interface and report as things are found, until told to end.
     Watch(Box<watch::Options>),
     /// Serve console and API over a store.
@@ -60,6 +69,9 @@ impl Command {
             Self::Assets(options) => options.run(),
             Self::Audit(options) => options.run(),
             Self::Store(options) => options.run(),
+            Self::Policy(options) => options.run(),
+            Self::Enforce(options) => options.run(),
+            Self::Evidence(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Serve(options) => options.run(),
             Self::Demo(options) => options.run(),

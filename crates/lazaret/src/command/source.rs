@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::pipeline::Told;
 use crate::progress::{Bar, Show, rate};
 use crate::secret::read_key;
-use detect::Depth;
+use detect::{Depth, Past};
 use flow::{Redaction, Waveforms};
 use ingest::Input;
 use inventory::Site;
@@ -132,6 +132,7 @@ impl Source {
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
             flow: flow::Options { redaction, waveforms, ..flow },
             site: read_site(self.site.as_deref())?,
+            past: Past::default(),
             integrity,
             workers: self.workers.unwrap_or_else(processors),
             recording: None,
@@ -184,6 +185,16 @@ impl Source {
         }
         let unchecked = self.integrity.unchecked(report);
         report.blind_spots.extend(unchecked);
+    }
+
+    /// The site file, where one is named.
+    pub(crate) fn site(&self) -> Option<&Path> {
+        self.site.as_deref()
+    }
+
+    /// Whether some input is named, where a command does not demand one.
+    pub(crate) const fn has_captures(&self) -> bool {
+        !self.captures.is_empty()
     }
 
     /// Whether nobody wants to hear of progress.

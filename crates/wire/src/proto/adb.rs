@@ -101,6 +101,7 @@ impl Parser for Adb {
             _ => {
                 out.message(&SCHEMA, &[(&COMMAND, Value::text(&command))], 0..end);
                 out.fact(Fact::Encrypted, 0..end);
+                out.passes_public();
                 return Step::Ignore;
             }
         }
@@ -111,6 +112,8 @@ impl Parser for Adb {
 impl Adb {
     fn opened(&mut self, content: &[u8], end: usize, out: &mut dyn Sink) {
         let service = content.split(|byte| *byte == b':').next().unwrap_or_default();
+        // What is run, and with which words.
+        out.conceal(HEADER_BYTES + service.len()..HEADER_BYTES + content.len());
         out.message(&SCHEMA, &[(&COMMAND, Value::text(b"OPEN")), (&SERVICE, Value::text(service))], 0..end);
         let runs = service.starts_with(b"shell") || service.starts_with(b"exec");
         if runs && !std::mem::replace(&mut self.told_command, true) {

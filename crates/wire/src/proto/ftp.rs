@@ -272,6 +272,7 @@ impl Parser for Ftp {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let [client, server] = &mut self.mid_line;
         let read = if std::mem::take(if side == Side::Client { client } else { server }) {
+            out.conceal(0..line.len());
             self.whole_line(side, line, out).or(Ok(()))
         } else {
             self.whole_line(side, line, out)
@@ -312,6 +313,9 @@ impl Ftp {
         }
         let verb = verb.to_ascii_uppercase();
         let private = matches!(verb.as_slice(), b"USER" | b"PASS" | b"ACCT");
+        if private || !SHOWN.contains(&verb.as_slice()) {
+            out.conceal(line.len() - argument.len()..line.len());
+        }
         if out.wants_message(&SCHEMA) {
             let mut fields: Vec<(&'static Field, Value)> = vec![(&COMMAND, Value::text(&verb))];
             if !private && !argument.is_empty() {
@@ -420,7 +424,10 @@ impl Ftp {
             (Some(reply), None) => reply,
             (Some(reply), Some(code)) if reply.code == code && !reply.more => reply,
             // Inside a reply of several lines anything may stand.
-            (_, Some(_)) => return Ok(()),
+            (_, Some(_)) => {
+                out.conceal(0..line.len());
+                return Ok(());
+            }
             (None, None) if line.is_empty() => return Ok(()),
             (None, None) => {
                 return Err(Malformed { field: "reply code", offset: 0, reason: Reason::NotText });
@@ -432,6 +439,10 @@ impl Ftp {
             out.fact(Fact::Identified(About::Sender, software), 0..line.len());
             out.fact(Fact::Offers(Offer::FileTransfer), 0..3);
         }
+        let named = matches!(reply.code, 230..=232 | 331 | 332 | 430 | 530 | 532);
+        if named || reply.more && reply.code != 220 {
+            out.conceal(line.len() - reply.text.len()..line.len());
+        }
         self.reply = reply.more.then_some(reply.code);
         if reply.more {
             return Ok(());
@@ -439,7 +450,7 @@ impl Ftp {
         if out.wants_message(&SCHEMA) {
             let mut fields: Vec<(&'static Field, Value)> =
                 vec![(&REPLY_CODE, Value::Number(reply.code.into()))];
-            if !matches!(reply.code, 230..=232 | 331 | 332 | 430 | 530 | 532) {
+            if !named {
                 fields.push((&REPLY_TEXT, Value::text(reply.text)));
             }
             out.message(&SCHEMA, &fields, 0..line.len());
@@ -514,6 +525,13 @@ impl Ftp {
         out.login(&Login { account: &self.account, secret: secret.as_deref(), accepted }, range);
     }
 }
+
+/// Commands whose argument is a path, a place or a way of transfer; those of others may be anybody's.
+const SHOWN: &[&[u8]] = &[
+    b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD", b"MLST", b"CWD", b"XCWD", b"DELE", b"RMD",
+    b"XRMD", b"MKD", b"XMKD", b"RNFR", b"RNTO", b"SIZE", b"MDTM", b"TYPE", b"MODE", b"STRU", b"PORT",
+    b"EPRT", b"EPSV", b"REST", b"AUTH", b"PROT", b"PBSZ", b"OPTS", b"FEAT", b"ALLO",
+];
 
 fn kept(argument: &[u8]) -> Vec<u8> {
     argument.get(..CREDENTIAL_BYTES_MAX).unwrap_or(argument).to_vec()

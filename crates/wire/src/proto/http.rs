@@ -223,6 +223,7 @@ impl Parser for Http {
             Reading::Form(bytes) => match input.get(..*bytes) {
                 None => Ok(Step::Need(*bytes)),
                 Some(form) => {
+                    out.conceal(0..form.len());
                     *reading = Reading::Head;
                     Ok(self.form(form))
                 }
@@ -323,7 +324,10 @@ impl Http {
     /// After a loss: passes over what is not a start line.
     fn search(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
         match if side == Side::Client { find_request(input) } else { find_status(input) } {
-            Found::After(bytes) => Ok(Step::Done(bytes)),
+            Found::After(bytes) => {
+                out.conceal(0..bytes);
+                Ok(Step::Done(bytes))
+            }
             Found::Unsure => Ok(Step::Need(input.len() + 1)),
             Found::Here => {
                 self.begin(side);
@@ -350,6 +354,7 @@ impl Http {
         }
         let Some(head) = head::request(input)? else { return Ok(Step::Need(input.len() + 1)) };
         let range = 0..head.bytes;
+        conceal(input, head.bytes, out);
         let path = path(&head);
         tell_request(&head, path, out);
         self.operated(range.clone(), out);
@@ -398,6 +403,7 @@ impl Http {
         }
         let Some(head) = head::response(input)? else { return Ok(Step::Need(input.len() + 1)) };
         let range = 0..head.bytes;
+        conceal(input, head.bytes, out);
         tell_response(&head, out);
         self.software(head.server, &range, out);
         if (100..200).contains(&head.status) && head.status != 101 {
@@ -504,6 +510,12 @@ impl Http {
             asked.pair = Pair::from_form(form);
         }
         Step::Done(form.len())
+    }
+}
+
+fn conceal(input: &[u8], bytes: usize, out: &mut dyn Sink) {
+    if out.wants_concealed() {
+        head::conceal(input.get(..bytes).unwrap_or(input), out);
     }
 }
 

@@ -61,6 +61,8 @@ const TIMESTAMP: u8 = 13;
 const TIMESTAMP_REPLY: u8 = 14;
 /// Header of every message.
 const HEADER_BYTES: usize = 8;
+/// What of a quoted datagram after its IP header is its transport's: a UDP header, or ports and sequence number.
+pub(super) const QUOTED_TRANSPORT_BYTES: usize = 8;
 
 fn probe(probe: &Probe<'_>) -> Verdict {
     let [kind, code, ..] = probe.input else { return Verdict::NotForUs };
@@ -96,6 +98,7 @@ fn message(input: &[u8], out: &mut dyn Sink) -> Result<(), Malformed> {
             fields.push((&IDENTIFIER, Value::Number(cursor.u16_be("identifier")?.into())));
             fields.push((&SEQUENCE, Value::Number(cursor.u16_be("sequence")?.into())));
             fields.push((&PAYLOAD_BYTES, Value::Number(cursor.rest().len() as u64)));
+            out.conceal(cursor.offset()..input.len());
         }
         UNREACHABLE | QUENCH | REDIRECT | TIME_EXCEEDED | PARAMETER_PROBLEM => {
             let rest: [u8; 4] = cursor.array("rest of header")?;
@@ -103,6 +106,8 @@ fn message(input: &[u8], out: &mut dyn Sink) -> Result<(), Malformed> {
                 fields.push((&ROUTER, Value::Ip(Ipv4Addr::from(rest).into())));
             }
             quote = Some(quoted(&mut cursor, &mut fields)?);
+            // The quoted ports may be seen, and not what was sent.
+            out.conceal((cursor.offset() + QUOTED_TRANSPORT_BYTES).min(input.len())..input.len());
         }
         _ => {}
     }

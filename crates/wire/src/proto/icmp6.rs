@@ -97,6 +97,9 @@ fn message(sender: IpAddr, input: &[u8], out: &mut dyn Sink) -> Result<(), Malfo
         UNREACHABLE..=PARAMETER_PROBLEM => {
             cursor.skip(4, "rest of header")?;
             let (destination, range) = quoted(&mut cursor)?;
+            out.conceal(
+                (cursor.offset() + super::icmp::QUOTED_TRANSPORT_BYTES).min(input.len())..input.len(),
+            );
             fields.push((&QUOTED_DESTINATION, Value::Ip(destination)));
             if kind == UNREACHABLE {
                 links.push((LinkFact::Unreachable(destination), range));
@@ -106,6 +109,7 @@ fn message(sender: IpAddr, input: &[u8], out: &mut dyn Sink) -> Result<(), Malfo
             fields.push((&IDENTIFIER, Value::Number(cursor.u16_be("identifier")?.into())));
             fields.push((&SEQUENCE, Value::Number(cursor.u16_be("sequence")?.into())));
             fields.push((&PAYLOAD_BYTES, Value::Number(cursor.rest().len() as u64)));
+            out.conceal(cursor.offset()..input.len());
         }
         ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT => router(kind, &mut cursor, &mut fields, &mut links)?,
         NEIGHBOR_SOLICITATION | NEIGHBOR_ADVERTISEMENT | REDIRECT => {

@@ -205,6 +205,8 @@ impl Lpd {
         let fields: [(&'static Field, Value); 2] =
             [(&COMMAND, Value::Number(command.into())), (&QUEUE, Value::text(queue))];
         out.message(&SCHEMA, &fields, 0..line.len());
+        // Operands after the queue are users and jobs.
+        out.conceal((1 + queue.len()).min(line.len() - 1)..line.len() - 1);
         if command == RECEIVE_JOB {
             out.fact(Fact::Operated(Operation::Print), 0..line.len());
         }
@@ -271,6 +273,10 @@ fn control_file(file: &[u8], out: &mut dyn Sink) {
         let range = at..at + line.len();
         at = range.end + 1;
         let Some((letter, value)) = line.split_first() else { continue };
+        // Hosts, and names of data files under the letters of formats, are devices' own; the rest is people's.
+        if !matches!(letter, b'H' | b'U' | b'a'..=b'z') {
+            out.conceal(range.start + 1..range.end);
+        }
         let field: &'static Field = match letter {
             b'H' => &HOST,
             b'J' => &JOB_NAME,

@@ -118,6 +118,11 @@ fn unit(side: Side, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed>
         (CONFIRM, Side::Server) => (CONFIRM, b"confirm"),
         (other, _) => return Err(at.malformed("X.224 type", Reason::NotDefined(u64::from(other)))),
     };
+    // A request's cookie holds the name of an account.
+    if let Some(cookie) = unit.get(HEADER_BYTES..).filter(|rest| rest.starts_with(b"Cookie: ")) {
+        let bytes = cookie.iter().position(|byte| *byte == b'\r').unwrap_or(cookie.len());
+        out.conceal(HEADER_BYTES..HEADER_BYTES + bytes);
+    }
     let negotiation = negotiation(unit);
     let mut fields = vec![(&KIND, Value::text(name))];
     fields.extend(negotiation.map(|(_, protocols)| (&PROTOCOLS, Value::Number(u64::from(protocols)))));

@@ -218,6 +218,8 @@ impl Snmp {
         let version = number(&mut cursor, "version").map_err(inner)?;
         let mut fields: Vec<(&'static Field, Value)> = vec![(&VERSION, Value::Number(version))];
         if version == VERSION_3 {
+            // Names of users stand in places that are not read.
+            out.conceal(cursor.offset()..input.len());
             out.message(&SCHEMA, &fields, 0..input.len());
             return Ok(());
         }
@@ -225,6 +227,7 @@ impl Snmp {
             return Err(at.malformed("version", Reason::NotDefined(version)));
         }
         let community = expect(&mut cursor, OCTETS, "community").map_err(inner)?;
+        out.conceal(community.range.clone());
         fields.push((&COMMUNITY, Value::text(community.value())));
         let pdu = element(&mut cursor, "pdu").map_err(inner)?;
         if !(GET..=REPORT).contains(&pdu.kind) {
@@ -233,6 +236,15 @@ impl Snmp {
         fields.push((&PDU, Value::Number((pdu.kind - GET).into())));
         let mut bindings = Vec::new();
         let read = variables(&pdu, &mut fields, &mut bindings).map_err(inner);
+        for (name, value) in &bindings {
+            // Texts but for the device's description and name may be anybody's.
+            if value.kind == OCTETS && !matches!(name.as_str(), SYS_DESCR | SYS_NAME) {
+                out.conceal(value.range.clone());
+            }
+        }
+        if bindings.len() == BINDINGS_MAX || read.is_err() {
+            out.conceal(pdu.range.clone());
+        }
         out.message(&SCHEMA, &fields, 0..input.len());
         self.login(side, pdu.kind, &community, out);
         if pdu.kind == RESPONSE {

@@ -63,6 +63,9 @@ impl Ssdp {
     fn datagram(&mut self, input: &[u8], out: &mut dyn Sink) -> Result<Step, Malformed> {
         let answer = input.starts_with(b"HTTP/");
         let head = if answer { head::response(input)? } else { head::request(input)? };
+        if out.wants_concealed() {
+            head::conceal(input, out);
+        }
         let Some(head) = head else { return Ok(Step::Need(input.len() + 1)) };
         let software = head.server.or(head.user_agent);
         if out.wants_message(&SCHEMA) {

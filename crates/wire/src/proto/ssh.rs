@@ -86,6 +86,8 @@ impl Parser for Ssh {
         if !introduced {
             return self.line(side, input, out).unwrap_or_else(Step::Stop);
         }
+        // The key exchange, and what it encrypts.
+        out.passes_public();
         if self.told_encrypted {
             return Step::Ignore;
         }

@@ -145,9 +145,14 @@ impl Parser for Telnet {
         if side == Side::Server && !std::mem::replace(&mut self.told_offer, true) {
             out.fact(Fact::Offers(Offer::TerminalCleartext), 0..1);
         }
+        let concealing = out.wants_concealed();
         let mut at = 0;
         while let Some(byte) = input.get(at) {
             if *byte != IAC {
+                // What is typed and shown in a session may be anything.
+                if concealing {
+                    out.conceal(at..at + 1);
+                }
                 if !self.is_inside(side) {
                     self.data(side, *byte, at..at + 1, out);
                 }

@@ -251,10 +251,22 @@ struct Tls {
     told_encrypted: bool,
     /// The client was identified.
     told_client: bool,
+    /// Cipher suite that the server chose, once seen.
+    cipher: Option<u16>,
 }
+
+/// Cipher suites without encryption: IANA TLS parameters, those named `WITH_NULL`.
+const NULL_CIPHERS: &[u16] = &[
+    0x0000, 0x0001, 0x0002, 0x002C, 0x002D, 0x002E, 0x003B, 0x00B0, 0x00B1, 0x00B4, 0x00B5, 0x00B8, 0x00B9,
+    0xC001, 0xC006, 0xC00B, 0xC010, 0xC015, 0xC039, 0xC03A, 0xC03B, 0xC0B4, 0xC0B5,
+];
 
 impl Parser for Tls {
     fn step(&mut self, side: Side, input: &[u8], out: &mut dyn Sink) -> Step {
+        // What was agreed upon without encryption, or without us, may be in clear after the handshake.
+        if self.cipher.is_some_and(|cipher| !NULL_CIPHERS.contains(&cipher)) {
+            out.passes_public();
+        }
         if self.settled {
             return Step::Ignore;
         }
@@ -326,6 +338,8 @@ impl Tls {
             let passed = stand.message_left.min(stand.record_left);
             stand.message_left -= passed;
             stand.record_left -= passed;
+            // The rest of a handshake message: certificates and keys.
+            out.passes_public();
             return Ok(Step::Skip(passed as u64));
         }
         if !stand.pending.is_empty() {
@@ -398,6 +412,10 @@ impl Tls {
         let hello = ServerHello::read(message, MESSAGE_HEADER_BYTES)?;
         tell_server(&SCHEMA, &hello, range.clone(), out);
         self.stand(side).retrying = hello.retry;
+        self.cipher = Some(hello.cipher);
+        if !NULL_CIPHERS.contains(&hello.cipher) {
+            out.passes_public();
+        }
         let encrypted_at_once = hello.version >= TLS_1_3 && !hello.retry;
         if encrypted_at_once {
             self.settled = true;

@@ -12,8 +12,8 @@ use model::{FindingId, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{
-    Decision, Entry, FindingCard, FindingOrder, FindingQuery, FindingTally, Reading as _, Shown, Sorting, State,
-    StoredDetail, StoredFinding, Surveying as _, Writing as _,
+    Decision, Entry, FindingCard, FindingOrder, FindingQuery, FindingTally, Reading as _, Shown, Sorting,
+    State, StoredDetail, StoredFinding, Surveying as _, Writing as _,
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -23,7 +23,11 @@ use utoipa_axum::routes;
 const BULK_MAX: usize = 1_000;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(page)).routes(routes!(show)).routes(routes!(decide)).routes(routes!(undo))
+    OpenApiRouter::new()
+        .routes(routes!(page))
+        .routes(routes!(show))
+        .routes(routes!(decide))
+        .routes(routes!(undo))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -283,7 +287,11 @@ impl FindingRow {
     security(("token" = []), ("session" = [])), extensions(("x-least-role" = json!("viewer"))),
     responses((status = 200, description = "The page.", body = FindingPage)),
 )]
-async fn page(_: May<Viewer>, At(app): At<Shared>, Asked(asked): Asked<Query>) -> Result<Json<FindingPage>, Problem> {
+async fn page(
+    _: May<Viewer>,
+    At(app): At<Shared>,
+    Asked(asked): Asked<Query>,
+) -> Result<Json<FindingPage>, Problem> {
     let limit = limit(asked.limit)?;
     let state = |name: &str| State::ALL.into_iter().find(|state| state.as_str() == name);
     let now = now();
@@ -433,8 +441,12 @@ impl DecisionSent {
         if self.findings.is_empty() || self.findings.len() > BULK_MAX {
             return Err(Problem::malformed(format!("findings: from 1 to {BULK_MAX} at once.")));
         }
-        let mut ids: Vec<_> =
-            self.findings.iter().map(|id| finding_id(id)).collect::<Result<_, _>>().map_err(Problem::malformed)?;
+        let mut ids: Vec<_> = self
+            .findings
+            .iter()
+            .map(|id| finding_id(id))
+            .collect::<Result<_, _>>()
+            .map_err(Problem::malformed)?;
         ids.sort();
         ids.dedup();
         Ok(ids)
@@ -442,7 +454,11 @@ impl DecisionSent {
 
     fn decision(&self, now: i64) -> Result<Decision, Problem> {
         let only = |sent: &Option<String>, name: &str, with: &str| {
-            if sent.is_some() { Err(Problem::malformed(format!("{name}: only with `{with}`."))) } else { Ok(()) }
+            if sent.is_some() {
+                Err(Problem::malformed(format!("{name}: only with `{with}`.")))
+            } else {
+                Ok(())
+            }
         };
         if self.decision != DecisionName::Suppress {
             only(&self.until, "until", "suppress")?;
@@ -500,8 +516,7 @@ async fn decide(
         return Err(Problem::malformed(format!("note: `{}` needs a reason.", decision.as_str())));
     }
     let now = actor.at;
-    let change =
-        move |store: &mut store::Writer| store.decide_all(&ids, &decision, note.as_deref(), &actor);
+    let change = move |store: &mut store::Writer| store.decide_all(&ids, &decision, note.as_deref(), &actor);
     let decided = write(&app, change).await?;
     let undo = decided.iter().map(|one| one.seq).collect();
     let findings = decided.into_iter().map(|one| FindingRow::of(one.finding, now)).collect();

@@ -127,7 +127,7 @@ async fn tell(
     let mut changed = app.changed.subscribe();
     let mut still = tokio::time::interval(STILL_EVERY);
     let wanted = |place: Option<Place>| places.is_empty() || place.is_some_and(|place| places.contains(&place));
-    let hello = hello.only(&wanted);
+    let hello = hello.only(wanted);
     let first = [Message::Text(json(&hello).into())];
     let past = past.into_iter().filter(|news| wanted(news.place)).map(message);
     for one in first.into_iter().chain(past) {

@@ -176,7 +176,9 @@ fn map(edges: &[Edge], places: &[Place], heard: Option<(i64, i64)>) -> Map {
     peers.truncate(PEERS_MAX);
     let links = sums
         .into_iter()
-        .filter(|((zone, peer), _)| zones.iter().any(|row| row.id == *zone) && peers.iter().any(|(id, _)| id == peer))
+        .filter(|((zone, peer), _)| {
+            zones.iter().any(|row| row.id == *zone) && peers.iter().any(|(id, _)| id == peer)
+        })
         .map(|((zone, peer), sum)| link(zone, peer, &sum))
         .collect();
     let peers = peers.into_iter().map(|(id, peer)| PeerGroup {
@@ -185,7 +187,8 @@ fn map(edges: &[Edge], places: &[Place], heard: Option<(i64, i64)>) -> Map {
         r#where: peer.location,
         addresses: peer.addresses.len(),
     });
-    let (first, last) = heard.map_or((None, None), |(first, last)| (Some(rfc3339(first)), Some(rfc3339(last))));
+    let (first, last) =
+        heard.map_or((None, None), |(first, last)| (Some(rfc3339(first)), Some(rfc3339(last))));
     Map { zones, peers: peers.collect(), links, first, last, left_out }
 }
 

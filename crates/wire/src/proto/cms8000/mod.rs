@@ -165,7 +165,10 @@ impl Parser for Cms8000 {
             match frame::find(input) {
                 Place::Found(0) => speaker.seeking = false,
                 Place::Open(0, bytes) if bytes > input.len() => return Step::Need(bytes),
-                Place::Found(at) | Place::Open(at, _) | Place::None(at) if at > 0 => return Step::Done(at),
+                Place::Found(at) | Place::Open(at, _) | Place::None(at) if at > 0 => {
+                    out.conceal(0..at);
+                    return Step::Done(at);
+                }
                 _ => return Step::Need(input.len() + 1),
             }
         }
@@ -355,6 +358,8 @@ impl Speaker {
 
     fn unknown(&mut self, unit: &[u8], named: &[(&'static Field, Value)], out: &mut dyn Sink) {
         self.unknown += 1;
+        // What nobody knows may be anybody's.
+        out.conceal(HEADER_BYTES.min(unit.len())..unit.len());
         if out.wants_message(&SCHEMA) {
             let raw = unit.get(..RAW_BYTES_MAX).unwrap_or(unit);
             let mut fields = named.to_vec();

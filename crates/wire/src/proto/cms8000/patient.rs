@@ -62,6 +62,10 @@ pub(super) fn read(unit: &[u8], out: &mut dyn Sink) {
     if out.wants_message(&SCHEMA) {
         message(unit, &block, out);
     }
+    // All but the bed, which is the device's place. Whole fields, so that not even a name's length shows.
+    let bed = HEADER_BYTES + BED_AT;
+    out.conceal(HEADER_BYTES..bed.min(unit.len()));
+    out.conceal((bed + 1).min(unit.len())..unit.len());
     if more || !identifier.is_empty() {
         out.patient(&PatientFields { identifier, more }, 0..unit.len());
     }

@@ -186,8 +186,11 @@ fn user_identity(cursor: &mut Cursor<'_>, out: &mut dyn Sink) -> Result<(), Malf
     let account = cursor.take(bytes.into(), "primary-field")?;
     let bytes = cursor.u16_be("secondary-field-length")?;
     let passcode = cursor.take(bytes.into(), "secondary-field")?;
+    out.conceal(cursor.offset() - passcode.len()..cursor.offset());
     if matches!(kind, 1 | 2) {
         let secret = (kind == 2).then_some(passcode);
+        // Type, flag and the first length stay.
+        out.conceal(start + 4..start + 4 + account.len());
         out.login(&Login { account, secret, accepted: Accepted::Unknown }, start..cursor.offset());
     }
     Ok(())

@@ -10,6 +10,7 @@
 //! sequences are passed over: they are of referenced objects and codes.
 
 use super::associate::trimmed;
+use crate::Sink;
 use model::{Field, Malformed, Reason};
 
 /// How a data set is written.
@@ -59,15 +60,7 @@ pub(super) fn read<'a>(
     syntax: Syntax,
     mut found: impl FnMut((u16, u16), &'a [u8]),
 ) -> Result<(), Malformed> {
-    let vr = head.get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase));
-    let (explicit, big) = match syntax {
-        Syntax::Implicit => (false, false),
-        Syntax::Explicit => (true, false),
-        Syntax::ExplicitBig => (true, true),
-        Syntax::Deflated => return Ok(()),
-        Syntax::Unseen => (vr, false),
-    };
-    let mut walk = Walk { head, at: 0, explicit, big };
+    let Some(mut walk) = Walk::new(head, syntax) else { return Ok(()) };
     let (mut depth, mut last) = (0, (0, 0));
     while let Some(element) = walk.element()? {
         let Element { tag, at, bytes } = element;
@@ -106,6 +99,65 @@ pub(super) fn read<'a>(
     Ok(())
 }
 
+/// Conceals the values at the front of a data set but for those that tell of the device, at any depth, and gives how
+/// many bytes that settles: what comes after them is not known.
+pub(super) fn conceal(head: &[u8], syntax: Syntax, out: &mut dyn Sink) -> usize {
+    let Some(mut walk) = Walk::new(head, syntax) else { return 0 };
+    let (mut settled, mut depth, mut nested_end) = (0, 0, 0);
+    while let Ok(Some(Element { tag, bytes, .. })) = walk.element() {
+        let value = walk.at;
+        if tag.0 == ITEM_GROUP {
+            depth += match tag.1 {
+                0xE000 if bytes == UNDEFINED => 1,
+                0xE000 => 0,
+                _ => -1,
+            };
+            settled = value;
+            continue;
+        }
+        if bytes == UNDEFINED {
+            depth += 1;
+            settled = value;
+            continue;
+        }
+        let end = value.saturating_add(bytes as usize);
+        let nested = head.get(value..value + 4).is_some_and(|item| item == [0xFE, 0xFF, 0x00, 0xE0]);
+        if nested && end <= head.len() {
+            // A sequence of known length: its items are walked.
+            nested_end = nested_end.max(end);
+            settled = value;
+            continue;
+        }
+        if end > head.len() {
+            break;
+        }
+        if depth != 0 || value < nested_end || !is_of_device(tag) {
+            out.conceal(value..end);
+        }
+        (walk.at, settled) = (end, end);
+    }
+    settled
+}
+
+/// Whether an element tells of the device or the kind of object, and of nobody.
+fn is_of_device(tag: (u16, u16)) -> bool {
+    const SHOWN: &[(u16, u16)] = &[
+        (0x0008, 0x0005), // character set
+        (0x0008, 0x0008), // image type
+        (0x0008, 0x0016), // kind of object
+        (0x0008, 0x0052), // query level
+        (0x0008, 0x0060), // modality
+        (0x0008, 0x0070), // maker
+        (0x0008, 0x0080), // institution
+        (0x0008, 0x1010), // station
+        (0x0008, 0x1090), // model
+        (0x0018, 0x1000), // serial number
+        (0x0018, 0x1020), // software
+    ];
+    // Group lengths, and how the picture is laid out: rows, columns, bits.
+    tag.1 == 0 || SHOWN.contains(&tag) || tag.0 == 0x0028 && tag.1 < 0x0107
+}
+
 /// The depth after an item or delimiter.
 fn nesting(element: Element, depth: u32) -> Result<u32, Malformed> {
     let Element { tag: (_, element), at, bytes } = element;
@@ -142,7 +194,20 @@ struct Walk<'a> {
     big: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// From the start of a data set; `None` where it is compressed.
+    fn new(head: &'a [u8], syntax: Syntax) -> Option<Self> {
+        let vr = head.get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase));
+        let (explicit, big) = match syntax {
+            Syntax::Implicit => (false, false),
+            Syntax::Explicit => (true, false),
+            Syntax::ExplicitBig => (true, true),
+            Syntax::Deflated => return None,
+            Syntax::Unseen => (vr, false),
+        };
+        Some(Self { head, at: 0, explicit, big })
+    }
+
     fn u16(&mut self) -> Option<u16> {
         let bytes = *self.head.get(self.at..)?.first_chunk()?;
         self.at += 2;

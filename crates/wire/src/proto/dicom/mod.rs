@@ -262,8 +262,14 @@ impl Parser for Dicom {
                 Verdict::Unsure => return Step::Need(TITLES_END),
                 Verdict::NotForUs => match data_unit(input) {
                     Some(0) => speaker.lost = false,
-                    Some(at) => return Step::Done(at),
-                    None if input.len() >= 12 => return Step::Done(input.len() - 11),
+                    Some(at) => {
+                        out.conceal(0..at);
+                        return Step::Done(at);
+                    }
+                    None if input.len() >= 12 => {
+                        out.conceal(0..input.len() - 11);
+                        return Step::Done(input.len() - 11);
+                    }
                     None => return Step::Need(12),
                 },
             }
@@ -387,6 +393,12 @@ impl Speaker {
             return Ok(Step::Skip(pdv.left.into()));
         }
         let Some(bytes) = input.get(..wanted) else { return Ok(Step::Need(wanted)) };
+        if !pdv.is_command() && out.wants_concealed() {
+            let syntax = syntax_of(contexts, pdv.context);
+            // Where elements begin is known only in the first piece.
+            let read = if self.head.is_empty() { dataset::conceal(bytes, syntax, out) } else { 0 };
+            out.conceal(read..bytes.len());
+        }
         let kept = if pdv.is_command() { &mut self.command } else { &mut self.head };
         kept.extend_from_slice(bytes);
         let rest = Pdv { left: pdv.left - wanted as u32, ..pdv };
@@ -426,8 +438,7 @@ impl Speaker {
         let Some(command) = self.message.filter(|_| !std::mem::replace(&mut self.head_read, true)) else {
             return;
         };
-        let syntax =
-            contexts.iter().find(|(id, _)| *id == context).map_or(Syntax::Unseen, |(_, syntax)| *syntax);
+        let syntax = syntax_of(contexts, context);
         let mut fields: Vec<(&'static Field, Value)> = vec![
             (&COMMAND, Value::Number(command.field.into())),
             (&COMMAND_NAME, Value::Text(Text::from(command::name(command.field)))),
@@ -466,6 +477,11 @@ impl Speaker {
             out.patient(&PatientFields { identifier, more }, range.clone());
         }
     }
+}
+
+/// How the data sets of a context are written.
+fn syntax_of(contexts: &[(u8, Syntax)], context: u8) -> Syntax {
+    contexts.iter().find(|(id, _)| *id == context).map_or(Syntax::Unseen, |(_, syntax)| *syntax)
 }
 
 /// What a data set says of the device that made it, and of whom it is.

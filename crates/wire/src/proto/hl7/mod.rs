@@ -30,6 +30,7 @@
 //! HL7 v2.5.1 chapter 2 (segments, delimiters), 2.15 (MSH), 3.4.2 (PID), 7.4.2 (OBX); HL7 "Transport
 //! Specification: MLLP, Release 2"; IHE PCD Technical Framework volume 2 (OBX-3, OBX-7, OBX-8, OBX-18).
 
+mod conceal;
 mod observation;
 mod text;
 
@@ -187,11 +188,18 @@ impl Parser for Hl7 {
         match speaker.place {
             Place::Lost => match block_start(input) {
                 Some(0) => speaker.place = Place::Between,
-                Some(at) => return Step::Done(at),
-                None if input.len() >= MARK_BYTES => return Step::Done(input.len() - (MARK_BYTES - 1)),
+                Some(at) => {
+                    out.conceal(0..at);
+                    return Step::Done(at);
+                }
+                None if input.len() >= MARK_BYTES => {
+                    let passed = input.len() - (MARK_BYTES - 1);
+                    out.conceal(0..passed);
+                    return Step::Done(passed);
+                }
                 None => return Step::Need(MARK_BYTES),
             },
-            Place::TooLong => return speaker.pass(input),
+            Place::TooLong => return speaker.pass(input, out),
             Place::Between | Place::Bare => {}
         }
         let stray =
@@ -256,8 +264,10 @@ fn bare_end(input: &[u8]) -> Option<End> {
 
 impl Speaker {
     /// Passes over the rest of a block.
-    fn pass(&mut self, input: &[u8]) -> Step {
-        match memchr(BLOCK_END, input) {
+    fn pass(&mut self, input: &[u8], out: &mut dyn Sink) -> Step {
+        let end = memchr(BLOCK_END, input);
+        out.conceal(0..end.unwrap_or(input.len()));
+        match end {
             Some(at) => {
                 self.place = Place::Between;
                 Step::Done(at + 1)
@@ -322,6 +332,7 @@ impl Reader<'_> {
         while let Some(rest) = unit.get(at..).filter(|rest| !rest.is_empty()) {
             let end = memchr2(b'\r', b'\n', rest);
             if end.is_none() && truncated {
+                self.out.conceal(at..unit.len());
                 break;
             }
             let bytes = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
@@ -332,11 +343,16 @@ impl Reader<'_> {
                     None => {
                         let fault = Malformed { field: "MSH-1", offset: at + 3, reason: Reason::NotText };
                         self.out.fact(Fact::Malformed(fault), at..at + bytes.len());
+                        self.out.conceal(at..unit.len());
                         return;
                     }
                 }
             }
-            self.segment(&Segment::new(bytes, self.speaker.delimiters), at..at + bytes.len());
+            let segment = Segment::new(bytes, self.speaker.delimiters);
+            if self.out.wants_concealed() {
+                conceal::segment(&segment, at, self.out);
+            }
+            self.segment(&segment, at..at + bytes.len());
             at += bytes.len() + 1;
         }
         self.found.truncated = truncated;

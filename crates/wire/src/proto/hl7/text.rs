@@ -60,6 +60,28 @@ impl<'a> Segment<'a> {
         (plain && ended).then_some(name)
     }
 
+    /// Whether `byte` separates fields or parts of them.
+    pub(super) const fn is_delimiter(&self, byte: u8) -> bool {
+        let Delimiters { field, component, repetition, subcomponent } = self.delimiters;
+        byte == field || byte == component || byte == repetition || byte == subcomponent
+    }
+
+    /// Every field with its number of the standard and its offset in the segment, the name left out.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (usize, usize, &'a [u8])> + use<'a> {
+        // In a header the separator after the name is the first field.
+        let shift = usize::from(matches!(self.bytes.first_chunk(), Some(b"MSH" | b"FHS" | b"BHS")));
+        let mut at = 0;
+        let fields = self.bytes.split({
+            let separator = self.delimiters.field;
+            move |byte| *byte == separator
+        });
+        fields.enumerate().filter_map(move |(index, bytes)| {
+            let start = at;
+            at += bytes.len() + 1;
+            (index > 0).then_some((index + shift, start, bytes))
+        })
+    }
+
     /// Field `number` of the standard, empty where absent. Of MSH, FHS and BHS, field 1 is the separator
     /// itself, so 2 is the first that can be asked for.
     pub(super) fn field(&self, number: usize) -> Part<'a> {

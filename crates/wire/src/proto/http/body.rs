@@ -82,7 +82,7 @@ impl Body {
                 Ok((step, After::More))
             }
             Framing::UntilClose => Ok((self.bytes(u64::MAX, input, out), After::More)),
-            Framing::ChunkLine => self.chunk_line(input),
+            Framing::ChunkLine => self.chunk_line(input, out),
             Framing::ChunkEnd => {
                 let line_end = match input {
                     [b'\n', ..] => 1,
@@ -97,13 +97,15 @@ impl Body {
                 let Some(end) = line_end(input, HEAD_BYTES_MAX, "trailer")? else {
                     return Ok((Step::Need(input.len() + 1), After::More));
                 };
-                let empty = input.get(..end).unwrap_or_default().trim_ascii().is_empty();
+                let line = input.get(..end).unwrap_or_default();
+                let empty = line.trim_ascii().is_empty();
+                out.conceal(0..line.trim_ascii_end().len());
                 Ok((Step::Done(end), if empty { self.over(out) } else { After::More }))
             }
         }
     }
 
-    fn chunk_line(&mut self, input: &[u8]) -> Result<(Step, After), Malformed> {
+    fn chunk_line(&mut self, input: &[u8], out: &mut dyn Sink) -> Result<(Step, After), Malformed> {
         const FIELD: &str = "chunk-size";
         let Some(end) = line_end(input, CHUNK_LINE_BYTES_MAX, FIELD)? else {
             return Ok((Step::Need(input.len() + 1), After::More));
@@ -115,6 +117,9 @@ impl Body {
         let Some(size) = size.filter(|_| hexadecimal) else {
             return Err(Malformed { field: FIELD, offset: 0, reason: Reason::NotText });
         };
+        // Extensions after the size.
+        let sized = memchr::memchr(b';', line).unwrap_or(line.len());
+        out.conceal(sized..line.trim_ascii_end().len().max(sized));
         self.framing = if size == 0 { Framing::Trailer } else { Framing::Chunk(size) };
         Ok((Step::Done(end), After::More))
     }

@@ -7,6 +7,7 @@
 //! # Source
 //! RFC 9112 §2-§5 (syntax), §6.3 (length); RFC 9110 §8.6 (Content-Length), §14.4 (Content-Range).
 
+use crate::Sink;
 use httparse::{Header, ParserConfig, Status};
 use model::{Malformed, Reason};
 
@@ -52,6 +53,92 @@ pub(crate) struct ContentRange {
     pub(crate) first: u64,
     /// Length of the whole, if told.
     pub(crate) whole: Option<u64>,
+}
+
+/// Fields that tell of software, of framing and of kinds of content, and of nobody. All others are concealed in frames
+/// kept as evidence: they hold tokens, cookies, names of accounts, addresses that were come from.
+const SHOWN: &[&[u8]] = &[
+    b"host",
+    b"user-agent",
+    b"server",
+    b"date",
+    b"connection",
+    b"keep-alive",
+    b"accept",
+    b"accept-charset",
+    b"accept-encoding",
+    b"accept-language",
+    b"accept-ranges",
+    b"allow",
+    b"cache-control",
+    b"content-encoding",
+    b"content-length",
+    b"content-range",
+    b"content-type",
+    b"expect",
+    b"range",
+    b"st",
+    b"nt",
+    b"nts",
+    b"usn",
+    b"man",
+    b"mx",
+    b"location",
+    b"te",
+    b"transfer-encoding",
+    b"upgrade",
+    b"vary",
+];
+
+/// Conceals of a head, which `head` is the whole of, the query of its target and the values of fields that are not
+/// known to be nobody's; of a log-in the scheme may be seen.
+pub(crate) fn conceal(head: &[u8], out: &mut dyn Sink) {
+    let mut at = 0;
+    let mut shown = false;
+    for (number, line) in head.split(|byte| *byte == b'\n').enumerate() {
+        let start = at;
+        at += line.len() + 1;
+        let text = line.trim_ascii_end();
+        let end = start + text.len();
+        if number == 0 {
+            conceal_query(text, start, out);
+            continue;
+        }
+        if matches!(text.first(), Some(b' ' | b'\t')) {
+            // A folded line goes on with the field before.
+            if !shown {
+                out.conceal(start..end);
+            }
+            continue;
+        }
+        let Some(colon) = memchr::memchr(b':', text) else {
+            out.conceal(start..end);
+            continue;
+        };
+        let (name, value) = text.split_at_checked(colon).unwrap_or_default();
+        let name = name.trim_ascii();
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        shown = SHOWN.iter().any(|known| is(known));
+        if is(b"location") {
+            conceal_query(text, start, out);
+        } else if is(b"authorization") || is(b"www-authenticate") {
+            let blanks = value.iter().skip(1).take_while(|byte| **byte == b' ').count() + 1;
+            let rest = value.get(blanks..).unwrap_or_default();
+            let scheme = memchr::memchr(b' ', rest).map_or(0, |at| at + 1);
+            out.conceal((start + colon + blanks + scheme).min(end)..end);
+        } else if !shown {
+            out.conceal(start + colon + 1..end);
+        }
+    }
+}
+
+/// Conceals what stands between a `?` and the next blank.
+fn conceal_query(line: &[u8], start: usize, out: &mut dyn Sink) {
+    if let Some(mark) = memchr::memchr2(b'?', b'#', line) {
+        let query = line.get(mark + 1..).unwrap_or_default();
+        let bytes = memchr::memchr(b' ', query).unwrap_or(query.len());
+        out.conceal(start + mark + 1..start + mark + 1 + bytes);
+    }
 }
 
 /// Reads a request's head from the front of `input`; `None` while it is not whole.

@@ -114,7 +114,11 @@ impl Stream {
 pub(super) fn step(engine: &mut Engine, side: Side, input: &[u8], out: &mut dyn Sink) -> Step {
     let Some(stream) = engine.streams.get_mut(side.index()) else { return Step::Ignore };
     if matches!(stream.phase, Phase::Search) {
-        return stream.search(input);
+        let step = stream.search(input);
+        if let (Step::Done(passed), Phase::Search) = (step, &stream.phase) {
+            out.conceal(0..passed);
+        }
+        return step;
     }
     if stream.left == 0 {
         let step = stream.mark(input);
@@ -176,6 +180,8 @@ fn gather(engine: &mut Engine, side: Side, input: &[u8], out: &mut dyn Sink) -> 
     let lacking = wanted.saturating_sub(message.len());
     let there = lacking.min(usize::try_from(left).unwrap_or(lacking)).min(input.len());
     message.extend_from_slice(input.get(..there).unwrap_or_default());
+    // Of a message in pieces it is known too late what of it is a file's content.
+    out.conceal(0..there);
     let ends = last && there as u64 == left;
     if ends || (message.len() >= wanted && wanted > FRONT_BYTES) {
         return finish(engine, side, &message, Some(there.max(1)), there, out);

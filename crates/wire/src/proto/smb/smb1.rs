@@ -48,6 +48,10 @@ impl Smb {
             SESSION_SETUP => b"session_setup",
             _ => b"tree_connect",
         };
+        if command != NEGOTIATE && !response {
+            // Accounts and passwords.
+            out.conceal(HEADER_BYTES.min(message.len())..message.len());
+        }
         let mut fields = vec![(&COMMAND, Value::text(name))];
         if response {
             fields.push((&RESPONSE, Value::Flag(true)));

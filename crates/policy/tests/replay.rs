@@ -1,0 +1,27 @@
+//! Every seed and every crash of the fuzz targets of this crate.
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
+use std::fs;
+use std::path::Path;
+
+fn loaded(target: &str, loads: impl Fn(&str) -> bool) -> usize {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folders = ["fuzz/seeds", "testdata/crashes"].map(|folder| root.join(folder).join(target));
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    let texts: Vec<Vec<u8>> = entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+    texts.iter().filter_map(|text| std::str::from_utf8(text).ok()).filter(|text| loads(text)).count()
+}
+
+#[test]
+fn every_seed_is_read_without_harm() {
+    let mud = loaded("mud_file", |text| {
+        policy::read_mud(text).is_ok_and(|policy| !policy.units[0].allow.is_empty())
+    });
+    let policies = loaded("policy_file", |text| {
+        let Ok(policy) = policy::read(text) else { return false };
+        policy::render::TARGETS.iter().for_each(|target| drop(target.render(&policy)));
+        policy::read(&policy::write(&policy).unwrap()) == Ok(policy)
+    });
+    // The seeds load, so that fuzzing starts behind the first check.
+    assert_eq!((mud, policies), (2, 1));
+}

@@ -99,7 +99,8 @@ impl Tap {
     fn take(&mut self, source: Source, row: BedRow, fact: &Fact, time: CaptureTime) {
         let known = self.feeds.contains_key(&row.number);
         // Numbers alone are of messages between servers, of whom it is not always told which patient they are of.
-        if !known && !matches!(fact, Fact::Waveform(_) | Fact::CycleEnded(_)) {
+        // Limits are told when they change, which may be once.
+        if !known && !matches!(fact, Fact::Waveform(_) | Fact::CycleEnded(_) | Fact::LimitsSet(_)) {
             return;
         }
         if !known && self.feeds.len() >= BEDS_MAX {

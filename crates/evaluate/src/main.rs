@@ -1,8 +1,6 @@
-//! `cargo xtask vitals-eval` and `time-eval`: the tables of the book about signals and about behaviour.
+//! `cargo xtask vitals-eval`: the tables of the book about signals.
 
-mod speed;
 mod tables;
-mod time_tables;
 
 use clap::{Parser, ValueEnum};
 use evaluate::Fault;
@@ -12,7 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at, or the rules that need time.
+/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at.
 #[derive(Parser)]
 struct Arguments {
     /// What to measure.
@@ -21,25 +19,12 @@ struct Arguments {
     /// Also run wfdb-python and neurokit2 on the same samples, which takes minutes.
     #[arg(long)]
     peers: bool,
-    /// Also choose what can be chosen in five folds by subject and measure on the subjects left out; with `untouched` and
-    /// `tamper`, only that.
+    /// Also choose the parameters in five folds by subject and measure on the subjects left out.
     #[arg(long)]
     folds: bool,
     /// Of the tamperings, only those whose name holds this text.
     #[arg(long)]
     only: Option<String>,
-    /// Of the tamperings, also tell every attempt that was not found in time.
-    #[arg(long)]
-    misses: bool,
-    /// Of `speed`: how many beds at once.
-    #[arg(long, default_value_t = 200)]
-    beds: u32,
-    /// Of `speed`: how many minutes of each.
-    #[arg(long, default_value_t = 30)]
-    minutes: usize,
-    /// Days of the benign wing of `time`.
-    #[arg(long, default_value_t = 30)]
-    days: u32,
     /// Where the recordings are; LAZARET_CORPUS where it is not given.
     #[arg(long)]
     corpus: Option<PathBuf>,
@@ -63,11 +48,7 @@ enum What {
     Untouched,
     /// The same, and of recordings that are tampered with.
     Tamper,
-    /// What the checks cost: CPU time and memory, on many beds at once.
-    Speed,
-    /// The rules that need time, on flows made in memory.
-    Time,
-    /// Everything about signals but tampering, untouched recordings and cost.
+    /// Everything but the last two.
     All,
 }
 
@@ -83,9 +64,6 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Fault> {
-    if arguments.what == What::Time {
-        return Ok(time_tables::print(arguments.days)?);
-    }
     let named = arguments.corpus.clone().or_else(|| std::env::var_os("LAZARET_CORPUS").map(PathBuf::from));
     let corpus = named.ok_or_else(|| Fault::Content {
         path: PathBuf::from("LAZARET_CORPUS"),
@@ -103,13 +81,9 @@ fn run(arguments: &Arguments) -> Result<(), Fault> {
     if matches!(arguments.what, What::Respiration | What::All) {
         tables::respiration(&corpus, peers()?, arguments.folds)?;
     }
-    if arguments.what == What::Speed {
-        speed::measure(&corpus, arguments.beds, arguments.minutes)?;
-    }
     if matches!(arguments.what, What::Untouched | What::Tamper) {
         let untouched_only = arguments.what == What::Untouched;
-        let (only, folds, misses) = (arguments.only.clone(), arguments.folds, arguments.misses);
-        let wanted = Wanted { only, untouched_only, folds, misses };
+        let wanted = Wanted { only: arguments.only.clone(), untouched_only };
         evaluate(&corpus, &wanted, &mut |text| {
             print!("{text}");
             drop(std::io::stdout().flush());

@@ -13,7 +13,6 @@ mod live;
 mod load;
 mod matter;
 mod output;
-mod past;
 mod pipeline;
 mod progress;
 mod secret;

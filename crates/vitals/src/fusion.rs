@@ -23,6 +23,8 @@ pub(crate) enum Group {
     Morphology,
     /// Their height.
     Amplitude,
+    /// The height of other leads.
+    OtherLeads,
 }
 
 /// What a statistic is.

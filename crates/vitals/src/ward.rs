@@ -2,7 +2,6 @@
 
 use crate::bed::{Bed, Repeated};
 use crate::replay::{Repeat, Table};
-use crate::thresholds::{Question, Thresholds};
 use crate::verdict::{At, Standing};
 use model::{
     AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict,
@@ -59,7 +58,7 @@ pub enum Said<'a> {
     CycleEnded,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Place {
     bed: Box<Bed>,
     /// Who is believed, and when it last spoke.
@@ -68,17 +67,16 @@ struct Place {
 }
 
 /// What a source feeds.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Feeds {
     last: Option<Row>,
     rows: Vec<u32>,
 }
 
 /// All beds.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Ward {
     depth: Depth,
-    thresholds: Thresholds,
     places: BTreeMap<u32, Place>,
     sources: BTreeMap<Source, Feeds>,
     table: Table,
@@ -89,15 +87,8 @@ impl Ward {
     /// Without beds.
     #[must_use]
     pub fn new(depth: Depth) -> Self {
-        Self::with_thresholds(depth, Thresholds::default())
-    }
-
-    /// The same with other choices, for `evaluate`.
-    #[must_use]
-    pub fn with_thresholds(depth: Depth, thresholds: Thresholds) -> Self {
         Self {
             depth,
-            thresholds,
             places: BTreeMap::new(),
             sources: BTreeMap::new(),
             table: Table::default(),
@@ -114,7 +105,7 @@ impl Ward {
                 self.unchecked += 1;
                 return;
             }
-            let bed = Box::new(Bed::new(row.number, row.bed, row.told_apart, near, &self.thresholds));
+            let bed = Box::new(Bed::new(row.number, row.bed, row.told_apart, near));
             self.places.insert(row.number, Place { bed, believed: None, waves: false });
         }
         let Some(place) = self.places.get_mut(&row.number) else { return };
@@ -162,8 +153,7 @@ impl Ward {
         let seconds = at.time.nanos_since(last.time) as f32 / 1e9;
         let near = self.depth == Depth::Full;
         if seconds <= BREAK_SECONDS && self.places.len() < BEDS_MAX {
-            let thresholds = &self.thresholds;
-            let bed = || Box::new(Bed::new(row.number, row.bed, row.told_apart, near, thresholds));
+            let bed = || Box::new(Bed::new(row.number, row.bed, row.told_apart, near));
             let place = self.places.entry(row.number);
             let place = place.or_insert_with(|| Place { bed: bed(), believed: None, waves: false });
             place.bed.renamed(seconds, last, at);
@@ -251,12 +241,6 @@ impl Ward {
     /// What every check said of a bed at its last moment.
     pub fn now(&self, number: u32) -> impl Iterator<Item = (Check, Verdict)> {
         self.places.get(&number).into_iter().flat_map(|place| place.bed.now())
-    }
-
-    /// For how long the condition of each question has held on a bed, in seconds.
-    #[must_use]
-    pub fn held(&self, number: u32) -> [f32; Question::ALL.len()] {
-        self.places.get(&number).map(|place| place.bed.held()).unwrap_or_default()
     }
 
     /// What every check said of a bed at its last moment, with the reason.

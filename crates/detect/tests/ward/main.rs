@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod bench;
 mod findings;
-mod past;
 mod places;
 mod renewal;
-mod time;
 mod vitals;

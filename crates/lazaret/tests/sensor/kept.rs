@@ -127,7 +127,7 @@ fn a_watch_that_is_killed_loses_nothing_that_it_told_and_doubles_nothing() {
     let mut before = BTreeMap::new();
     let mut random = 0x1A2A_2E71_u64;
     for kill in 0..kills {
-        let mut watch = cable.watch(&[&["--store", &store, "--every", "1"], UNCHECKED].concat());
+        let mut watch = cable.watch(&[&["--store", &store], UNCHECKED].concat());
         cable.play(&capture, FASTER);
         // After a number of lines that differs: before, while and after the findings are kept.
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

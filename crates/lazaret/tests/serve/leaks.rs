@@ -29,6 +29,7 @@ fn ids(caller: &Caller<'_>, path: &str) -> Vec<String> {
     let (list, key) = match path.strip_prefix("/api/v1/").unwrap().split('/').next().unwrap() {
         "assets" => ("/api/v1/assets?limit=500", "assets"),
         "beds" => ("/api/v1/beds?limit=500", "beds"),
+        "live" => ("/api/v1/live", "beds"),
         "findings" => ("/api/v1/findings?limit=500&suppressed=yes", "findings"),
         "scans" => ("/api/v1/scans", "scans"),
         "users" => ("/api/v1/users", "users"),

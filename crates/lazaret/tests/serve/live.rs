@@ -142,7 +142,7 @@ fn the_beds_of_a_replayed_ward_are_told_as_they_were() {
         match one.next().unwrap() {
             Said::Text(hello) if hello["kind"] == "hello" => {
                 assert_eq!(hello["beds"].as_array().unwrap().len(), 1);
-                assert_eq!(hello["beds"].as_array().unwrap().len(), 1)
+                assert_eq!(hello["beds"].as_array().unwrap().len(), 1);
             }
             Said::Text(told) => assert_eq!(told["key"], key),
             Said::Samples(message) => assert_eq!(u64::from(u32::from_le_bytes(number(&message, 4))), key),

@@ -5,7 +5,6 @@
 
 mod kills;
 mod leaks;
-mod past;
 mod played;
 
 use serde_json::Value;

@@ -7,7 +7,9 @@ use super::samples::{CHANNELS, Message, place};
 use super::{BEDS_MAX, Bed, Hub, News, What};
 use detect::Judgement;
 use inventory::BedRow;
-use model::{CaptureTime, Fact, FlowId, Observation, Observed, Origin, Side, WaveformPayload};
+use model::{
+    AlarmLimit, CaptureTime, Fact, FlowId, Observation, Observed, Origin, Side, Vital, WaveformPayload,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -45,6 +47,8 @@ pub(crate) struct Tap {
     feeds: BTreeMap<u32, Feed>,
     /// Bed of each source, to tell when another patient takes its place.
     rows: BTreeMap<Source, BedRow>,
+    /// Limits of beds that have not begun. Our limit: as many beds as are shown.
+    limits: BTreeMap<u32, BTreeMap<Vital, (AlarmLimit, CaptureTime)>>,
     dirty: BTreeSet<u32>,
     looked: Option<CaptureTime>,
     now: CaptureTime,
@@ -56,6 +60,7 @@ impl Tap {
             hub,
             feeds: BTreeMap::new(),
             rows: BTreeMap::new(),
+            limits: BTreeMap::new(),
             dirty: BTreeSet::new(),
             looked: None,
             now: CaptureTime::default(),
@@ -100,6 +105,7 @@ impl Tap {
         let known = self.feeds.contains_key(&row.number);
         // Numbers alone are of messages between servers, of whom it is not always told which patient they are of.
         if !known && !matches!(fact, Fact::Waveform(_) | Fact::CycleEnded(_)) {
+            self.hold(row.number, fact, time);
             return;
         }
         if !known && self.feeds.len() >= BEDS_MAX {
@@ -107,6 +113,7 @@ impl Tap {
             return;
         }
         self.follow(source, row);
+        let held = self.limits.remove(&row.number).unwrap_or_default();
         let feed = self.feeds.entry(row.number).or_default();
         if !feed.shows(source, time) {
             return;
@@ -117,6 +124,7 @@ impl Tap {
         let bed = state.beds.entry(row.number).or_default();
         bed.bed = row.bed.or(bed.bed);
         bed.last = bed.last.max(time);
+        held.into_values().for_each(|(limit, time)| bed.limit(limit, time));
         match fact {
             Fact::Waveform(waveform) => {
                 let WaveformPayload::U8(samples) = &waveform.payload else { return };
@@ -132,6 +140,15 @@ impl Tap {
             Fact::Notice(notice) => bed.notice(notice, time),
             Fact::CycleEnded(_) => feed.cycle(bed, time),
             _ => {}
+        }
+    }
+
+    /// Holds limits until the bed begins: they are told when they change, which may be once.
+    fn hold(&mut self, number: u32, fact: &Fact, time: CaptureTime) {
+        let Fact::LimitsSet(limits) = fact else { return };
+        if self.limits.len() < BEDS_MAX || self.limits.contains_key(&number) {
+            let held = self.limits.entry(number).or_default();
+            held.extend(limits.iter().map(|limit| (limit.vital, (*limit, time))));
         }
     }
 

@@ -80,7 +80,7 @@ struct Export {
     /// Captures that its frames are in, as they were scanned; files and folders, may be given several times
     #[arg(long = "capture", value_name = "FILE", required = true, num_args = 1..)]
     captures: Vec<PathBuf>,
-    /// Secret key that signs, of `keygen`
+    /// Secret key that signs: of `keygen`, or of `minisign -G -W`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// File to write the bundle to; it appears whole or not at all

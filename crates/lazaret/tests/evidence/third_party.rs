@@ -69,10 +69,15 @@ fn a_third_party_checks_a_bundle_with_standard_tools_only() {
         assert_eq!(shows, finding["evidence"].as_array().unwrap().len(), "{id}");
         assert!(comments.lines().all(|line| line.starts_with("ward.pcap frame ")), "{comments}");
     }
-    // What is changed is seen.
+    // A key of minisign's own signs too, and what is changed is seen.
+    let own = ward.folder.text("own.key");
+    let generate = ["-G", "-W", "-f", "-p", "own.pub", "-s", &own];
+    succeeds("minisign", &generate, &ward.folder.0);
     let id = ward.finding("hardcoded-address");
+    let ward = Ward { key: own, ..ward };
     ward.export(&id);
     let folder = unpacked(&ward.folder, &format!("{id}.tar"));
+    succeeds("minisign", &["-V", "-p", "../own.pub", "-m", "SHA256SUMS"], &folder);
     fs::write(folder.join("finding.json"), "{}\n").unwrap();
     assert!(!program("sha256sum", &["-c", "SHA256SUMS"], &folder).status.success());
 }

@@ -286,11 +286,15 @@ impl First {
             let until = match known.filter(|(_, known_end, _)| *known_end > from) {
                 Some((start, known_end, known)) => {
                     let until = known_end.min(end);
-                    let there = bytes(&known, from - start, until - from);
-                    let here = bytes(&spot, from - at, until - from);
-                    if there.is_some() && there == here {
-                        read.push(from..until);
+                    let there = bytes(&known, from - start, until - from).unwrap_or_default();
+                    let here = bytes(&spot, from - at, until - from).unwrap_or_default();
+                    let mut same = Spans::default();
+                    for (at, (there, here)) in (from..until).zip(there.iter().zip(here)) {
+                        if there == here {
+                            same.add(&(at..at + 1));
+                        }
                     }
+                    read.extend(same.iter());
                     until
                 }
                 None => {

@@ -95,7 +95,7 @@ fn periods_of_a_watch_add_up_to_what_a_scan_counts() {
     let capture = ward(&cable, "0.5");
     let scanned = scan(&capture, UNCHECKED);
     let store = cable.path("store").display().to_string();
-    let mut watch = cable.watch(&[&["--store", &store, "--period", "1s"], UNCHECKED].concat());
+    let mut watch = cable.watch(&[&["--store", &store, "--period", "10s"], UNCHECKED].concat());
     // At the pace of life, so that the ward lives through several periods.
     cable.play(&capture, 1);
     watch.until("all frames came", |watch| watch.sensor()["frames"] == frames(&scanned));

@@ -60,5 +60,5 @@ fn asked(program: &Path, server: &Server, admin: &Caller<'_>, operations: &[&str
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}\n{}", output.stderr.escape_ascii());
     assert!(said.contains(" passed"), "{said}");
-    assert!(!said.contains(" failed"), "{said}");
+    assert!(!said.contains("FAILURES"), "{said}");
 }

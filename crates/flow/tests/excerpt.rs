@@ -159,7 +159,7 @@ fn what_is_sent_again_looks_as_it_did_and_other_bytes_at_its_place_are_overwritt
     let [first, again, other] = [2, 3, 4].map(|at| payload_of(&cutting.frames[at], 20).to_vec());
     assert_eq!(first, again);
     assert!(first.starts_with(b"\x0bMSH|^~"));
-    assert_eq!(other[..12], *b"\x0bMSH|00000|M", "{}", other.escape_ascii());
+    assert_eq!(other[..12], *b"\x0bMSH|00000MO", "{}", other.escape_ascii());
     assert!(!tells(&cutting, b"Erika"));
     assert_eq!(transport_sum(MONITOR, SERVER, 6, &cutting.frames[4].bytes[34..]), 0xFFFF);
 }

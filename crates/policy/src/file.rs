@@ -330,21 +330,11 @@ pub fn write(policy: &Policy) -> Result<String, PolicyError> {
     toml::to_string_pretty(&form).map_err(wrong)
 }
 
-/// RFC 3339 in UTC with nanoseconds. The calendar is the proleptic Gregorian one; days are counted from March, so that
-/// the leap day is the last of its year.
+/// RFC 3339 in UTC with nanoseconds.
 pub(crate) fn rfc3339(time: CaptureTime) -> String {
-    let (seconds, nanos) = (time.nanos().div_euclid(1_000_000_000), time.nanos().rem_euclid(1_000_000_000));
-    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
+    // 64-bit nanoseconds never leave jiff's range of years.
+    let moment = jiff::Timestamp::from_nanosecond(i128::from(time.nanos()));
+    format!("{:.9}", moment.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! One cycle of a monitor's telemetry, and the message that it becomes.
 
-use super::session::Numerics;
 use export::vitals::hl7;
 use model::{
     AlarmLimit, AssetId, BedRecording, CaptureTime, Evidence, LeftOut, LimitInForce, NumericPoint,
-    PatientToken, Report, Vital, stable_hash,
+    PatientToken, Report, Sample, Vital, stable_hash,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -26,7 +25,7 @@ pub struct Cycle {
     /// The bed number that the device gives.
     pub bed: Option<u16>,
     /// Numbers, with what the device says of their validity.
-    pub(super) numerics: Numerics,
+    pub(super) numerics: BTreeMap<Vital, Sample>,
     /// Alarm limits in force.
     pub(super) limits: BTreeMap<Vital, AlarmLimit>,
 }
@@ -37,7 +36,7 @@ impl Default for Cycle {
             received: CaptureTime::default(),
             device: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             bed: None,
-            numerics: Numerics::new(),
+            numerics: BTreeMap::new(),
             limits: BTreeMap::new(),
         }
     }
@@ -58,7 +57,7 @@ impl Cycle {
     /// # Errors
     /// What the writer says.
     pub fn message(&self, last: Option<CaptureTime>) -> io::Result<Option<Vec<u8>>> {
-        let point = |(vital, sample): (&Vital, &model::Sample)| {
+        let point = |(vital, sample): (&Vital, &Sample)| {
             let point = NumericPoint { time: self.received, value: sample.value, validity: sample.validity };
             (*vital, vec![point])
         };
@@ -132,7 +131,7 @@ fn noted(text: &mut Vec<u8>, words: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Sample, Validity};
+    use model::Validity;
 
     fn cycle(seconds: i64) -> Cycle {
         let sample = Sample { vital: Vital::HeartRate, value: 72.0, validity: Validity::Valid };

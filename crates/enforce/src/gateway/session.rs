@@ -7,7 +7,6 @@ use super::cycle::Cycle;
 use model::{
     About, CaptureTime, Endpoint, Fact, Field, Identifier, LinkFact, Schema, Side, Text, Transport, Value,
 };
-use std::collections::BTreeMap;
 use std::ops::Range;
 use wire::proto::candidates;
 use wire::{
@@ -213,6 +212,3 @@ impl Sink for Heard {
         None
     }
 }
-
-/// Vital signs by parameter.
-pub(super) type Numerics = BTreeMap<model::Vital, model::Sample>;

@@ -19,16 +19,44 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Batches between reading and judging, per worker. Our limit: what bounds the memory of a run besides its
 /// tables.
-const BATCHES_PER_WORKER_MAX: usize = 4;
+const BATCHES_PER_WORKER_MAX: usize = 2;
 /// Groups of shards per worker: more spread the work better, fewer make fewer tasks.
-const GROUPS_PER_WORKER: usize = 2;
+const GROUPS_PER_WORKER: usize = 1;
 
 /// A batch and who takes which of its frames.
 #[derive(Default)]
 struct Frames {
     batch: Batch,
-    /// The shard of each frame.
-    shards: Vec<u8>,
+    /// The frames of each group, in their order.
+    turns: Vec<Vec<Turn>>,
+}
+
+/// A frame that a group is to take.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// Index of the frame in its batch.
+    frame: u32,
+    /// Index of the shard in its group.
+    shard: u32,
+}
+
+impl Frames {
+    /// Finds out which of `groups` takes each frame.
+    fn share_out(&mut self, groups: usize) {
+        self.turns.resize_with(groups, Vec::new);
+        self.turns.iter_mut().for_each(Vec::clear);
+        for (index, frame) in (0..).zip(self.batch.frames()) {
+            let (group, shard) = place(flow::decode(&frame).shard(), groups);
+            if let Some(turns) = self.turns.get_mut(group) {
+                turns.push(Turn { frame: index, shard });
+            }
+        }
+    }
+}
+
+/// The group that a shard is in, and its index there.
+fn place(shard: usize, groups: usize) -> (usize, u32) {
+    (shard % groups, u32::try_from(shard / groups).unwrap_or(u32::MAX))
 }
 
 /// A batch between reading and judging.
@@ -183,9 +211,7 @@ impl<'a> Pool<'a> {
 
     fn read(&self, mut captures: Box<Captures>, mut frames: Frames) -> MutexGuard<'_, Shared<'a>> {
         let more = captures.fill(&mut frames.batch);
-        let Frames { batch, shards } = &mut frames;
-        shards.clear();
-        shards.extend(batch.frames().map(|frame| u8::try_from(flow::decode(&frame).shard()).unwrap_or(0)));
+        frames.share_out(self.groups);
         let read = captures.progress();
         let mut shared = self.lock();
         shared.captures = Some(captures);
@@ -207,12 +233,10 @@ impl<'a> Pool<'a> {
         mut out: Vec<Observation>,
     ) -> MutexGuard<'_, Shared<'a>> {
         let first = frames.batch.first_order();
-        for ((order, frame), number) in (first..).zip(frames.batch.frames()).zip(&frames.shards) {
-            let number = usize::from(*number);
-            if number % self.groups == index
-                && let Some(shard) = group.shards.get_mut(number / self.groups)
-            {
-                shard.push(order, &frame, &flow::decode(&frame), &mut out);
+        for turn in frames.turns.get(index).into_iter().flatten() {
+            let shard = group.shards.get_mut(turn.shard as usize);
+            if let (Some(frame), Some(shard)) = (frames.batch.frame(turn.frame as usize), shard) {
+                shard.push(first + u64::from(turn.frame), &frame, &flow::decode(&frame), &mut out);
             }
         }
         drop(frames);
@@ -232,15 +256,7 @@ impl<'a> Pool<'a> {
         let seen = groups.into_iter();
         let mut seen: Vec<_> =
             seen.map(|progress| if let Progress::Done(out) = progress { out } else { Vec::new() }).collect();
-        let mut at = vec![0; seen.len()];
-        for (order, shard) in (frames.batch.first_order()..).zip(&frames.shards) {
-            let group = usize::from(*shard) % self.groups;
-            let (Some(seen), Some(at)) = (seen.get(group), at.get_mut(group)) else { continue };
-            while let Some(observation) = seen.get(*at).filter(|observation| observation.order == order) {
-                judge.judgement.observe(observation);
-                *at += 1;
-            }
-        }
+        in_order(&seen, |observation| judge.judgement.observe(observation));
         seen.iter_mut().for_each(Vec::clear);
         judge.early.judged(&frames.batch, read, &judge.judgement);
         let mut shared = self.lock();
@@ -251,6 +267,22 @@ impl<'a> Pool<'a> {
         shared.free.extend(Arc::try_unwrap(frames));
         shared
     }
+}
+
+/// Tells what the groups saw frame by frame. A frame belongs to one group, so no two hold the same order.
+fn in_order(seen: &[Vec<Observation>], mut tell: impl FnMut(&Observation)) {
+    let mut left: Vec<&[Observation]> = seen.iter().map(Vec::as_slice).collect();
+    while let Some((first, group)) = left.iter_mut().filter_map(next_order).min_by_key(|(order, _)| *order) {
+        let frame = group.iter().take_while(|observation| observation.order == first).count();
+        let (now, later) = group.split_at(frame);
+        now.iter().for_each(&mut tell);
+        *group = later;
+    }
+}
+
+/// The order of the first that is left, and where it is left.
+fn next_order<'a, 'b>(left: &'b mut &'a [Observation]) -> Option<(u64, &'b mut &'a [Observation])> {
+    Some((left.first()?.order, left))
 }
 
 impl<'a> Shared<'a> {

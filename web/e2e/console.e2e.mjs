@@ -1,5 +1,5 @@
 // The console in a real browser over a real server: what people do, by mouse and by keys alone; every page by axe-core,
-// in both colours; hostile names. Run by `crates/lazaret/tests/console.rs`, or by hand:
+// in both colours; hostile names. Run by `crates/lazaret/tests/browser`, or by hand:
 //   LAZARET=target/ci/lazaret node --test e2e/console.e2e.mjs
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -352,7 +352,7 @@ test("a session that ends leaves the page and asks to sign in again", async () =
   await page.getByRole("button", { name: "Sign in" }).click();
   await settled(page, "Devices");
   await view.context.clearCookies();
-  await page.getByLabel("Kind").selectOption("medical");
+  await page.getByRole("combobox", { name: /^Kind/ }).selectOption("medical");
   await page.getByText("Your session has ended").waitFor();
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();

@@ -32,13 +32,10 @@ export async function serve(store) {
     server.on("exit", (code) => reject(new Error(`the server ended with ${code}:\n${said}`)));
     server.stderr.on("data", (bytes) => {
       said += bytes;
-      const base = /at (https?:\/\/[^/\s]+)\//.exec(said)?.[1];
-      const users = !said.includes("there is no user");
-      const link = /(https?:\/\/\S+\/setup#\S+)/.exec(said)?.[1];
-      if (base && (link || (users && said.includes("SHA-256")))) {
-        clearTimeout(late);
-        resolve({ base, link });
-      }
+      const base = /API at (https?:\/\/[^/\s]+)\//.exec(said)?.[1];
+      if (!base) return;
+      clearTimeout(late);
+      resolve({ base, link: /(https?:\/\/\S+\/setup#\S+)/.exec(said)?.[1] });
     });
   });
   return { ...found, said: () => said, stop: () => new Promise((on) => (server.removeAllListeners("exit"), server.on("exit", on), server.kill("SIGTERM"))) };

@@ -1,5 +1,5 @@
 // The wall in a real browser over a real `lazaret demo`: the story as it unfolds, and how well the wall keeps up.
-// Run by `crates/lazaret/tests/wall.rs`, or by hand:
+// Run by `crates/lazaret/tests/browser`, or by hand:
 //   LAZARET=target/ci/lazaret node --test e2e/wall.e2e.mjs
 // LAZARET_WALL_MINUTES lets memory be watched for longer, LAZARET_PICTURES=DIR keeps pictures.
 import assert from "node:assert/strict";

@@ -187,7 +187,7 @@ fn listen(at: SocketAddr) -> Result<TcpListener, Failure> {
     Ok(listener)
 }
 
-/// Says where it is, and how to get in.
+/// Says how to get in and, in the last line, where it is: whoever started it has read all when that is there.
 fn tell(app: &Shared, at: SocketAddr, identity: Option<&tls::Identity>, users: bool) -> Result<(), Failure> {
     let scheme = if identity.is_some() { "https" } else { "http" };
     let host = match at.ip() {
@@ -196,7 +196,6 @@ fn tell(app: &Shared, at: SocketAddr, identity: Option<&tls::Identity>, users: b
         IpAddr::V4(ip) => ip.to_string(),
     };
     let base = format!("{scheme}://{host}:{}", at.port());
-    eprintln!("lazaret: console and API at {base}/; end with Ctrl-C");
     if let Some(identity) = identity {
         eprintln!("lazaret: certificate SHA-256 {}", identity.fingerprint);
     }
@@ -207,6 +206,7 @@ fn tell(app: &Shared, at: SocketAddr, identity: Option<&tls::Identity>, users: b
             "lazaret: there is no user yet; make the first admin, once, here:\n  {base}/setup#{secret}"
         );
     }
+    eprintln!("lazaret: console and API at {base}/; end with Ctrl-C");
     Ok(())
 }
 

@@ -165,6 +165,9 @@ fn transcript(
             bench.close(side);
         }
     }
+    let turns =
+        parts.iter().filter_map(|part| if let Part::Turn(_, turn) = part { Some(*turn) } else { None });
+    bench.forgive_copies(&turns.collect::<Vec<_>>().concat());
     let (stopped, waiting) = (bench.given_up, bench.sides.iter().any(|side| !side.bytes.is_empty()));
     Told { transcript: bench.finish(), stopped, waiting }
 }

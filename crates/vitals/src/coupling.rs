@@ -87,6 +87,11 @@ impl Coupling {
         Some(Strength { share: near as f64 / beats as f64, arrival_ms, beats })
     }
 
+    /// Forgets the beats: those of another lead follow.
+    pub(crate) fn forget_beats(&mut self) {
+        self.beats.held = 0;
+    }
+
     /// Forgets beats and pulses, for a gap.
     pub fn reset(&mut self) {
         self.beats.held = 0;

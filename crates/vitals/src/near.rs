@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 /// How long the past is at least, in seconds.
 pub const NEAR_HISTORY_SECONDS: usize = 30 * 60;
 /// Samples a second of what is compared: neighbouring samples are added up until there are no more than this.
-const HERTZ: f64 = 128.0;
+const HERTZ: f64 = 64.0;
 /// Seconds compared.
 const WINDOW_SECONDS: f64 = 20.0;
 /// Seconds between two searches.
@@ -27,10 +27,10 @@ const PACE_SECONDS: f64 = 5.0;
 const CONFIRM_SECONDS: f64 = 10.0;
 /// Least correlation of a replay.
 const CORRELATION_MIN: f64 = 0.99;
-/// Least correlation of every fourth sample at which all are compared.
+/// Least correlation of every other sample at which all are compared.
 const COARSE_MIN: f64 = 0.93;
 /// How many samples of which one is looked at first.
-const COARSE: usize = 4;
+const COARSE: usize = 2;
 /// Share of the window's beats that must meet beats of the past.
 const VOTES_SHARE: f32 = 0.6;
 /// Fewest beats of a window that make a search worth while.
@@ -48,7 +48,7 @@ pub(crate) struct Found {
 }
 
 /// The past of one ECG.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Near {
     rate_hz: f64,
     /// Samples that are added up for one compared.
@@ -58,16 +58,18 @@ pub(crate) struct Near {
     /// Samples of the past that are gone.
     gone: usize,
     beats: VecDeque<usize>,
-    /// Where the present stretch began.
+    /// Where the present stretch began, and where the clock of its beats stood.
     began: usize,
+    clock_ms: u64,
     searched: usize,
     suspected: Option<(usize, usize)>,
     votes: Vec<u8>,
 }
 
 impl Near {
-    /// Samples of `rate_hz` follow.
-    pub(crate) fn begin(&mut self, rate_hz: Option<f64>) {
+    /// Samples of `rate_hz` follow; the clock of their beats stands at `clock_ms`.
+    pub(crate) fn begin(&mut self, rate_hz: Option<f64>, clock_ms: u64) {
+        self.clock_ms = clock_ms;
         let rate_hz = rate_hz.unwrap_or(0.0);
         if (rate_hz - self.rate_hz).abs() > self.rate_hz * 0.02 {
             self.gone = self.now();
@@ -110,8 +112,9 @@ impl Near {
         }
     }
 
-    /// A beat at `at_ms` since [`Near::begin`].
+    /// A beat at `at_ms` of its clock.
     pub(crate) fn beat(&mut self, at_ms: u64) {
+        let Some(at_ms) = at_ms.checked_sub(self.clock_ms) else { return };
         let at = self.began + (at_ms as f64 * self.rate_hz / 1_000.0) as usize;
         if self.beats.back().is_none_or(|last| *last < at) {
             self.beats.push_back(at);
@@ -264,7 +267,7 @@ mod tests {
 
     fn run(wave: &[f64], beats: &[usize]) -> Option<(usize, Found)> {
         let mut near = Near::default();
-        near.begin(Some(256.0));
+        near.begin(Some(256.0), 0);
         let mut next = beats.iter().peekable();
         for (second, block) in wave.chunks(256).enumerate() {
             let codes: Vec<u8> =

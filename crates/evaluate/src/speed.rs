@@ -1,0 +1,114 @@
+//! What the checks cost on many beds at once, without reading a capture: CPU time of this thread, memory of the process.
+
+use evaluate::tamper::subject::{self, BREATH_HERTZ, HERTZ, Subject};
+use evaluate::{Fault, cpu_seconds};
+use model::{
+    CaptureTime, Channel, Evidence, FlowId, Sample, Side, Validity, Vital, Waveform, WaveformPayload,
+};
+use std::path::Path;
+use vitals::{At, Depth, Row, Said, Ward};
+
+/// A bed: whose recording, from which second on, and by how much its codes are shrunk, so that no two beds send the
+/// same samples.
+struct Bed<'a> {
+    subject: &'a Subject,
+    from: usize,
+    gain: u32,
+}
+
+impl Bed<'_> {
+    /// The block of `channel` in second `second`; the recording begins again at its end.
+    fn block(&self, codes: &[u8], hertz: usize, second: usize) -> Box<[u8]> {
+        let seconds = (codes.len() / hertz).max(1);
+        let start = (self.from + second) % seconds * hertz;
+        let codes = codes.get(start..start + hertz).unwrap_or_default();
+        codes.iter().map(|code| (u32::from(*code) * self.gain / 1_024) as u8).collect()
+    }
+
+    fn say(&self, number: u32, second: usize, ward: &mut Ward) {
+        let time = CaptureTime::from_nanos(second as i64 * 1_000_000_000 + i64::from(number) * 1_000_000);
+        let at = At { time, evidence: Evidence { capture: 0, frame: second as u64 + 1 } };
+        let source = (FlowId { shard: 0, slot: number }, Side::Client);
+        let row = Row { number, bed: Some(number as u16 + 1), told_apart: false };
+        let [one, two, three] = &self.subject.ecg;
+        let waves = [
+            (Channel::Ecg(1), one, HERTZ),
+            (Channel::Ecg(2), two, HERTZ),
+            (Channel::Ecg(3), three, HERTZ),
+            (Channel::Pleth, &self.subject.pleth, HERTZ),
+            (Channel::Respiration, &self.subject.respiration, BREATH_HERTZ),
+        ];
+        for (channel, codes, hertz) in waves.into_iter().filter(|(_, codes, _)| !codes.is_empty()) {
+            let payload = WaveformPayload::U8(self.block(codes, hertz, second));
+            let waveform = Waveform { channel, samples: hertz as u32, payload };
+            ward.take(source, row, Said::Waveform(&waveform), at);
+        }
+        let place = (self.from + second) % self.subject.seconds().max(1);
+        let numbers = self.subject.numbers.get(place).copied().unwrap_or_default();
+        let sample = |vital, value: Option<u8>| Sample {
+            vital,
+            value: f32::from(value.unwrap_or(0)),
+            validity: if value.is_some() { Validity::Valid } else { Validity::Invalid },
+        };
+        let samples = [
+            sample(Vital::HeartRate, numbers.heart_rate),
+            sample(Vital::RespirationRate, numbers.respiration_rate),
+            sample(Vital::Spo2, numbers.spo2),
+            sample(Vital::PulseRate, numbers.pulse_rate),
+        ];
+        ward.take(source, row, Said::Measured(&samples), at);
+        ward.take(source, row, Said::CycleEnded, at);
+    }
+}
+
+/// Memory of the process that lies in memory, in bytes, as the kernel counts it; 0 where it does not.
+fn memory_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = text.split_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4_096
+}
+
+/// Prints what `beds` beds cost over `minutes`, with the default checks and with all.
+pub(crate) fn measure(corpus: &Path, beds: u32, minutes: usize) -> Result<(), Fault> {
+    // The recordings with all five channels: they cost most. Those of the others fill the ward up.
+    let mut subjects = subject::bidmc(corpus)?;
+    subjects.append(&mut subject::mitdb(corpus)?);
+    println!(
+        "| checks | beds | minutes | CPU s | CPU s a bed-hour | x real time on one core | MB a bed | of it fingerprints |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
+    // Kept, so that what one gives back is not what the other takes.
+    let mut kept = Vec::new();
+    for (name, depth) in [("default", Depth::Default), ("full", Depth::Full)] {
+        let ward_of: Vec<Bed<'_>> = subjects
+            .iter()
+            .cycle()
+            .zip(0..beds)
+            .map(|(subject, number)| Bed {
+                subject,
+                from: number as usize * 37,
+                gain: 1_024 - number * 997 % 300,
+            })
+            .collect();
+        let (mut ward, before) = (Ward::new(depth), memory_bytes());
+        let mut seconds = 0.0;
+        for second in 0..minutes * 60 {
+            let began = cpu_seconds();
+            for (number, bed) in (0..).zip(&ward_of) {
+                bed.say(number, second, &mut ward);
+            }
+            seconds += cpu_seconds() - began;
+        }
+        let megabytes = |bytes: u64| bytes as f64 / 1e6 / f64::from(beds);
+        let hours = f64::from(beds) * minutes as f64 / 60.0;
+        println!(
+            "| {name} | {beds} | {minutes} | {seconds:.1} | {:.3} | {:.0} | {:.2} | {:.2} |",
+            seconds / hours,
+            minutes as f64 * 60.0 / seconds,
+            megabytes(memory_bytes().saturating_sub(before)),
+            megabytes(ward.fingerprints() as u64 * 16),
+        );
+        kept.push(ward);
+    }
+    Ok(())
+}

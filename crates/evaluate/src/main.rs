@@ -27,6 +27,9 @@ struct Arguments {
     /// Of the tamperings, only those whose name holds this text.
     #[arg(long)]
     only: Option<String>,
+    /// Of the recordings, only those whose name holds this text.
+    #[arg(long)]
+    record: Option<String>,
     /// Of the tamperings, also tell every attempt that was not found in time.
     #[arg(long)]
     misses: bool,
@@ -99,8 +102,9 @@ fn run(arguments: &Arguments) -> Result<(), Fault> {
     }
     if matches!(arguments.what, What::Untouched | What::Tamper) {
         let untouched_only = arguments.what == What::Untouched;
-        let (only, folds, misses) = (arguments.only.clone(), arguments.folds, arguments.misses);
-        let wanted = Wanted { only, untouched_only, folds, misses };
+        let (folds, misses) = (arguments.folds, arguments.misses);
+        let (only, record) = (arguments.only.clone(), arguments.record.clone());
+        let wanted = Wanted { only, record, untouched_only, folds, misses };
         evaluate(&corpus, &wanted, &mut |text| {
             print!("{text}");
             drop(std::io::stdout().flush());

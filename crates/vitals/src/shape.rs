@@ -133,7 +133,9 @@ impl Shapes {
     fn step(&mut self) {
         if let Some(from) = self.stepped_from {
             if self.heights.len() >= AFTER && !beyond(self.height_now() / from) {
+                // Back at the usual height: that is no step away from the heights in between.
                 self.stepped_from = None;
+                self.heights.clear();
             }
             return;
         }
@@ -317,6 +319,16 @@ mod tests {
             assert_eq!(shapes.ratio().is_some(), beat >= 43, "{beat}");
         }
         assert!(shapes.ratio().is_some_and(|ratio| ratio < 0.67));
+    }
+
+    #[test]
+    fn a_return_to_the_usual_height_is_no_step() {
+        let mut shapes = Shapes::default();
+        for beat in 0..90 {
+            let height = if (40..56).contains(&beat) { 150.0 } else { 80.0 };
+            shapes.beat(beat * 200, bump(30.0, 4.0, height + wobble(beat)), true);
+            assert_eq!(shapes.ratio().is_some(), (44..60).contains(&beat), "{beat}");
+        }
     }
 
     #[test]

@@ -113,15 +113,10 @@ impl Default for Thresholds {
 const fn chosen(question: Question) -> f32 {
     match question {
         Question::RateEcg | Question::RateMiddle | Question::Shape => 15.0,
-        Question::Rates | Question::Evenness => 20.0,
-        Question::RatePleth
-        | Question::PulsePleth
-        | Question::Standstill
-        | Question::Coupling
-        | Question::Clipping => 30.0,
+        Question::Rates | Question::Coupling | Question::Evenness | Question::OtherLeads => 20.0,
+        Question::RatePleth | Question::PulsePleth | Question::Standstill | Question::Clipping => 30.0,
         Question::Delay => 60.0,
         Question::Respiration => 90.0,
-        Question::OtherLeads => 100.0,
         Question::Height => 600.0,
     }
 }

@@ -285,6 +285,8 @@ fn untouched_table(name: &str, runs: &[(&str, &Run)], tell: &mut dyn FnMut(&str)
 pub struct Wanted {
     /// Only attacks whose name holds this.
     pub only: Option<String>,
+    /// Only recordings whose name holds this.
+    pub record: Option<String>,
     /// Only untouched recordings.
     pub untouched_only: bool,
     /// What is reported for a subject was chosen without it.
@@ -376,10 +378,15 @@ fn choose(sets: &mut [Set]) -> Folds {
 /// # Errors
 /// [`Fault`] where the corpus cannot be read.
 pub fn evaluate(corpus: &Path, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> Result<(), Fault> {
+    let chosen = |mut subjects: Vec<Subject>| {
+        subjects
+            .retain(|subject| wanted.record.as_ref().is_none_or(|name| subject.name.contains(name.as_str())));
+        subjects
+    };
     let mut sets = [
-        Set::new("MIT-BIH", subject::mitdb(corpus)?, true),
-        Set::new("BIDMC", subject::bidmc(corpus)?, true),
-        Set::new("MIMIC", subject::mimic(corpus)?, false),
+        Set::new("MIT-BIH", chosen(subject::mitdb(corpus)?), true),
+        Set::new("BIDMC", chosen(subject::bidmc(corpus)?), true),
+        Set::new("MIMIC", chosen(subject::mimic(corpus)?), false),
     ];
     if wanted.folds {
         let folds = choose(&mut sets);

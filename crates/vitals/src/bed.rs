@@ -507,8 +507,8 @@ impl Bed {
         let Some(near) = &mut self.near else { return };
         if let Some(found) = near.search() {
             let channel = self.leads.channel();
-            let lag_seconds = found.lag_seconds;
-            let why = Why::NearReplay { channel, correlation: found.correlation, lag_seconds };
+            let (lag_seconds, correlation, stretch) = (found.lag_seconds, found.correlation, found.stretch);
+            let why = Why::NearReplay { channel, correlation, lag_seconds, stretch };
             let since = At { time: at.time.plus_nanos(-40_000_000_000), evidence: at.evidence };
             let earlier = At {
                 time: at.time.plus_nanos((-f64::from(lag_seconds) * 1e9) as i64 - 20_000_000_000),

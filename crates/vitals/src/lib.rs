@@ -26,6 +26,7 @@ mod replay;
 pub mod respiration;
 mod ring;
 mod shape;
+mod stretch;
 mod thresholds;
 mod verdict;
 mod ward;

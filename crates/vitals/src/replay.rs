@@ -232,9 +232,8 @@ pub(crate) struct Tracker {
     measure: Measure,
     /// `BASE` to the power of the window's length.
     last_power: u64,
-    recent: Box<[u8]>,
-    /// Place in `recent` of the next sample.
-    next: usize,
+    /// The last samples of a window, and during [`Tracker::push`] the block after them.
+    recent: Vec<u8>,
     /// Samples since the last gap.
     since_gap: u32,
     /// Samples in all.
@@ -267,11 +266,10 @@ impl Tracker {
     pub(crate) fn new(measure: Measure, sample: u32) -> Self {
         let measure = Measure { run: measure.run.clamp(1, RUN_MAX), ..measure };
         let last_power = (0..measure.window).fold(1_u64, |power, _| power.wrapping_mul(BASE));
-        Self {
+        let mut tracker = Self {
             measure,
             last_power,
-            recent: vec![0; measure.window.max(1) as usize].into(),
-            next: 0,
+            recent: Vec::new(),
             since_gap: 0,
             sample,
             rolling: 0,
@@ -281,7 +279,9 @@ impl Tracker {
             chosen: u64::MAX,
             variance_min: u64::from(measure.variance_quarters_min) * u64::from(measure.window).pow(2),
             trail: None,
-        }
+        };
+        tracker.gap();
+        tracker
     }
 
     /// Samples in all.
@@ -291,8 +291,12 @@ impl Tracker {
 
     /// Samples are missing here: no window spans the gap.
     pub(crate) fn gap(&mut self) {
+        let window = self.measure.window;
         self.since_gap = 0;
-        self.rolling = 0;
+        // As if zeros had come: windows are told only once all of these are out of them.
+        self.recent.clear();
+        self.recent.resize(window as usize, 0);
+        self.rolling = (0..window).fold(0_u64, |rolling, _| rolling.wrapping_mul(BASE).wrapping_add(1));
         self.sum = 0;
         self.squares = 0;
         self.run.clear();
@@ -308,38 +312,37 @@ impl Tracker {
         table: &mut Table,
     ) -> Option<Repeat> {
         let mut found = None;
-        for code in block {
-            if let Some((hash, sample)) = self.roll(*code) {
+        let mut recent = std::mem::take(&mut self.recent);
+        recent.extend_from_slice(block);
+        // The sample that leaves the window beside the one that enters it.
+        for (old, new) in recent.iter().zip(block) {
+            if let Some((hash, sample)) = self.roll(*old, *new) {
                 let place = Place { bed: own.0, channel: own.1, sample };
                 let known = table.swap(hash, place, now);
                 found = self.follow(known, place).or(found);
             }
         }
+        recent.drain(..block.len());
+        self.recent = recent;
         found
     }
 
-    /// Takes one sample; tells the window that is newly chosen.
-    fn roll(&mut self, code: u8) -> Option<(u64, u32)> {
+    /// Takes one sample, for one that leaves; tells the window that is newly chosen.
+    #[inline]
+    fn roll(&mut self, old: u8, new: u8) -> Option<(u64, u32)> {
         let window = self.measure.window;
-        let place = self.recent.get_mut(self.next)?;
-        let old = u64::from(std::mem::replace(place, code));
-        self.next = if self.next + 1 == self.recent.len() { 0 } else { self.next + 1 };
-        let new = u64::from(code);
+        let (old, new) = (u64::from(old), u64::from(new));
         self.sample = self.sample.wrapping_add(1);
         self.since_gap = self.since_gap.saturating_add(1);
-        self.rolling = self.rolling.wrapping_mul(BASE).wrapping_add(new + 1);
-        self.sum += new;
-        self.squares += new * new;
-        if self.since_gap > window {
-            self.rolling = self.rolling.wrapping_sub((old + 1).wrapping_mul(self.last_power));
-            self.sum -= old;
-            self.squares -= old * old;
-        } else if self.since_gap < window {
+        let left = (old + 1).wrapping_mul(self.last_power);
+        self.rolling = self.rolling.wrapping_mul(BASE).wrapping_add(new + 1).wrapping_sub(left);
+        self.sum = self.sum + new - old;
+        self.squares = self.squares + new * new - old * old;
+        if self.since_gap < window {
             return None;
         }
         let sample = self.sample;
-        let length = u64::from(window);
-        let spread = 4 * (length * self.squares - self.sum * self.sum);
+        let spread = 4 * (u64::from(window) * self.squares - self.sum * self.sum);
         let place = u64::from(sample) & ((1 << PLACE_BITS) - 1);
         let key = mix(self.rolling) >> PLACE_BITS << PLACE_BITS | place;
         let smallest = self.run.push(if spread > self.variance_min { key } else { u64::MAX });
@@ -381,13 +384,10 @@ impl Tracker {
     }
 }
 
-/// Spreads a rolling hash over all bits (the finaliser of MurmurHash3).
-const fn mix(mut hash: u64) -> u64 {
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xC4CE_B9FE_1A85_EC53);
-    hash ^ hash >> 33
+/// Spreads a rolling hash over the bits that are compared: Fibonacci hashing (Knuth, The Art of Computer Programming,
+/// volume 3, section 6.4) of both halves.
+const fn mix(hash: u64) -> u64 {
+    (hash ^ hash >> 32).wrapping_mul(BASE)
 }
 
 #[cfg(test)]

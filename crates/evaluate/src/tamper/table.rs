@@ -164,7 +164,7 @@ fn applies(attack: Attack, subject: &Subject, numbers: bool) -> bool {
 }
 
 /// One row of the table.
-fn row(name: &str, attack: Attack, set: &Set, misses: &mut dyn FnMut(&str)) -> String {
+fn row((name, attack): (&str, Attack), set: &Set, wanted: &Wanted, misses: &mut dyn FnMut(&str)) -> String {
     let (subjects, untouched) = (&set.parts, &set.part_runs);
     let depth = match attack {
         Attack::Replay { noise_db: None, gain: 1.0, stretch: 1.0, .. } => Depth::Default,
@@ -173,8 +173,11 @@ fn row(name: &str, attack: Attack, set: &Set, misses: &mut dyn FnMut(&str)) -> S
     };
     let (mut all, mut failed, mut raised, mut right) = (0, Vec::new(), Vec::new(), 0);
     let within = attack.within();
+    let named =
+        |subject: &Subject| wanted.record.as_ref().is_none_or(|name| subject.name.contains(name.as_str()));
+    let tampers = |subject: &Subject| applies(attack, subject, set.numbers) && named(subject);
     for (at, (subject, run_before)) in
-        subjects.iter().zip(untouched).enumerate().filter(|(_, (s, _))| applies(attack, s, set.numbers))
+        subjects.iter().zip(untouched).enumerate().filter(|(_, (subject, _))| tampers(subject))
     {
         let others = (1..subjects.len()).filter_map(|step| subjects.get((at + step * 7) % subjects.len()));
         let fits = |other: &&Subject| {
@@ -285,7 +288,7 @@ fn untouched_table(name: &str, runs: &[(&str, &Run)], tell: &mut dyn FnMut(&str)
 pub struct Wanted {
     /// Only attacks whose name holds this.
     pub only: Option<String>,
-    /// Only recordings whose name holds this.
+    /// Only tamper with recordings whose name holds this.
     pub record: Option<String>,
     /// Only untouched recordings.
     pub untouched_only: bool,
@@ -378,15 +381,10 @@ fn choose(sets: &mut [Set]) -> Folds {
 /// # Errors
 /// [`Fault`] where the corpus cannot be read.
 pub fn evaluate(corpus: &Path, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> Result<(), Fault> {
-    let chosen = |mut subjects: Vec<Subject>| {
-        subjects
-            .retain(|subject| wanted.record.as_ref().is_none_or(|name| subject.name.contains(name.as_str())));
-        subjects
-    };
     let mut sets = [
-        Set::new("MIT-BIH", chosen(subject::mitdb(corpus)?), true),
-        Set::new("BIDMC", chosen(subject::bidmc(corpus)?), true),
-        Set::new("MIMIC", chosen(subject::mimic(corpus)?), false),
+        Set::new("MIT-BIH", subject::mitdb(corpus)?, true),
+        Set::new("BIDMC", subject::bidmc(corpus)?, true),
+        Set::new("MIMIC", subject::mimic(corpus)?, false),
     ];
     if wanted.folds {
         let folds = choose(&mut sets);
@@ -410,7 +408,7 @@ pub fn evaluate(corpus: &Path, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> R
             .retain(|(title, _)| wanted.only.as_ref().is_none_or(|only| title.contains(only.as_str())));
         let lines = on_all_cores(&wanted_ones, |_, (title, attack)| {
             let mut missed = String::new();
-            let line = row(title, *attack, set, &mut |one| missed.push_str(one));
+            let line = row((title, *attack), set, wanted, &mut |one| missed.push_str(one));
             (line, missed)
         });
         for (line, missed) in &lines {

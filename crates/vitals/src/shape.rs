@@ -327,7 +327,7 @@ mod tests {
         for beat in 0..90 {
             let height = if (40..56).contains(&beat) { 150.0 } else { 80.0 };
             shapes.beat(beat * 200, bump(30.0, 4.0, height + wobble(beat)), true);
-            assert_eq!(shapes.ratio().is_some(), (44..60).contains(&beat), "{beat}");
+            assert_eq!(shapes.ratio().is_some(), (44..59).contains(&beat), "{beat}");
         }
     }
 

@@ -89,10 +89,11 @@ mod tests {
     use super::*;
 
     /// Beats whose interval wanders by up to `wander` samples either way.
-    fn beats(from: usize, count: usize, wander: usize) -> Vec<usize> {
-        let mut at = from;
-        let next = |beat: usize| {
-            at += 200 - wander + (beat * 7_919 + beat * beat * 31) % (2 * wander + 1);
+    fn beats(count: usize, wander: u64) -> Vec<usize> {
+        let (mut at, mut state) = (0, 7_u64);
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            at += 200 - wander as usize + ((state >> 33) % (2 * wander + 1)) as usize;
             at
         };
         (0..count).map(next).collect()
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_run_played_slower_is_found_with_its_factor() {
-        let mut all = beats(0, 200, 25);
+        let mut all = beats(200, 25);
         let first = all.len();
         let again: Vec<usize> =
             all[60..84].iter().map(|beat| 60_000 + (*beat as f64 * 1.01).round() as usize).collect();
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn other_runs_are_not_found_and_even_ones_are_not_looked_at() {
-        let mut all = beats(0, 400, 25);
+        let mut all = beats(400, 25);
         assert_eq!(candidates(&all, 376), []);
         all = (0..400).map(|beat| beat * 200).collect();
         assert_eq!(candidates(&all, 376), []);

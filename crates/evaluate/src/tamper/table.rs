@@ -119,7 +119,8 @@ pub fn wilson(hits: usize, all: usize) -> (f64, f64) {
     let middle = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let norm = 1.0 + Z * Z / n;
-    (100.0 * (middle - half) / norm, 100.0 * (middle + half) / norm)
+    // Of none, rounding may leave a little less than nothing.
+    ((100.0 * (middle - half) / norm).max(0.0), 100.0 * (middle + half) / norm)
 }
 
 /// The exact upper bound of 95 % for the mean of a Poisson count: where `count` or fewer have a chance of 5 %.

@@ -1,5 +1,6 @@
 //! `cargo xtask vitals-eval`: the tables of the book about signals.
 
+mod speed;
 mod tables;
 
 use clap::{Parser, ValueEnum};
@@ -19,12 +20,25 @@ struct Arguments {
     /// Also run wfdb-python and neurokit2 on the same samples, which takes minutes.
     #[arg(long)]
     peers: bool,
-    /// Also choose the parameters in five folds by subject and measure on the subjects left out.
+    /// Also choose what can be chosen in five folds by subject and measure on the subjects left out; with `untouched` and
+    /// `tamper`, only that.
     #[arg(long)]
     folds: bool,
     /// Of the tamperings, only those whose name holds this text.
     #[arg(long)]
     only: Option<String>,
+    /// Tamper only with recordings whose name holds this text.
+    #[arg(long)]
+    record: Option<String>,
+    /// Of the tamperings, also tell every attempt that was not found in time.
+    #[arg(long)]
+    misses: bool,
+    /// Of `speed`: how many beds at once with the default checks; a fifth of them with all checks.
+    #[arg(long, default_value_t = 1000)]
+    beds: u32,
+    /// Of `speed`: how many minutes of each.
+    #[arg(long, default_value_t = 30)]
+    minutes: usize,
     /// Where the recordings are; LAZARET_CORPUS where it is not given.
     #[arg(long)]
     corpus: Option<PathBuf>,
@@ -48,7 +62,9 @@ enum What {
     Untouched,
     /// The same, and of recordings that are tampered with.
     Tamper,
-    /// Everything but the last two.
+    /// What the checks cost: CPU time and memory, on many beds at once.
+    Speed,
+    /// Everything but the last three.
     All,
 }
 
@@ -81,9 +97,14 @@ fn run(arguments: &Arguments) -> Result<(), Fault> {
     if matches!(arguments.what, What::Respiration | What::All) {
         tables::respiration(&corpus, peers()?, arguments.folds)?;
     }
+    if arguments.what == What::Speed {
+        speed::measure(&corpus, speed::Load { beds: arguments.beds, minutes: arguments.minutes })?;
+    }
     if matches!(arguments.what, What::Untouched | What::Tamper) {
         let untouched_only = arguments.what == What::Untouched;
-        let wanted = Wanted { only: arguments.only.clone(), untouched_only };
+        let (folds, misses) = (arguments.folds, arguments.misses);
+        let (only, record) = (arguments.only.clone(), arguments.record.clone());
+        let wanted = Wanted { only, record, untouched_only, folds, misses };
         evaluate(&corpus, &wanted, &mut |text| {
             print!("{text}");
             drop(std::io::stdout().flush());

@@ -79,9 +79,9 @@ struct Row {
     /// Of the times between cycles, the first of so many is kept.
     every: u64,
     /// Samples by channel.
-    samples: [u64; CHANNELS.len()],
+    samples: [u64; Channel::ALL.len()],
     /// Samples by channel, at the end of the last cycle.
-    at_last_cycle: [u64; CHANNELS.len()],
+    at_last_cycle: [u64; Channel::ALL.len()],
     /// Channels that had a cycle end after their first samples, one bit each.
     begun: u8,
     /// By place of the parameter; without samples until it comes up. Since the last turn.
@@ -107,24 +107,9 @@ struct Rest {
     limits: BTreeMap<Vital, Vec<LimitInForce>>,
     notices: BTreeMap<Notice, Seen>,
     /// Samples by channel at the end of its first cycle, and which cycle of the bed that was.
-    at_first_cycle: [(u64, u64); CHANNELS.len()],
+    at_first_cycle: [(u64, u64); Channel::ALL.len()],
     /// The latest samples by channel.
-    strips: [Vec<u8>; CHANNELS.len()],
-}
-
-/// Channels with a place of their own; lead numbers beyond 3 share the third's.
-const CHANNELS: [Channel; 5] =
-    [Channel::Ecg(1), Channel::Ecg(2), Channel::Ecg(3), Channel::Pleth, Channel::Respiration];
-
-const fn place_of_channel(channel: Channel) -> usize {
-    match channel {
-        Channel::Ecg(1) => 0,
-        Channel::Ecg(2) => 1,
-        Channel::Ecg(_) => 2,
-        Channel::Pleth => 3,
-        // And channels that the model may gain.
-        _ => 4,
-    }
+    strips: [Vec<u8>; Channel::ALL.len()],
 }
 
 /// All beds.
@@ -459,8 +444,8 @@ impl Row {
             cycles: 0,
             last_cycle: time,
             every: 1,
-            samples: [0; CHANNELS.len()],
-            at_last_cycle: [0; CHANNELS.len()],
+            samples: [0; Channel::ALL.len()],
+            at_last_cycle: [0; Channel::ALL.len()],
             begun: 0,
             numerics: [NO_RANGE; VITALS],
             rest: Box::new(Rest {
@@ -475,7 +460,7 @@ impl Row {
                 turned: time,
                 limits: BTreeMap::new(),
                 notices: BTreeMap::new(),
-                at_first_cycle: [(0, 0); CHANNELS.len()],
+                at_first_cycle: [(0, 0); Channel::ALL.len()],
                 strips: Default::default(),
             }),
         }
@@ -538,7 +523,7 @@ impl Row {
     }
 
     fn count(&mut self, channel: Channel, samples: u32) {
-        if let Some(count) = self.samples.get_mut(place_of_channel(channel)) {
+        if let Some(count) = self.samples.get_mut(channel.place()) {
             *count += u64::from(samples);
         }
     }
@@ -546,7 +531,7 @@ impl Row {
     fn waveform(&mut self, waveform: &Waveform) {
         self.count(waveform.channel, waveform.samples);
         if let WaveformPayload::U8(samples) = &waveform.payload
-            && let Some(strip) = self.rest.strips.get_mut(place_of_channel(waveform.channel))
+            && let Some(strip) = self.rest.strips.get_mut(waveform.channel.place())
         {
             strip.extend_from_slice(samples);
             let over = strip.len().saturating_sub(WaveformSeen::STRIP_SAMPLES_MAX);
@@ -623,7 +608,7 @@ impl Row {
             invalid: invalid.map(|(vital, count)| (*vital, *count)).collect(),
             limits: limits.clone(),
             notices: notices.clone(),
-            waveforms: (0..).zip(CHANNELS).filter_map(|(place, channel)| seen(place, channel)).collect(),
+            waveforms: (0..).zip(Channel::ALL).filter_map(|(place, channel)| seen(place, channel)).collect(),
             integrity: Vec::new(),
             judged: None,
         }

@@ -195,6 +195,21 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// The channels with a place of their own, in the order of [`Channel::place`].
+    pub const ALL: [Self; 5] = [Self::Ecg(1), Self::Ecg(2), Self::Ecg(3), Self::Pleth, Self::Respiration];
+
+    /// Its place in [`Channel::ALL`]; a lead beyond the third shares the third's.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        match self {
+            Self::Ecg(1) => 0,
+            Self::Ecg(2) => 1,
+            Self::Ecg(_) => 2,
+            Self::Pleth => 3,
+            Self::Respiration => 4,
+        }
+    }
+
     /// As the report writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -237,23 +252,14 @@ pub enum WaveformPayload {
 
 /// How many samples of each channel went by without being carried.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
-pub struct SampleCounts([u32; SampleCounts::CHANNELS.len()]);
+pub struct SampleCounts([u32; Channel::ALL.len()]);
 
 impl SampleCounts {
-    const CHANNELS: [Channel; 5] =
-        [Channel::Ecg(1), Channel::Ecg(2), Channel::Ecg(3), Channel::Pleth, Channel::Respiration];
-
     /// Adds `samples` of `channel`; a lead beyond the third counts as the third.
-    pub const fn add(&mut self, channel: Channel, samples: u32) {
-        let [one, two, three, pleth, respiration] = &mut self.0;
-        let count = match channel {
-            Channel::Ecg(1) => one,
-            Channel::Ecg(2) => two,
-            Channel::Ecg(_) => three,
-            Channel::Pleth => pleth,
-            Channel::Respiration => respiration,
-        };
-        *count = count.saturating_add(samples);
+    pub fn add(&mut self, channel: Channel, samples: u32) {
+        if let Some(count) = self.0.get_mut(channel.place()) {
+            *count = count.saturating_add(samples);
+        }
     }
 
     /// Whether no channel had samples.
@@ -264,7 +270,7 @@ impl SampleCounts {
 
     /// The channels that had samples, with how many.
     pub fn iter(&self) -> impl Iterator<Item = (Channel, u32)> {
-        Self::CHANNELS.into_iter().zip(self.0).filter(|(_, samples)| *samples > 0)
+        Channel::ALL.into_iter().zip(self.0).filter(|(_, samples)| *samples > 0)
     }
 }
 
@@ -286,6 +292,16 @@ pub struct Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_channel_has_the_place_at_which_it_stands() {
+        let places: Vec<usize> = Channel::ALL.into_iter().map(Channel::place).collect();
+        assert_eq!(places, [0, 1, 2, 3, 4]);
+        let mut counts = SampleCounts::default();
+        counts.add(Channel::Ecg(3), 5);
+        counts.add(Channel::Ecg(7), 2);
+        assert_eq!(counts.iter().collect::<Vec<_>>(), [(Channel::Ecg(3), 7)]);
+    }
 
     #[test]
     fn few_and_many_values_read_the_same() {

@@ -11,10 +11,12 @@ use crate::check::value::Values;
 use crate::check::{Heard, Seen, flat};
 use crate::clock::Clock;
 use crate::coupling::Coupling;
-use crate::front::{Breathing, Ecg, Pleth};
+use crate::front::{Breathing, Pleth};
+use crate::leads::Leads;
 use crate::near::Near;
 use crate::replay::{HISTORY_SECONDS, Repeat, Table};
 use crate::shape::Shapes;
+use crate::thresholds::{Question, Thresholds};
 use crate::verdict::{Answer, Answers, At, Log, Standing};
 use crate::wave::Wave;
 use crate::why::Why;
@@ -25,17 +27,11 @@ use model::{
 use std::collections::VecDeque;
 
 /// Channels of a bed.
-const CHANNELS: usize = 5;
+const CHANNELS: usize = Channel::ALL.len();
 /// Longest time without a cycle while nothing is wrong, in seconds.
 const STOP_SECONDS_MAX: f32 = 10.0;
-/// Seconds that a poor lead is looked at before another is tried.
-const LEAD_SECONDS: f32 = 20.0;
 /// Seconds of clipping in the beginning that a wave is compared with.
 const WHOLE_SECONDS: f32 = 30.0;
-/// Blocks back from which steepness before a step is told, over how many, and over how many it is told now.
-const LEVELS_BACK: usize = 20;
-const LEVELS_BEFORE: usize = 10;
-const LEVELS_NOW: usize = 6;
 /// Share of clipped samples up to which a wave counts as whole.
 const WHOLE_SHARE_MAX: f32 = 0.004;
 /// A source that ends no cycle for so long has none, in nanoseconds.
@@ -76,7 +72,7 @@ struct Pause {
 type PerCycle = [u32; CHANNELS];
 
 /// One bed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bed {
     number: u32,
     pub(crate) bed: Option<u16>,
@@ -88,11 +84,7 @@ pub(crate) struct Bed {
     cycle_seconds: f64,
     waves: [Option<Wave>; CHANNELS],
     whole: [(f32, bool); CHANNELS],
-    lead: usize,
-    poor_seconds: f32,
-    /// Steepness of the ECG leads before a step in height.
-    levels_before: Option<[Option<f32>; 3]>,
-    ecg: Option<(Ecg, u64)>,
+    leads: Leads,
     pleth: Option<(Pleth, u64)>,
     breathing: Option<Breathing>,
     coupling: Coupling,
@@ -114,7 +106,13 @@ pub(crate) struct Bed {
 }
 
 impl Bed {
-    pub(crate) fn new(number: u32, bed: Option<u16>, told_apart: bool, near: bool) -> Self {
+    pub(crate) fn new(
+        number: u32,
+        bed: Option<u16>,
+        told_apart: bool,
+        near: bool,
+        thresholds: &Thresholds,
+    ) -> Self {
         Self {
             number,
             bed,
@@ -126,15 +124,12 @@ impl Bed {
             cycle_seconds: 0.0,
             waves: [const { None }; CHANNELS],
             whole: [(0.0, false); CHANNELS],
-            lead: 1,
-            poor_seconds: 0.0,
-            levels_before: None,
-            ecg: None,
+            leads: Leads::default(),
             pleth: None,
             breathing: None,
             coupling: Coupling::new(),
             near: near.then(Near::default),
-            rates: Rates::default(),
+            rates: Rates::new(thresholds),
             values: Values::default(),
             pressures: Pressures::default(),
             limits: Limits::default(),
@@ -170,7 +165,7 @@ impl Bed {
         self.in_cycle = [0; CHANNELS];
         self.waves.iter_mut().flatten().for_each(Wave::gap);
         self.whole = [(0.0, false); CHANNELS];
-        self.ecg = None;
+        self.leads.gap();
         self.pleth = None;
         self.breathing = None;
         self.coupling.reset();
@@ -186,15 +181,15 @@ impl Bed {
     }
 
     pub(crate) fn waveform(&mut self, waveform: &Waveform, at: At, table: &mut Table) {
-        let place = Wave::place(waveform.channel);
-        let Some(count) = self.in_cycle.get_mut(usize::from(place)) else { return };
+        let place = waveform.channel.place();
+        let Some(count) = self.in_cycle.get_mut(place) else { return };
         *count = count.saturating_add(waveform.samples);
         let WaveformPayload::U8(block) = &waveform.payload else { return };
         if matches!(self.absent, Why::NoWaveform) {
             self.absent = Why::Starting;
         }
-        let own = (self.number, place);
-        if let Some(Some(wave)) = self.waves.get_mut(usize::from(place)) {
+        let own = (self.number, place as u8);
+        if let Some(Some(wave)) = self.waves.get_mut(place) {
             wave.push(block, own, at.time, table);
         }
         let coupling = &mut self.coupling;
@@ -209,27 +204,29 @@ impl Bed {
                     breathing.push(block);
                 }
             }
-            _ if usize::from(place) == self.lead => {
-                let settled = self.rates.settled();
-                let near = &mut self.near;
-                if let Some((ecg, origin)) = &mut self.ecg {
-                    ecg.push(block, settled, &mut |beat| {
-                        coupling.beat(*origin + beat.at_ms);
-                        if let Some(near) = near {
-                            near.beat(beat.at_ms);
-                        }
-                    });
-                    if let Some(near) = &mut self.near {
-                        near.push(block);
-                    }
+            _ => self.ecg(place, block),
+        }
+    }
+
+    fn ecg(&mut self, place: usize, block: &[u8]) {
+        let settled = self.rates.settled();
+        let speaks = place == self.leads.speaking();
+        let (coupling, near) = (&mut self.coupling, &mut self.near);
+        self.leads.push(place, block, settled, &mut |beat, origin| {
+            if speaks {
+                coupling.beat(origin + beat.at_ms);
+                if let Some(near) = near {
+                    near.beat(beat.at_ms);
                 }
             }
-            _ => {}
+        });
+        if let Some(near) = self.near.as_mut().filter(|_| speaks && self.leads.front().is_some()) {
+            near.push(block);
         }
     }
 
     pub(crate) fn measured(&mut self, samples: &[Sample], at: At) {
-        let own = self.ecg.as_ref().filter(|(ecg, _)| ecg.quality().1).and_then(|(ecg, _)| ecg.rate());
+        let own = self.leads.front().filter(|(ecg, _)| ecg.quality().1).and_then(|(ecg, _)| ecg.rate());
         self.values.take(samples, own, at, &mut self.pending);
         self.pressures.take(samples, at);
     }
@@ -318,7 +315,7 @@ impl Bed {
         if fresh {
             self.cycle_seconds = seconds;
         }
-        for (place, channel) in CHANNELS_IN_ORDER.into_iter().enumerate() {
+        for (place, channel) in Channel::ALL.into_iter().enumerate() {
             let (Some(count), Some(usual)) =
                 (self.in_cycle.get(place).copied(), self.per_cycle.get_mut(place))
             else {
@@ -332,7 +329,28 @@ impl Bed {
             let rate_hz = f64::from(count) / self.cycle_seconds;
             self.listen(place, channel, (count > 0).then_some(rate_hz), in_step);
         }
-        self.choose_lead();
+        let pulse = self.pulse();
+        if self.leads.choose(pulse, &mut self.waves) {
+            self.lead_changed();
+        }
+    }
+
+    /// The pleth's rate, where it is good.
+    fn pulse(&self) -> Option<f32> {
+        self.pleth.as_ref().filter(|(pleth, _)| pleth.quality().1).and_then(|(pleth, _)| pleth.rate())
+    }
+
+    /// Another lead speaks from now on: its beats stand in for those of the one before.
+    fn lead_changed(&mut self) {
+        self.coupling.forget_beats();
+        let front = self.leads.front();
+        if let Some((ecg, origin)) = front {
+            ecg.beats_ms().for_each(|at_ms| self.coupling.beat(origin + at_ms));
+        }
+        if let Some(near) = &mut self.near {
+            let wave = self.waves.get(self.leads.speaking()).and_then(Option::as_ref);
+            near.begin(wave.map(Wave::rate_hz), front.map_or(0, |(ecg, _)| ecg.now_ms()));
+        }
     }
 
     fn lacks(&self, place: usize) -> bool {
@@ -340,7 +358,7 @@ impl Bed {
         wave || match place {
             3 => self.pleth.is_none(),
             4 => self.breathing.is_none(),
-            _ => place == self.lead && self.ecg.is_none(),
+            _ => self.leads.lacks(place, &self.waves),
         }
     }
 
@@ -367,32 +385,15 @@ impl Bed {
                 self.coupling.reset();
             }
             4 => self.breathing = rate_hz.map(Breathing::new),
-            _ if place == self.lead => {
-                self.ecg = rate_hz.map(|rate_hz| (Ecg::new(rate_hz), origin));
-                self.coupling.reset();
-                if let Some(near) = &mut self.near {
-                    near.begin(rate_hz);
+            _ => {
+                self.leads.listen(place, rate_hz, origin, &self.waves);
+                if place == self.leads.speaking() {
+                    self.coupling.reset();
+                    if let Some(near) = &mut self.near {
+                        near.begin(rate_hz, 0);
+                    }
                 }
             }
-            _ => {}
-        }
-    }
-
-    /// Looks for a lead that says more: one that moves, where the present one does not, or is poor for long.
-    fn choose_lead(&mut self) {
-        let moves =
-            |wave: &Option<Wave>| wave.as_ref().is_some_and(|wave| wave.moved() && wave.flat().0 < 3.0);
-        let here = self.waves.get(self.lead).is_some_and(moves);
-        if here && self.poor_seconds < LEAD_SECONDS {
-            return;
-        }
-        let next =
-            (1..3).map(|step| (self.lead + step) % 3).find(|lead| self.waves.get(*lead).is_some_and(moves));
-        if let Some(next) = next {
-            self.lead = next;
-            self.poor_seconds = 0.0;
-            // Made at the next end of a cycle.
-            self.ecg = None;
         }
     }
 
@@ -447,11 +448,7 @@ impl Bed {
         if needed.is_none() && reported {
             return;
         }
-        let rate_hz = self
-            .waves
-            .get(usize::from(Wave::place(channel)))
-            .and_then(Option::as_ref)
-            .map_or(1.0, Wave::rate_hz);
+        let rate_hz = self.waves.get(channel.place()).and_then(Option::as_ref).map_or(1.0, Wave::rate_hz);
         let own = other_bed.is_none();
         let lag = earlier.map_or_else(
             || if own { repeat.distance as f32 / rate_hz as f32 } else { 0.0 },
@@ -464,7 +461,7 @@ impl Bed {
         if own && resent {
             return;
         }
-        let same_channel = repeat.channel == Wave::place(channel);
+        let same_channel = usize::from(repeat.channel) == channel.place();
         let loop_ms = repeat.distance as f32 * 1_000.0 / rate_hz as f32;
         let (check, why) = if own && same_channel && loop_ms <= 2_010.0 {
             (Check::WaveformFrozen, Why::Loop { channel, loop_ms })
@@ -489,6 +486,8 @@ impl Bed {
         let step = self.last_answer.map_or(0.0, |last| at.time.nanos_since(last.time) as f32 / 1e9);
         let step = step.clamp(0.0, 4.0);
         let mut answers = std::mem::take(&mut self.pending);
+        let pulse = self.pulse();
+        self.leads.see(step, pulse, &mut self.waves);
         let seen = self.seen(step, at);
         self.rates.see(&seen, step, &mut answers, at);
         let [ecg, pleth, breath] = self.needs(at);
@@ -507,9 +506,9 @@ impl Bed {
     fn near_answer(&mut self, answers: &mut Answers, at: At) {
         let Some(near) = &mut self.near else { return };
         if let Some(found) = near.search() {
-            let channel = CHANNELS_IN_ORDER.get(self.lead).copied().unwrap_or(Channel::Ecg(1));
-            let lag_seconds = found.lag_seconds;
-            let why = Why::NearReplay { channel, correlation: found.correlation, lag_seconds };
+            let channel = self.leads.channel();
+            let (lag_seconds, correlation, stretch) = (found.lag_seconds, found.correlation, found.stretch);
+            let why = Why::NearReplay { channel, correlation, lag_seconds, stretch };
             let since = At { time: at.time.plus_nanos(-40_000_000_000), evidence: at.evidence };
             let earlier = At {
                 time: at.time.plus_nanos((-f64::from(lag_seconds) * 1e9) as i64 - 20_000_000_000),
@@ -548,7 +547,7 @@ impl Bed {
 
     fn seen(&mut self, step: f32, at: At) -> Seen {
         let shown = |vital| self.values.shown(vital, at);
-        let channel = CHANNELS_IN_ORDER.get(self.lead).copied().unwrap_or(Channel::Ecg(1));
+        let channel = self.leads.channel();
         let flat = |place: usize| {
             self.waves
                 .get(place)
@@ -562,17 +561,17 @@ impl Bed {
             enough: enough && !flat,
             sure: false,
         };
-        let ecg = self.ecg.as_ref().map(|(ecg, _)| Heard {
+        let ecg = self.leads.front().map(|(ecg, _)| Heard {
             sure: ecg.sure(),
-            ..heard(channel, ecg.rate(), ecg.quality(), flat(self.lead))
+            ..heard(channel, ecg.rate(), ecg.quality(), flat(self.leads.speaking()))
         });
         let pleth = self
             .pleth
             .as_ref()
             .map(|(pleth, _)| heard(Channel::Pleth, pleth.rate(), pleth.quality(), flat(3)));
         let both = ecg.is_some() && pleth.is_some();
-        let now_ms = self.ecg.as_ref().map(|(ecg, origin)| origin + ecg.now_ms());
-        let shapes = self.ecg.as_ref().map(|(ecg, _)| &ecg.shapes);
+        let now_ms = self.leads.front().map(|(ecg, origin)| origin + ecg.now_ms());
+        let shapes = self.leads.front().map(|(ecg, _)| &ecg.shapes);
         let ratio = shapes.and_then(Shapes::ratio);
         let seen = Seen {
             heart_rate: shown(Vital::HeartRate),
@@ -590,33 +589,8 @@ impl Bed {
             clipped: None,
             absent: self.absent,
         };
-        if ecg.is_some_and(|ecg| ecg.enough) {
-            self.poor_seconds = 0.0;
-        } else {
-            self.poor_seconds += step;
-        }
-        Seen { clipped: self.clipped(step), other_ratio: self.other_leads(ratio), ..seen }
-    }
-
-    /// By how much another ECG lead changed since the present one did; the one that changed most alike.
-    fn other_leads(&mut self, ratio: Option<f32>) -> Option<(Channel, f32)> {
-        let Some(ratio) = ratio else {
-            self.levels_before = None;
-            return None;
-        };
-        // When a step is seen it is some beats old.
-        let level =
-            |wave: &Option<Wave>| wave.as_ref().and_then(|wave| wave.level(LEVELS_BACK, LEVELS_BEFORE));
-        let [one, two, three, ..] = &self.waves;
-        let before = *self.levels_before.get_or_insert([level(one), level(two), level(three)]);
-        let others = self.waves.iter().zip(before).enumerate().filter(|(place, _)| *place != self.lead);
-        let changes = others.filter_map(|(_, (wave, before))| {
-            let wave = wave.as_ref().filter(|wave| wave.moved())?;
-            let before = before.filter(|before| *before > 0.5)?;
-            Some((wave.channel, wave.level(LEVELS_NOW, LEVELS_NOW)? / before))
-        });
-        let unlike = |change: &(Channel, f32)| (change.1 / ratio).ln().abs();
-        changes.min_by(|one, other| unlike(one).total_cmp(&unlike(other)))
+        let other_ratio = self.leads.others(ratio, &self.waves);
+        Seen { clipped: self.clipped(step), other_ratio, ..seen }
     }
 
     /// The most clipped of the channels that were whole in the beginning.
@@ -646,6 +620,11 @@ impl Bed {
         self.log.now()
     }
 
+    /// For how long the condition of each question has held.
+    pub(crate) fn held(&self) -> [f32; Question::ALL.len()] {
+        self.rates.held()
+    }
+
     /// What every check said last, with the reason.
     pub(crate) fn standing(&self) -> impl Iterator<Item = Standing> {
         self.log.standing()
@@ -660,7 +639,3 @@ impl Bed {
         self.log.judged()
     }
 }
-
-/// In order of [`Wave::place`].
-const CHANNELS_IN_ORDER: [Channel; CHANNELS] =
-    [Channel::Ecg(1), Channel::Ecg(2), Channel::Ecg(3), Channel::Pleth, Channel::Respiration];

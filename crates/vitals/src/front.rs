@@ -80,6 +80,8 @@ pub(crate) struct Ecg {
     /// Beats whose samples have not all come.
     waiting: VecDeque<u64>,
     pub(crate) shapes: Shapes,
+    /// Beats of the last block.
+    told: Vec<u64>,
     /// Quality after the last block, whether it is enough, and whether the detectors agree on every beat.
     judged: (f32, bool, bool),
 }
@@ -96,6 +98,7 @@ impl Ecg {
             kept: Kept::new(),
             waiting: VecDeque::with_capacity(8),
             shapes: Shapes::default(),
+            told: Vec::with_capacity(8),
             judged: (0.0, false, false),
         }
     }
@@ -104,6 +107,7 @@ impl Ecg {
     pub(crate) fn push(&mut self, block: &[u8], settled: bool, beat: &mut dyn FnMut(Timed)) {
         let after = (AFTER_SECONDS * self.rate_hz) as u64 + 2;
         let before = (BEFORE_SECONDS * self.rate_hz) as u64;
+        self.told.clear();
         for code in block {
             let sample = i32::from(*code);
             self.kept.push(*code);
@@ -115,7 +119,8 @@ impl Ecg {
                 if self.waiting.len() < 8 {
                     self.waiting.push_back(found.at);
                 }
-                beat(Timed { at_ms: (found.at as f64 * 1_000.0 / self.rate_hz) as u64 });
+                self.told.push(found.at);
+                beat(Timed { at_ms: self.milliseconds(found.at) });
             }
             if let Some(found) = self.second.push(sample) {
                 self.agreement.second(found.at);
@@ -159,7 +164,26 @@ impl Ecg {
 
     /// Milliseconds since its start.
     pub(crate) fn now_ms(&self) -> u64 {
-        (self.kept.pushed as f64 * 1_000.0 / self.rate_hz) as u64
+        self.milliseconds(self.kept.pushed)
+    }
+
+    /// Seconds since its start.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.kept.pushed as f64 / self.rate_hz
+    }
+
+    fn milliseconds(&self, at: u64) -> u64 {
+        (at as f64 * 1_000.0 / self.rate_hz) as u64
+    }
+
+    /// How many samples ago each beat of the last block was.
+    pub(crate) fn ages(&self) -> impl Iterator<Item = usize> {
+        self.told.iter().map(|at| self.kept.pushed.saturating_sub(*at) as usize)
+    }
+
+    /// The last beats, oldest first, in milliseconds since its start.
+    pub(crate) fn beats_ms(&self) -> impl Iterator<Item = u64> {
+        self.agreement.beats().map(|at| self.milliseconds(at))
     }
 }
 

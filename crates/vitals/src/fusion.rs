@@ -23,8 +23,6 @@ pub(crate) enum Group {
     Morphology,
     /// Their height.
     Amplitude,
-    /// The height of other leads.
-    OtherLeads,
 }
 
 /// What a statistic is.

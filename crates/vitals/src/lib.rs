@@ -15,6 +15,7 @@ pub mod coupling;
 mod front;
 mod fusion;
 mod grid;
+mod leads;
 mod near;
 pub mod news2;
 pub mod pleth;
@@ -25,6 +26,8 @@ mod replay;
 pub mod respiration;
 mod ring;
 mod shape;
+mod stretch;
+mod thresholds;
 mod verdict;
 mod ward;
 mod wave;
@@ -32,6 +35,7 @@ mod why;
 
 pub use near::NEAR_HISTORY_SECONDS;
 pub use replay::{FINGERPRINTS_MAX, HISTORY_SECONDS};
+pub use thresholds::{Question, Thresholds};
 pub use verdict::{At, Compared, Standing};
 pub use ward::{BEDS_MAX, Depth, Row, Said, Source, Ward};
 

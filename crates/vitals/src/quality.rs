@@ -7,6 +7,7 @@
 //! * [`Flat`] and [`Rails`]: exact statements about the codes.
 
 use crate::ring::Ring;
+use crate::shape::correlation;
 use crate::usable_rate_hz;
 
 /// How far back the indices look, in seconds.
@@ -74,6 +75,11 @@ impl Agreement {
         (all > 0).then(|| f64::from(both) / f64::from(all))
     }
 
+    /// The last beats of the first detector, oldest first.
+    pub(crate) fn beats(&self) -> impl Iterator<Item = u64> {
+        self.first.newest_first().iter().rev().copied()
+    }
+
     /// Forgets the beats, for a gap.
     pub fn reset(&mut self) {
         self.first.held = 0;
@@ -115,7 +121,7 @@ impl Recent {
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     at: u64,
-    points: [i32; POINTS],
+    points: [f32; POINTS],
 }
 
 /// How alike the beats of a wave are.
@@ -153,7 +159,7 @@ impl Template {
             before: (before_s * rate_hz) as u64,
             after: (after_s * rate_hz) as u64,
             waiting: Recent::default(),
-            shapes: vec![Shape { at: 0, points: [0; POINTS] }; SHAPES_MAX].into_boxed_slice(),
+            shapes: vec![Shape { at: 0, points: [0.0; POINTS] }; SHAPES_MAX].into_boxed_slice(),
             held: 0,
         }
     }
@@ -188,8 +194,7 @@ impl Template {
             shape.at = at;
             for (number, point) in (0_u64..).zip(&mut shape.points) {
                 let place = start + number * length / (POINTS as u64 - 1);
-                // A sample was an i32 when it was pushed.
-                *point = self.samples.at(place) as i32;
+                *point = self.samples.at(place) as f32;
             }
         }
         self.held = (self.held + 1).min(SHAPES_MAX);
@@ -200,11 +205,11 @@ impl Template {
     pub fn correlation(&self, now: u64) -> Option<f64> {
         let since = now.saturating_sub(self.window);
         let held = self.shapes.get(..self.held)?;
-        let mut mean = [0.0_f64; POINTS];
+        let mut mean = [0.0_f32; POINTS];
         let mut beats = 0_u32;
         for shape in held.iter().filter(|shape| (since..=now).contains(&shape.at)) {
             for (sum, point) in mean.iter_mut().zip(shape.points) {
-                *sum += f64::from(point);
+                *sum += point;
             }
             beats += 1;
         }
@@ -212,8 +217,9 @@ impl Template {
             return None;
         }
         let within = held.iter().filter(|shape| (since..=now).contains(&shape.at));
-        let sum: f64 = within.map(|shape| correlation(&shape.points, &mean)).sum();
-        Some(sum / f64::from(beats))
+        // The sum of the beats correlates as their mean does.
+        let sum: f32 = within.map(|shape| correlation(&shape.points, &mean)).sum();
+        Some(f64::from(sum) / f64::from(beats))
     }
 
     /// Forgets samples and beats, for a gap; positions count on.
@@ -222,22 +228,6 @@ impl Template {
         self.waiting.held = 0;
         self.held = 0;
     }
-}
-
-/// Pearson's correlation; 0 where either is constant.
-fn correlation(points: &[i32; POINTS], mean: &[f64; POINTS]) -> f64 {
-    let count = POINTS as f64;
-    let mean_points = points.iter().map(|&point| f64::from(point)).sum::<f64>() / count;
-    let mean_mean = mean.iter().sum::<f64>() / count;
-    let (mut both, mut left, mut right) = (0.0, 0.0, 0.0);
-    for (&point, &other) in points.iter().zip(mean) {
-        let (a, b) = (f64::from(point) - mean_points, other - mean_mean);
-        both += a * b;
-        left += a * a;
-        right += b * b;
-    }
-    let norm = (left * right).sqrt();
-    if norm > 0.0 { both / norm } else { 0.0 }
 }
 
 /// How long a wave has stood still: every sample of the run is one of two neighbouring codes.

@@ -23,14 +23,14 @@ use model::CaptureTime;
 
 /// How long a stretch is remembered at least, in seconds of capture time.
 pub const HISTORY_SECONDS: i64 = 30 * 60;
-/// Most fingerprints of all beds together; beyond it the oldest third of the history is forgotten early. Our
-/// limit: 16 bytes each at a load between 3/8 and 3/4.
+/// Most fingerprints of all beds together; beyond it the oldest part of the history is forgotten early. Our
+/// limit: 16 bytes each at a load between 1/4 and 3/4.
 pub const FINGERPRINTS_MAX: usize = 1 << 26;
 /// Parts of the history that are forgotten as a whole.
 const AGES: usize = 4;
 /// Nanoseconds of one part: three whole ones are always there.
 const AGE_NANOS: i64 = HISTORY_SECONDS * 1_000_000_000 / (AGES as i64 - 1);
-/// Places of an empty part.
+/// Places of an empty table.
 const PLACES_MIN: usize = 1 << 10;
 /// Multiplier of the rolling polynomial: odd, so that no sample is lost.
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -46,83 +46,54 @@ pub(crate) struct Place {
     pub(crate) sample: u32,
 }
 
-/// Bits of a place's channel in a packed place.
+/// Bits of a packed place: its channel, its age; the others are its bed.
 const CHANNEL_BITS: u32 = 3;
+const AGE_BITS: u32 = 3;
 
+/// A remembered window: four of them lie in a line of the processor's cache.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
     /// Zero: empty.
     hash: u64,
     sample: u32,
-    bed_and_channel: u32,
+    /// Bed, age and channel.
+    whose: u32,
 }
 
-/// One part of the history: open addressing, no deletion.
-#[derive(Debug, Default)]
-struct Age {
+impl Cell {
+    fn new(hash: u64, place: Place, age: u32) -> Self {
+        let bed_and_age = (place.bed << AGE_BITS) | (age % AGES_TOLD);
+        let whose = (bed_and_age << CHANNEL_BITS) | u32::from(place.channel);
+        Self { hash, sample: place.sample, whose }
+    }
+
+    const fn place(self) -> Place {
+        Place {
+            bed: self.whose >> (CHANNEL_BITS + AGE_BITS),
+            channel: (self.whose & ((1 << CHANNEL_BITS) - 1)) as u8,
+            sample: self.sample,
+        }
+    }
+
+    /// Whether it was put no more than [`AGES`] ages before `now`. Those that were not are swept out before the count of
+    /// ages comes round.
+    const fn lives(self, now: u32) -> bool {
+        let age = self.whose >> CHANNEL_BITS;
+        now.wrapping_sub(age) % AGES_TOLD < AGES as u32
+    }
+}
+
+/// Ages that a cell can tell apart.
+const AGES_TOLD: u32 = 1 << AGE_BITS;
+
+/// The fingerprints of all beds: one table with open addressing, so that looking a window up and remembering it touch
+/// the same line of the cache. Whole ages are forgotten at once, when the table is made anew.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
     cells: Vec<Cell>,
     held: usize,
-}
-
-impl Age {
-    fn find(&self, hash: u64) -> Option<Place> {
-        let mask = self.cells.len().checked_sub(1)?;
-        let mut at = hash as usize & mask;
-        loop {
-            let cell = self.cells.get(at)?;
-            if cell.hash == hash {
-                let channel = (cell.bed_and_channel & ((1 << CHANNEL_BITS) - 1)) as u8;
-                return Some(Place {
-                    bed: cell.bed_and_channel >> CHANNEL_BITS,
-                    channel,
-                    sample: cell.sample,
-                });
-            }
-            if cell.hash == 0 {
-                return None;
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
-    fn put(&mut self, cell: Cell) {
-        if self.held * 4 >= self.cells.len() * 3 {
-            let places = (self.cells.len() * 2).max(PLACES_MIN);
-            let old = std::mem::replace(&mut self.cells, vec![Cell::default(); places]);
-            self.held = 0;
-            old.into_iter().filter(|cell| cell.hash != 0).for_each(|cell| self.place(cell));
-        }
-        self.place(cell);
-    }
-
-    /// There is always an empty place: at most three of four are taken.
-    fn place(&mut self, cell: Cell) {
-        let Some(mask) = self.cells.len().checked_sub(1) else { return };
-        let mut at = cell.hash as usize & mask;
-        while let Some(place) = self.cells.get_mut(at) {
-            if place.hash == 0 || place.hash == cell.hash {
-                self.held += usize::from(place.hash == 0);
-                *place = cell;
-                return;
-            }
-            at = (at + 1) & mask;
-        }
-    }
-}
-
-/// The fingerprints of all beds.
-#[derive(Debug)]
-pub(crate) struct Table {
-    /// Newest first.
-    ages: [Age; AGES],
+    age: u32,
     began: Option<CaptureTime>,
-    held: usize,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self { ages: std::array::from_fn(|_| Age::default()), began: None, held: 0 }
-    }
 }
 
 impl Table {
@@ -131,22 +102,46 @@ impl Table {
         let began = *self.began.get_or_insert(now);
         if now.nanos_since(began) >= AGE_NANOS || self.held >= FINGERPRINTS_MAX {
             self.began = Some(now);
-            self.ages.rotate_right(1);
-            if let Some(newest) = self.ages.first_mut() {
-                *newest = Age::default();
-            }
-            self.held = self.ages.iter().map(|age| age.held).sum();
+            self.age = self.age.wrapping_add(1);
+            self.make_anew();
+        } else if self.held * 4 >= self.cells.len() * 3 {
+            self.make_anew();
         }
         // Zero marks an empty place.
         let hash = hash.max(1);
-        let known = self.ages.iter().find_map(|age| age.find(hash));
-        if let Some(newest) = self.ages.first_mut() {
-            let before = newest.held;
-            let bed_and_channel = place.bed << CHANNEL_BITS | u32::from(place.channel);
-            newest.put(Cell { hash, sample: place.sample, bed_and_channel });
-            self.held += newest.held - before;
+        let mask = self.cells.len().checked_sub(1)?;
+        let mut at = hash as usize & mask;
+        // There is always an empty place: at most three of four are taken.
+        while let Some(cell) = self.cells.get_mut(at) {
+            if cell.hash == hash || cell.hash == 0 {
+                let known = (cell.hash == hash && cell.lives(self.age)).then(|| cell.place());
+                self.held += usize::from(cell.hash == 0);
+                *cell = Cell::new(hash, place, self.age);
+                return known;
+            }
+            at = (at + 1) & mask;
         }
-        known
+        None
+    }
+
+    /// Forgets what is too old and makes room for as much again as is left. In order of the old table, so that memory is
+    /// walked through, not jumped about in.
+    fn make_anew(&mut self) {
+        let age = self.age;
+        let living = self.cells.iter().filter(|cell| cell.hash != 0 && cell.lives(age)).count();
+        let places = (living * 2).next_power_of_two().max(PLACES_MIN);
+        let old = std::mem::replace(&mut self.cells, vec![Cell::default(); places]);
+        self.held = living;
+        let mask = places - 1;
+        for cell in old.into_iter().filter(|cell| cell.hash != 0 && cell.lives(age)) {
+            let mut at = cell.hash as usize & mask;
+            while self.cells.get(at).is_some_and(|taken| taken.hash != 0) {
+                at = (at + 1) & mask;
+            }
+            if let Some(place) = self.cells.get_mut(at) {
+                *place = cell;
+            }
+        }
     }
 
     /// Fingerprints held.
@@ -191,7 +186,7 @@ const RUN_MAX: u32 = 1 << (PLACE_BITS - 1);
 /// The smallest key of every run of neighbouring windows, without a branch that depends on them (van Herk 1992,
 /// Gil and Werman 1993): the least so far of this stretch, and the least from each place to the end of the one
 /// before.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Run {
     stretch: Box<[u64]>,
     to_end: Box<[u64]>,
@@ -232,14 +227,13 @@ impl Run {
 }
 
 /// The search on one channel of one bed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tracker {
     measure: Measure,
     /// `BASE` to the power of the window's length.
     last_power: u64,
-    recent: Box<[u8]>,
-    /// Place in `recent` of the next sample.
-    next: usize,
+    /// The last samples of a window, and during [`Tracker::push`] the block after them.
+    recent: Vec<u8>,
     /// Samples since the last gap.
     since_gap: u32,
     /// Samples in all.
@@ -272,11 +266,10 @@ impl Tracker {
     pub(crate) fn new(measure: Measure, sample: u32) -> Self {
         let measure = Measure { run: measure.run.clamp(1, RUN_MAX), ..measure };
         let last_power = (0..measure.window).fold(1_u64, |power, _| power.wrapping_mul(BASE));
-        Self {
+        let mut tracker = Self {
             measure,
             last_power,
-            recent: vec![0; measure.window.max(1) as usize].into(),
-            next: 0,
+            recent: Vec::new(),
             since_gap: 0,
             sample,
             rolling: 0,
@@ -286,7 +279,9 @@ impl Tracker {
             chosen: u64::MAX,
             variance_min: u64::from(measure.variance_quarters_min) * u64::from(measure.window).pow(2),
             trail: None,
-        }
+        };
+        tracker.gap();
+        tracker
     }
 
     /// Samples in all.
@@ -296,8 +291,12 @@ impl Tracker {
 
     /// Samples are missing here: no window spans the gap.
     pub(crate) fn gap(&mut self) {
+        let window = self.measure.window;
         self.since_gap = 0;
-        self.rolling = 0;
+        // As if zeros had come: windows are told only once all of these are out of them.
+        self.recent.clear();
+        self.recent.resize(window as usize, 0);
+        self.rolling = (0..window).fold(0_u64, |rolling, _| rolling.wrapping_mul(BASE).wrapping_add(1));
         self.sum = 0;
         self.squares = 0;
         self.run.clear();
@@ -313,38 +312,37 @@ impl Tracker {
         table: &mut Table,
     ) -> Option<Repeat> {
         let mut found = None;
-        for code in block {
-            if let Some((hash, sample)) = self.roll(*code) {
+        let mut recent = std::mem::take(&mut self.recent);
+        recent.extend_from_slice(block);
+        // The sample that leaves the window beside the one that enters it.
+        for (old, new) in recent.iter().zip(block) {
+            if let Some((hash, sample)) = self.roll(*old, *new) {
                 let place = Place { bed: own.0, channel: own.1, sample };
                 let known = table.swap(hash, place, now);
                 found = self.follow(known, place).or(found);
             }
         }
+        recent.drain(..block.len());
+        self.recent = recent;
         found
     }
 
-    /// Takes one sample; tells the window that is newly chosen.
-    fn roll(&mut self, code: u8) -> Option<(u64, u32)> {
+    /// Takes one sample, for one that leaves; tells the window that is newly chosen.
+    #[inline]
+    fn roll(&mut self, old: u8, new: u8) -> Option<(u64, u32)> {
         let window = self.measure.window;
-        let place = self.recent.get_mut(self.next)?;
-        let old = u64::from(std::mem::replace(place, code));
-        self.next = if self.next + 1 == self.recent.len() { 0 } else { self.next + 1 };
-        let new = u64::from(code);
+        let (old, new) = (u64::from(old), u64::from(new));
         self.sample = self.sample.wrapping_add(1);
         self.since_gap = self.since_gap.saturating_add(1);
-        self.rolling = self.rolling.wrapping_mul(BASE).wrapping_add(new + 1);
-        self.sum += new;
-        self.squares += new * new;
-        if self.since_gap > window {
-            self.rolling = self.rolling.wrapping_sub((old + 1).wrapping_mul(self.last_power));
-            self.sum -= old;
-            self.squares -= old * old;
-        } else if self.since_gap < window {
+        let left = (old + 1).wrapping_mul(self.last_power);
+        self.rolling = self.rolling.wrapping_mul(BASE).wrapping_add(new + 1).wrapping_sub(left);
+        self.sum = self.sum + new - old;
+        self.squares = self.squares + new * new - old * old;
+        if self.since_gap < window {
             return None;
         }
         let sample = self.sample;
-        let length = u64::from(window);
-        let spread = 4 * (length * self.squares - self.sum * self.sum);
+        let spread = 4 * (u64::from(window) * self.squares - self.sum * self.sum);
         let place = u64::from(sample) & ((1 << PLACE_BITS) - 1);
         let key = mix(self.rolling) >> PLACE_BITS << PLACE_BITS | place;
         let smallest = self.run.push(if spread > self.variance_min { key } else { u64::MAX });
@@ -386,13 +384,10 @@ impl Tracker {
     }
 }
 
-/// Spreads a rolling hash over all bits (the finaliser of MurmurHash3).
-const fn mix(mut hash: u64) -> u64 {
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xC4CE_B9FE_1A85_EC53);
-    hash ^ hash >> 33
+/// Spreads a rolling hash over the bits that are compared: Fibonacci hashing (Knuth, The Art of Computer Programming,
+/// volume 3, section 6.4) of both halves.
+const fn mix(hash: u64) -> u64 {
+    (hash ^ hash >> 32).wrapping_mul(BASE)
 }
 
 #[cfg(test)]

@@ -27,10 +27,12 @@ const LEARN_SHIFT: usize = 2;
 /// Beats of which noise and spread are told.
 const STEADY_BEATS: usize = 60;
 /// Beats before a step in height, and after it.
-const BEFORE: usize = 10;
-const AFTER: usize = 6;
-/// A step in height is one where most beats after it are below this share of most before it, or above its inverse.
-const APART: f32 = 0.8;
+pub(crate) const BEFORE: usize = 10;
+pub(crate) const AFTER: usize = 6;
+/// A step in height scales low and high beats alike, up to this ratio of the two factors.
+const ALIKE: f32 = 1.3;
+/// Least likeness of the beats after a step to those before it.
+const KEPT_SHAPE: f32 = 0.95;
 /// Ratio of the heights from which a step counts.
 pub(crate) const STEP_MIN: f32 = 1.5;
 
@@ -100,7 +102,7 @@ impl Shapes {
         }
         self.beats += 1;
         if self.beats.is_multiple_of(PRESENT_BEATS) && self.recent.len() >= RECENT {
-            self.present = self.median_shape();
+            self.present = self.median_of(0, RECENT);
             self.alike = self.alike_now();
         }
     }
@@ -131,21 +133,36 @@ impl Shapes {
     fn step(&mut self) {
         if let Some(from) = self.stepped_from {
             if self.heights.len() >= AFTER && !beyond(self.height_now() / from) {
+                // Back at the usual height: that is no step away from the heights in between.
                 self.stepped_from = None;
+                self.heights.clear();
             }
             return;
         }
         if self.heights.len() < BEFORE + AFTER {
             return;
         }
-        // A few ectopic beats on either side are no reason to look away.
-        let before = bounds(self.heights.iter().take(BEFORE).copied().collect());
-        let after = bounds(self.heights.iter().skip(BEFORE).copied().collect());
-        let apart = after.1 < before.0 * APART || after.0 * APART > before.1;
+        // A rhythm of high and low beats keeps both kinds; a few ectopic beats on either side are no reason to look away.
+        let before = quarters(self.heights.iter().take(BEFORE).copied().collect());
+        let after = quarters(self.heights.iter().skip(BEFORE).copied().collect());
         let usual = median(self.heights.iter().take(BEFORE).copied().collect());
-        if apart && usual > 0.0 && beyond(self.height_now() / usual) {
+        if usual <= 0.0 || before.0 <= 0.0 {
+            return;
+        }
+        let (low, high) = (after.0 / before.0, after.1 / before.1);
+        let same_way = beyond(low) && beyond(high) && (low < 1.0) == (high < 1.0);
+        let alike = low.max(high) <= ALIKE * low.min(high);
+        if same_way && alike && beyond(self.height_now() / usual) && self.keeps_shape() {
             self.stepped_from = Some(usual);
         }
+    }
+
+    /// Whether the beats after a step have the shape of those before it: a gain changes their height alone, a rhythm and
+    /// an electrode that moves change their shape too.
+    fn keeps_shape(&self) -> bool {
+        let before = self.recent.len().saturating_sub(AFTER);
+        let (before, after) = (self.median_of(0, before), self.median_of(before, AFTER));
+        likeness(&after, &before, LEARN_SHIFT) >= KEPT_SHAPE
     }
 
     fn height_now(&self) -> f32 {
@@ -158,13 +175,13 @@ impl Shapes {
         self.stepped_from.map(|from| self.height_now() / from)
     }
 
-    /// The median of the last beats.
-    fn median_shape(&self) -> Shape {
+    /// The median of `count` of the last beats, from the `from`th on.
+    fn median_of(&self, from: usize, count: usize) -> Shape {
         let mut present = [0.0; POINTS];
         let mut values = Vec::with_capacity(RECENT);
         for (point, place) in present.iter_mut().enumerate() {
             values.clear();
-            values.extend(self.recent.iter().filter_map(|shape| shape.get(point)));
+            values.extend(self.recent.iter().skip(from).take(count).filter_map(|shape| shape.get(point)));
             values.sort_unstable_by(f32::total_cmp);
             *place = values.get(values.len() / 2).copied().unwrap_or_default();
         }
@@ -211,12 +228,12 @@ fn beyond(ratio: f32) -> bool {
     ratio >= STEP_MIN || ratio <= 1.0 / STEP_MIN
 }
 
-/// Between which most values lie: all but one at either end.
-fn bounds(mut values: Vec<f32>) -> (f32, f32) {
+/// The values at a quarter and at three quarters.
+fn quarters(mut values: Vec<f32>) -> (f32, f32) {
     values.sort_unstable_by(f32::total_cmp);
-    let out = 1.min(values.len() / 2);
     let at = |place: usize| values.get(place).copied().unwrap_or_default();
-    (at(out), at(values.len().saturating_sub(1 + out)))
+    let quarter = values.len() / 4;
+    (at(quarter), at(values.len().saturating_sub(1 + quarter)))
 }
 
 /// Middle value; 0 of none.
@@ -278,6 +295,39 @@ mod tests {
         for beat in 0..80 {
             shapes.beat(beat * 200, bump(30.0, 4.0, 80.0 - 0.6 * beat as f32 + wobble(beat)), true);
             assert_eq!(shapes.ratio(), None);
+        }
+    }
+
+    #[test]
+    fn beats_that_are_lower_because_they_are_others_are_no_step_and_a_rhythm_of_two_kinds_keeps_both() {
+        let mut shapes = Shapes::default();
+        for beat in 0..40 {
+            let other = bump(24.0, 12.0, -60.0);
+            shapes.beat(
+                beat * 200,
+                if beat < 25 { bump(30.0, 4.0, 130.0 + wobble(beat)) } else { other },
+                true,
+            );
+            assert_eq!(shapes.ratio(), None, "{beat}");
+        }
+        let mut shapes = Shapes::default();
+        for beat in 0..60 {
+            let (gain, height) =
+                (if beat < 40 { 1.0 } else { 0.5 }, if beat % 2 == 0 { 70.0 } else { 130.0 });
+            shapes.beat(beat * 200, bump(30.0, 4.0, gain * (height + wobble(beat))), true);
+            // Four halved beats of the six that are looked at, two of each kind.
+            assert_eq!(shapes.ratio().is_some(), beat >= 43, "{beat}");
+        }
+        assert!(shapes.ratio().is_some_and(|ratio| ratio < 0.67));
+    }
+
+    #[test]
+    fn a_return_to_the_usual_height_is_no_step() {
+        let mut shapes = Shapes::default();
+        for beat in 0..90 {
+            let height = if (40..56).contains(&beat) { 150.0 } else { 80.0 };
+            shapes.beat(beat * 200, bump(30.0, 4.0, height + wobble(beat)), true);
+            assert_eq!(shapes.ratio().is_some(), (44..59).contains(&beat), "{beat}");
         }
     }
 

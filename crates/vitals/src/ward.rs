@@ -2,6 +2,7 @@
 
 use crate::bed::{Bed, Repeated};
 use crate::replay::{Repeat, Table};
+use crate::thresholds::{Question, Thresholds};
 use crate::verdict::{At, Standing};
 use model::{
     AlarmLimit, CaptureTime, Channel, Check, FlowId, IntegrityRow, Judged, Notice, Sample, Side, Verdict,
@@ -58,7 +59,7 @@ pub enum Said<'a> {
     CycleEnded,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     bed: Box<Bed>,
     /// Who is believed, and when it last spoke.
@@ -67,16 +68,17 @@ struct Place {
 }
 
 /// What a source feeds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Feeds {
     last: Option<Row>,
     rows: Vec<u32>,
 }
 
 /// All beds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ward {
     depth: Depth,
+    thresholds: Thresholds,
     places: BTreeMap<u32, Place>,
     sources: BTreeMap<Source, Feeds>,
     table: Table,
@@ -87,8 +89,15 @@ impl Ward {
     /// Without beds.
     #[must_use]
     pub fn new(depth: Depth) -> Self {
+        Self::with_thresholds(depth, Thresholds::default())
+    }
+
+    /// The same with other choices, for `evaluate`.
+    #[must_use]
+    pub fn with_thresholds(depth: Depth, thresholds: Thresholds) -> Self {
         Self {
             depth,
+            thresholds,
             places: BTreeMap::new(),
             sources: BTreeMap::new(),
             table: Table::default(),
@@ -105,7 +114,7 @@ impl Ward {
                 self.unchecked += 1;
                 return;
             }
-            let bed = Box::new(Bed::new(row.number, row.bed, row.told_apart, near));
+            let bed = Box::new(Bed::new(row.number, row.bed, row.told_apart, near, &self.thresholds));
             self.places.insert(row.number, Place { bed, believed: None, waves: false });
         }
         let Some(place) = self.places.get_mut(&row.number) else { return };
@@ -153,7 +162,8 @@ impl Ward {
         let seconds = at.time.nanos_since(last.time) as f32 / 1e9;
         let near = self.depth == Depth::Full;
         if seconds <= BREAK_SECONDS && self.places.len() < BEDS_MAX {
-            let bed = || Box::new(Bed::new(row.number, row.bed, row.told_apart, near));
+            let thresholds = &self.thresholds;
+            let bed = || Box::new(Bed::new(row.number, row.bed, row.told_apart, near, thresholds));
             let place = self.places.entry(row.number);
             let place = place.or_insert_with(|| Place { bed: bed(), believed: None, waves: false });
             place.bed.renamed(seconds, last, at);
@@ -241,6 +251,12 @@ impl Ward {
     /// What every check said of a bed at its last moment.
     pub fn now(&self, number: u32) -> impl Iterator<Item = (Check, Verdict)> {
         self.places.get(&number).into_iter().flat_map(|place| place.bed.now())
+    }
+
+    /// For how long the condition of each question has held on a bed, in seconds.
+    #[must_use]
+    pub fn held(&self, number: u32) -> [f32; Question::ALL.len()] {
+        self.places.get(&number).map(|place| place.bed.held()).unwrap_or_default()
     }
 
     /// What every check said of a bed at its last moment, with the reason.

@@ -10,8 +10,10 @@ const FLAT_CODES_MAX: u8 = 2;
 const CLIP_SECONDS: usize = 10;
 /// Codes next to an extreme one with which it is compared.
 const NEIGHBOURS: usize = 4;
-/// Blocks whose steepness is kept.
-const LEVELS: usize = 24;
+/// What of a beat its height is taken of, in seconds before and after its R peak: another lead's may be late.
+const HEIGHT_SECONDS: f64 = 0.1;
+/// Beats whose height is kept: those before a step and after it.
+pub(crate) const HEIGHTS: usize = 16;
 /// How many times as frequent as its neighbours a clipped code is.
 const SPIKE: u32 = 4;
 /// Blocks that must touch the code, and how often each: a baseline that drifts onto a rail for a moment is no
@@ -112,7 +114,7 @@ impl Histogram {
 }
 
 /// One channel of one bed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wave {
     pub(crate) channel: Channel,
     rate_hz: f64,
@@ -121,8 +123,8 @@ pub(crate) struct Wave {
     /// Blocks since it was last flat.
     lively: u64,
     histogram: Option<Histogram>,
-    /// Steepness of the last blocks: root mean square of the steps from code to code.
-    levels: std::collections::VecDeque<f32>,
+    /// Height of the last beats.
+    heights: std::collections::VecDeque<f32>,
     tracker: Tracker,
     pub(crate) repeat: Option<Repeat>,
     blocks: u64,
@@ -159,7 +161,7 @@ impl Wave {
             moved: false,
             lively: 0,
             histogram: clips.then(Histogram::new),
-            levels: std::collections::VecDeque::new(),
+            heights: std::collections::VecDeque::with_capacity(HEIGHTS),
             tracker: Tracker::new(measure(channel, rate_hz), sample),
             repeat: None,
             blocks: 0,
@@ -169,13 +171,6 @@ impl Wave {
     /// Takes the next block.
     pub(crate) fn push(&mut self, block: &[u8], own: (u32, u8), now: CaptureTime, table: &mut Table) {
         self.run.block(block);
-        let steps =
-            block.iter().zip(block.iter().skip(1)).map(|(one, next)| i64::from(*next) - i64::from(*one));
-        let squares: i64 = steps.map(|step| step * step).sum();
-        self.levels.push_back((squares as f32 / block.len().max(1) as f32).sqrt());
-        if self.levels.len() > LEVELS {
-            self.levels.pop_front();
-        }
         self.moved |= self.run.length < block.len() as u64;
         if let Some(histogram) = &mut self.histogram {
             histogram.push(block);
@@ -191,11 +186,29 @@ impl Wave {
         (seconds(self.run.length), seconds(self.run.same))
     }
 
-    /// Its steepness from `back` blocks ago on, over `blocks` of them: the median.
-    pub(crate) fn level(&self, back: usize, blocks: usize) -> Option<f32> {
-        let start = self.levels.len().checked_sub(back)?;
-        let levels: Vec<f32> = self.levels.iter().skip(start).take(blocks).copied().collect();
-        (levels.len() == blocks).then(|| median(levels))
+    /// A beat, `age` samples ago on this and every other ECG lead: keeps how high it is here.
+    pub(crate) fn beat(&mut self, age: usize) {
+        let half = (HEIGHT_SECONDS * self.rate_hz) as usize;
+        let Some(histogram) = self.histogram.as_ref().filter(|_| age > half) else { return };
+        let newest_first = histogram.blocks.iter().rev().flat_map(|block| block.iter().rev());
+        let around = newest_first.skip(age - 1 - half).take(2 * half + 1);
+        let (low, high) =
+            around.fold((u8::MAX, u8::MIN), |(low, high), code| (low.min(*code), high.max(*code)));
+        if self.heights.len() >= HEIGHTS {
+            self.heights.pop_front();
+        }
+        self.heights.push_back(f32::from(high.saturating_sub(low)));
+    }
+
+    /// Median height of the `count` beats from the `from`th of those kept on; none before all are there.
+    pub(crate) fn height(&self, from: usize, count: usize) -> Option<f32> {
+        let full = self.heights.len() >= HEIGHTS;
+        full.then(|| median(self.heights.iter().skip(from).take(count).copied().collect()))
+    }
+
+    /// Forgets the heights: the beats are told by another lead from now on.
+    pub(crate) fn forget_heights(&mut self) {
+        self.heights.clear();
     }
 
     /// Whether it ever moved.
@@ -214,17 +227,6 @@ impl Wave {
         self.tracker.sample()
     }
 
-    /// Its place in a bed, 0 to 4.
-    pub(crate) const fn place(channel: Channel) -> u8 {
-        match channel {
-            Channel::Ecg(1) => 0,
-            Channel::Ecg(2) => 1,
-            Channel::Ecg(_) => 2,
-            Channel::Pleth => 3,
-            _ => 4,
-        }
-    }
-
     /// Samples a second.
     pub(crate) const fn rate_hz(&self) -> f64 {
         self.rate_hz
@@ -234,7 +236,7 @@ impl Wave {
     pub(crate) fn gap(&mut self) {
         self.run = Run::default();
         self.histogram = self.histogram.is_some().then(Histogram::new);
-        self.levels.clear();
+        self.heights.clear();
         self.tracker.gap();
         self.repeat = None;
     }

@@ -34,7 +34,7 @@ pub(crate) enum Why {
     FlatHonest { channel: Channel },
     Loop { channel: Channel, loop_ms: f32 },
     Replay { channel: Channel, seconds: f32, lag_seconds: f32, other_bed: Option<Option<u16>> },
-    NearReplay { channel: Channel, correlation: f32, lag_seconds: f32 },
+    NearReplay { channel: Channel, correlation: f32, lag_seconds: f32, stretch: f32 },
     NoRepeat,
     Living { noise: f32 },
     Synthetic { noise: f32, spread_samples: f32, beats: u32 },
@@ -179,11 +179,20 @@ impl Why {
                     Some(None) => write!(f, "for another bed, {lag_seconds:.1} s before."),
                 }
             }
-            Self::NearReplay { channel, correlation, lag_seconds } => write!(
-                f,
-                "20 s of {channel} and the 20 s before them are those of {lag_seconds:.1} s earlier, but for noise and \
-                 gain (correlation {correlation:.4}; living hearts stay below 0.99)."
-            ),
+            Self::NearReplay { channel, correlation, lag_seconds, stretch } => {
+                write!(
+                    f,
+                    "20 s of {channel} and the 20 s before them are those of {lag_seconds:.1} s earlier, "
+                )?;
+                if *stretch != 1.0 {
+                    let percent = 100.0 * (stretch - 1.0).abs();
+                    write!(f, "{percent:.2} % {}, ", if *stretch > 1.0 { "slower" } else { "faster" })?;
+                }
+                write!(
+                    f,
+                    "but for noise and gain (correlation {correlation:.4}; living hearts stay below 0.99)."
+                )
+            }
             Self::NoRepeat => f.write_str("No stretch came twice."),
             Self::Living { noise } => {
                 write!(f, "The beats differ as a living heart's do (by {noise:.2} codes).")

@@ -1,7 +1,7 @@
 //! What is done to a recording from some second on.
 
 use super::Dice;
-use super::subject::{BREATH_HERTZ, HERTZ, Subject};
+use super::subject::{BREATH_HERTZ, HERTZ, Numbers, Subject};
 use crate::resample::resampled;
 use model::Check;
 
@@ -218,20 +218,32 @@ impl Attack {
         }
     }
 
-    /// Whether it misleads anybody at that second: where no number is shown, a waveform stands behind none.
+    /// Whether it misleads anybody: where no number is shown as valid throughout the time in which it should be found, a
+    /// waveform stands behind none.
     pub fn matters(self, subject: &Subject, onset: usize) -> bool {
-        let Some(numbers) = subject.numbers.get(onset) else { return false };
-        let shown = |number: Option<u8>| number.is_some_and(|number| number > 0);
+        let within = self.within().min(60);
+        let Some(numbers) = subject.numbers.get(onset..=onset + within) else { return false };
+        let shown = |number: fn(&Numbers) -> Option<u8>| {
+            numbers.iter().all(|numbers| number(numbers).is_some_and(|number| number > 0))
+        };
         match self {
             Self::Loop(Channels::Respiration, _) | Self::Flat(Channels::Respiration) => {
-                shown(numbers.respiration_rate)
+                shown(|numbers| numbers.respiration_rate)
             }
             Self::Loop(Channels::Pleth, _) | Self::Flat(Channels::Pleth) | Self::Spo2(_) => {
-                shown(numbers.spo2)
+                shown(|numbers| numbers.spo2)
             }
             Self::Limits(..) | Self::AlarmOff => true,
-            _ => shown(numbers.heart_rate),
+            _ => shown(|numbers| numbers.heart_rate),
         }
+    }
+
+    /// Whether it is done to waveforms alone.
+    pub fn of_waveforms(self) -> bool {
+        !matches!(
+            self,
+            Self::Add(_) | Self::Scale(_) | Self::Constant | Self::Spo2(_) | Self::OtherPatient(_)
+        )
     }
 
     /// The checks that should find it.

@@ -8,7 +8,7 @@ use model::{
 use simulate::encode::{self, Cycle};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
-use vitals::{At, Depth, Row, Said, Ward};
+use vitals::{At, Depth, Question, Row, Said, Thresholds, Ward};
 use wire::{ContentId, ContentPart, Expectation, Login, Parser, PatientFields, Sink, Start, Step};
 
 /// What every check said in one second.
@@ -19,6 +19,8 @@ pub type Second = [Option<Verdict>; Check::ALL.len()];
 pub struct Run {
     /// By second.
     pub seconds: Vec<Second>,
+    /// The longest that the condition of each question held, in seconds.
+    pub longest: [f32; Question::ALL.len()],
     /// Rows at the end.
     pub rows: Vec<model::IntegrityRow>,
     /// Seconds that could be judged, of how many.
@@ -122,31 +124,63 @@ fn units(subject: &Subject, second: usize) -> Vec<u8> {
     cycle.units()
 }
 
+/// A ward at some moment: trials that begin at one moment share what came before.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    ward: Ward,
+    /// The next second.
+    second: usize,
+}
+
+impl Moment {
+    /// Before anything.
+    pub fn first(depth: Depth, thresholds: Thresholds) -> Self {
+        Self { ward: Ward::with_thresholds(depth, thresholds), second: 0 }
+    }
+}
+
 /// What a ward of these subjects, all at once, says of the first of them.
-pub fn run(subjects: &[&Subject], depth: Depth) -> Run {
-    let mut ward = Ward::new(depth);
+pub fn run(subjects: &[&Subject], depth: Depth, thresholds: Thresholds) -> Run {
+    run_from(Moment::first(depth, thresholds), subjects, &[]).0
+}
+
+/// The same from `from` on, where the seconds before are left out of [`Run::seconds`] as empty; also the ward as it was
+/// before each of the seconds `moments`.
+pub fn run_from(from: Moment, subjects: &[&Subject], moments: &[usize]) -> (Run, Vec<Moment>) {
+    let Moment { mut ward, second: begin } = from;
     let mut lines: Vec<Line> = (0..subjects.len() as u32).filter_map(Line::new).collect();
     let seconds = subjects.first().map_or(0, |subject| subject.seconds());
-    let mut run = Run::default();
-    for second in 0..seconds {
+    let mut run = Run { seconds: vec![Second::default(); begin], ..Run::default() };
+    let mut kept = Vec::new();
+    for second in begin..seconds {
+        if moments.contains(&second) {
+            kept.push(Moment { ward: ward.clone(), second });
+        }
         for (line, subject) in lines.iter_mut().zip(subjects).rev() {
             let frame = second as u64 + 1;
             let time =
                 CaptureTime::from_nanos(second as i64 * 1_000_000_000 + i64::from(line.number) * 10_000_000);
             let at = At { time, evidence: Evidence { capture: 0, frame } };
-            let mut bytes = if second == 0 { encode::bed(line.number as u8 + 1) } else { Vec::new() };
+            let mut bytes = if second == begin { encode::bed(line.number as u8 + 1) } else { Vec::new() };
             bytes.extend_from_slice(&units(subject, second));
             line.read(&bytes, at, &mut ward);
         }
-        let mut said: Second = Default::default();
-        for (check, verdict) in ward.now(0) {
-            if let Some(place) = said.get_mut(check as usize) {
-                *place = Some(verdict);
-            }
+        run.seconds.push(said(&ward));
+        for (longest, held) in run.longest.iter_mut().zip(ward.held(0)) {
+            *longest = longest.max(held);
         }
-        run.seconds.push(said);
     }
     run.rows = ward.rows(0);
     run.judged = ward.judged(0).map_or((0, 0), |judged| (judged.seconds, judged.of_seconds));
-    run
+    (run, kept)
+}
+
+fn said(ward: &Ward) -> Second {
+    let mut said = Second::default();
+    for (check, verdict) in ward.now(0) {
+        if let Some(place) = said.get_mut(check as usize) {
+            *place = Some(verdict);
+        }
+    }
+    said
 }

@@ -32,7 +32,7 @@ pub struct Numbers {
 }
 
 /// A patient on a monitor.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Subject {
     /// Name of the recording.
     pub name: String,
@@ -145,6 +145,101 @@ fn shown_rate(beats: &[f64], now: f64) -> Option<u8> {
         middle.iter().sum::<f64>() / middle.len() as f64
     };
     Some((60.0 / mean).round().clamp(0.0, 254.0) as u8)
+}
+
+/// The MIMIC records of `corpus`. They have neither marked beats nor numbers once a second, so the heart rate shown is made
+/// from the lead on which both of our detectors agree on every beat of the last ten seconds, and none is shown where they
+/// agree on none: only attacks on waveforms mean something on them.
+pub fn mimic(corpus: &Path) -> Result<Vec<Subject>, Fault> {
+    let records = [
+        ("cinc2015-v102s/v102s", ["V", "II", ""]),
+        ("mimicdb-03700181/03700181", ["", "MCL1", ""]),
+        ("mimic2-s25047/3234460_0016", ["V", "II", ""]),
+        ("mimic2-s25047/3234460_0018", ["V", "II", ""]),
+    ];
+    records.iter().map(|(path, leads)| of_mimic(&corpus.join("wfdb").join(path), *leads)).collect()
+}
+
+/// What both detectors make of a lead.
+struct Heard {
+    /// Beats of the first, in seconds.
+    beats: Vec<f64>,
+    /// By second: whether both found the same beats in the ten seconds before it.
+    sure: Vec<bool>,
+}
+
+impl Heard {
+    fn on(lead: &[u8]) -> Self {
+        let rate_hz = HERTZ as f64;
+        let (mut first, mut second) =
+            (vitals::qrs::Detector::new(rate_hz), vitals::qrs::slope::Detector::new(rate_hz));
+        let mut agreement = vitals::quality::Agreement::new(rate_hz);
+        let mut heard = Self { beats: Vec::new(), sure: Vec::new() };
+        for (number, block) in (1_u64..).zip(lead.chunks_exact(HERTZ)) {
+            for code in block {
+                if let Some(beat) = first.push(i32::from(*code)) {
+                    agreement.first(beat.at);
+                    heard.beats.push(beat.at as f64 / rate_hz);
+                }
+                if let Some(beat) = second.push(i32::from(*code)) {
+                    agreement.second(beat.at);
+                }
+            }
+            let until = (number * HERTZ as u64).saturating_sub(HERTZ as u64 / 2);
+            heard.sure.push(number > 10 && agreement.share(until) == Some(1.0));
+        }
+        heard
+    }
+}
+
+fn of_mimic(path: &Path, leads: [&str; 3]) -> Result<Subject, Fault> {
+    let record = wfdb::read(&path.with_extension("hea"))?;
+    let wave = |name: &str| {
+        let wave = record.waves.iter().find(|wave| wave.name == name)?;
+        let mut last = wave.baseline;
+        let still = wave.codes.iter().map(|code| {
+            last = code.unwrap_or(last);
+            f64::from(last - wave.baseline) / wave.gain
+        });
+        Some((still.collect::<Vec<f64>>(), wave.rate_hz))
+    };
+    let ecg = |name: &str| {
+        wave(name)
+            .map(|(values, rate_hz)| codes(&resampled(&values, rate_hz, HERTZ as f64), 1.0 / CODES_PER_MV))
+    };
+    // Pleth and respiration have no unit: most of them fill two thirds of the codes.
+    let filling = |name: &str, hertz: usize| {
+        let (values, rate_hz) = wave(name)?;
+        let mut sorted = values.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let at = |share: f64| sorted.get((share * sorted.len() as f64) as usize).copied().unwrap_or(0.0);
+        let (middle, span) = ((at(0.01) + at(0.99)) / 2.0, (at(0.99) - at(0.01)).max(1e-9));
+        let centred: Vec<f64> = values.iter().map(|value| value - middle).collect();
+        Some(codes(&resampled(&centred, rate_hz, hertz as f64), span / 170.0))
+    };
+    let [one, two, three] = leads.map(ecg);
+    let no_signal = || Fault::Content { path: path.to_owned(), what: "has no ECG lead of that name".into() };
+    let two = two.ok_or_else(no_signal)?;
+    let seconds = two.len() / HERTZ;
+    let heard: Vec<Heard> =
+        [Some(&two), one.as_ref()].into_iter().flatten().map(|lead| Heard::on(lead)).collect();
+    let numbers = (0..seconds)
+        .map(|second| {
+            let sure = heard.iter().find(|heard| heard.sure.get(second).copied().unwrap_or(false));
+            let heart_rate =
+                sure.and_then(|heard| shown_rate(&heard.beats, second as f64 + 1.0 - NUMBER_LAG_S));
+            Numbers { heart_rate, ..Numbers::default() }
+        })
+        .collect();
+    let still = || vec![128; two.len()];
+    Ok(Subject {
+        name: format!("mimic {}", record.name),
+        person: record.name.split('_').next().unwrap_or(&record.name).to_owned(),
+        ecg: [one.unwrap_or_else(still), two.clone(), three.unwrap_or_else(still)],
+        pleth: filling("PLETH", HERTZ).unwrap_or_default(),
+        respiration: filling("RESP", BREATH_HERTZ).unwrap_or_else(|| vec![128; seconds * BREATH_HERTZ]),
+        numbers,
+    })
 }
 
 /// The BIDMC recordings of `corpus`, with the numbers that the monitor itself showed.

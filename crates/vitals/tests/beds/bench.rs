@@ -101,6 +101,9 @@ pub(crate) fn patient(seed: u64, rate: f64, seconds: usize) -> Vec<Second> {
 pub(crate) struct Bench {
     pub(crate) ward: Ward,
     pub(crate) seconds: f64,
+    /// From which second on the lead that monitors show first is noise.
+    pub(crate) noise_from: Option<f64>,
+    noise: Dice,
     frame: u64,
 }
 
@@ -114,7 +117,7 @@ pub(crate) const fn row(number: u32) -> Row {
 
 impl Bench {
     pub(crate) fn new(depth: Depth) -> Self {
-        Self { ward: Ward::new(depth), seconds: 0.0, frame: 0 }
+        Self { ward: Ward::new(depth), seconds: 0.0, noise_from: None, noise: Dice::new(99), frame: 0 }
     }
 
     pub(crate) fn at(&self) -> At {
@@ -154,7 +157,13 @@ impl Bench {
         let other = |code: &u8| (120.0 + 0.7 * (f64::from(*code) - 120.0)).round() as u8;
         let first: Vec<u8> = second.ecg.iter().map(other).collect();
         self.wave(who, Channel::Ecg(1), &first);
-        self.wave(who, Channel::Ecg(2), &second.ecg);
+        if self.noise_from.is_some_and(|from| self.seconds >= from) {
+            let noise: Vec<u8> =
+                second.ecg.iter().map(|_| (60.0 + 120.0 * self.noise.unit()) as u8).collect();
+            self.wave(who, Channel::Ecg(2), &noise);
+        } else {
+            self.wave(who, Channel::Ecg(2), &second.ecg);
+        }
         self.wave(who, Channel::Respiration, &second.breath);
         self.numbers(
             who,

@@ -30,6 +30,16 @@ fn a_bed_that_has_just_begun_is_not_judged() {
 }
 
 #[test]
+fn a_lead_that_becomes_noise_accuses_nobody_and_another_one_is_judged() {
+    let mut bench = Bench::new(Depth::Full);
+    bench.noise_from = Some(80.0);
+    bench.stream(&patient(32, 76.0, 240));
+    assert_eq!(bench.fails(0), [], "{:?}", bench.against(0));
+    let judged = bench.ward.judged(0).unwrap();
+    assert!(judged.seconds > 200, "{judged:?}");
+}
+
+#[test]
 fn a_gap_in_the_capture_accuses_nobody() {
     let mut bench = Bench::new(Depth::Full);
     let seconds = patient(3, 80.0, 300);

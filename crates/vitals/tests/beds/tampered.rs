@@ -1,7 +1,7 @@
 //! What must be found, each by its own check.
 
 use crate::bench::{Bench, Second, patient, row, source};
-use model::{Check, Switch, Verdict, Vital};
+use model::{Channel, Check, Switch, Verdict, Vital};
 use vitals::{Depth, Row};
 
 fn tampered(
@@ -30,6 +30,19 @@ fn a_number_that_its_waveform_contradicts_is_found() {
     let since = row.first.nanos() / 1_000_000_000;
     assert!((60..64).contains(&since) && row.why.contains("heart-rate is shown as"), "{row:?}");
     assert!(!row.evidence.is_empty());
+}
+
+#[test]
+fn a_false_number_is_found_on_another_lead_where_the_first_is_noise() {
+    let mut all = patient(31, 76.0, 160);
+    let false_ones = all.iter_mut().skip(120);
+    false_ones.for_each(|second| second.heart_rate = second.heart_rate.map(|rate| rate + 18.0));
+    let mut bench = Bench::new(Depth::Default);
+    bench.noise_from = Some(70.0);
+    bench.stream(&all);
+    assert_eq!(bench.fails(0), [Check::NumericWaveformDisagree], "{:?}", bench.against(0));
+    let row = bench.row(Check::NumericWaveformDisagree, Verdict::Fail).unwrap();
+    assert!(row.channel == Some(Channel::Ecg(1)), "{row:?}");
 }
 
 #[test]

@@ -11,14 +11,13 @@ use crate::detector::silence::{Sent, Silence};
 use crate::detector::storage::StorageUses;
 use crate::detector::{egress, exposure, mismatch, rogue};
 use crate::draft::{Draft, Ground};
-use crate::integrity::{self, Integrity};
+use crate::integrity::Integrity;
 use crate::rule::Rules;
-use inventory::{Inventory, LiveFlow, Survey};
+use inventory::{Inventory, LiveFlow, Renewed, Survey};
 use model::{
     BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side,
     Transport,
 };
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use vitals::Standing;
 
@@ -65,19 +64,19 @@ impl Judge {
         Self { integrity: Some(Integrity::new(depth)), ..self }
     }
 
-    /// Begins a new stretch of time: matters are collected anew. `known` are the beds that are still known.
-    pub(crate) fn renew(&mut self, known: &BTreeSet<u32>) {
-        self.contacts = Contacts::default();
-        self.disclosures = Disclosures::default();
-        self.storage = StorageUses::default();
-        self.carried = CarriedFiles::default();
-        self.offers = Offers::default();
-        self.logins = Logins::default();
-        self.malformed = Malformations::default();
-        self.radios = Radios::default();
-        self.silence = Silence::default();
+    /// Begins a new stretch of time: matters of what was forgotten are, too.
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        self.contacts.renew(renewed);
+        self.disclosures.renew(renewed);
+        self.storage.renew(renewed);
+        self.carried.renew(renewed);
+        self.offers.renew(renewed);
+        self.logins.renew(renewed);
+        self.malformed.renew(renewed);
+        self.radios.renew(renewed);
+        self.silence.renew(renewed);
         if let Some(integrity) = &mut self.integrity {
-            integrity.renew(known);
+            integrity.renew(renewed);
         }
         self.dropped = 0;
     }
@@ -271,16 +270,12 @@ impl Judge {
     /// As [`Judge::conclude`], on a survey already made.
     #[must_use]
     pub fn conclude_on(&self, survey: &Survey<'_>) -> Vec<Finding> {
-        let vitals = if self.integrity.is_some() { self.vitals(survey) } else { Vec::new() };
-        self.conclude_with(survey, &vitals)
-    }
-
-    /// As [`Judge::conclude_on`], with the vital signs already put together.
-    pub(crate) fn conclude_with(&self, survey: &Survey<'_>, vitals: &[BedVitals]) -> Vec<Finding> {
         let ground = Ground { survey };
         let about_content = || {
             let mut draft = Draft::new(&self.rules);
-            integrity::conclude(vitals, &ground, &mut draft);
+            if let Some(integrity) = &self.integrity {
+                integrity.conclude(&ground, &mut draft);
+            }
             self.disclosures.conclude(&ground, &mut draft);
             self.storage.conclude(&ground, &mut draft);
             self.carried.conclude(&ground, &mut draft);

@@ -13,6 +13,7 @@
 //!
 //! Nothing here names a protocol: detectors read facts, and the words of the data files.
 
+mod account;
 mod blind;
 mod detector;
 mod draft;

@@ -106,8 +106,8 @@ pub struct Station {
     pub linked: bool,
     /// The subnet it was told with its address.
     pub subnet: Option<Prefix>,
-    /// It is only remembered: nothing was heard of it since the last renewal.
-    pub(crate) asleep: bool,
+    /// It is only remembered: nothing was heard of it since this renewal.
+    pub(crate) asleep: Option<CaptureTime>,
     pub(crate) clients: u32,
     pub(crate) servers: u32,
     pub(crate) traits: Option<Box<Traits>>,
@@ -177,7 +177,7 @@ impl Stations {
         let key = (mac.unwrap_or_default(), ip);
         if let Some(at) = self.index.get(&key) {
             if let Some(row) = self.rows.get_mut(*at as usize) {
-                row.asleep = false;
+                row.asleep = None;
             }
             return StationId(*at);
         }

@@ -1,22 +1,27 @@
 //! Collecting what the detectors need, and asking them.
 
+use crate::detector::absence::Presence;
+use crate::detector::beacon::Beacons;
 use crate::detector::carried::CarriedFiles;
 use crate::detector::contact::Contacts;
 use crate::detector::disclosure::Disclosures;
+use crate::detector::lateral::Searches;
 use crate::detector::login::Logins;
+use crate::detector::loss::Losses;
 use crate::detector::malformed::Malformations;
 use crate::detector::offer::Offers;
 use crate::detector::radio::Radios;
 use crate::detector::silence::{Sent, Silence};
 use crate::detector::storage::StorageUses;
-use crate::detector::{egress, exposure, mismatch, rogue};
+use crate::detector::{conduct, egress, exposure, mismatch, novelty, rogue};
 use crate::draft::{Draft, Ground};
 use crate::integrity::Integrity;
+use crate::past::{Habits, Past};
 use crate::rule::Rules;
 use inventory::{Inventory, LiveFlow, Renewed, Survey};
 use model::{
-    BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side,
-    Transport,
+    BedVitals, CaptureTime, Disclosed, Fact, Finding, FlowStart, FlowTotals, LinkFact, Mac, Observation,
+    Observed, Origin, Side, Transport,
 };
 use std::net::IpAddr;
 use vitals::Standing;
@@ -34,6 +39,12 @@ pub struct Judge {
     malformed: Malformations,
     radios: Radios,
     silence: Silence,
+    beacons: Beacons,
+    searches: Searches,
+    losses: Losses,
+    presence: Presence,
+    past: Past,
+    now: CaptureTime,
     integrity: Option<Integrity>,
     dropped: u64,
 }
@@ -53,9 +64,21 @@ impl Judge {
             malformed: Malformations::default(),
             radios: Radios::default(),
             silence: Silence::default(),
+            beacons: Beacons::default(),
+            searches: Searches::default(),
+            losses: Losses::default(),
+            presence: Presence::default(),
+            past: Past::default(),
+            now: CaptureTime::default(),
             integrity: None,
             dropped: 0,
         }
+    }
+
+    /// Knows what was before the captures.
+    #[must_use]
+    pub fn remembering(self, past: Past) -> Self {
+        Self { past, ..self }
     }
 
     /// Checks vital signs as well.
@@ -115,6 +138,7 @@ impl Judge {
 
     /// Takes in one observation, which `inventory` has learnt before.
     pub fn observe(&mut self, inventory: &Inventory, observation: &Observation) {
+        self.now = self.now.max(observation.time);
         match (&observation.observed, observation.origin) {
             (Observed::Fact(fact), Origin::Flow(id, side)) => {
                 if let Some(integrity) = &mut self.integrity {
@@ -124,8 +148,8 @@ impl Judge {
                     self.flow_fact(inventory, flow, side, fact, observation);
                 }
             }
-            // What frames that nobody saw may have held is no matter of anybody's.
-            (Observed::Link(LinkFact::Lost(_)), _) => {}
+            // What frames that nobody saw may have held is no matter of anybody's; that they are missing is.
+            (Observed::Link(LinkFact::Lost(_)), _) => self.losses.see(observation.time),
             (Observed::Link(fact), origin) => {
                 if let Some((mac, ip, _)) = inventory.on_link(origin) {
                     self.link_fact(inventory, mac, ip, fact, observation);
@@ -158,8 +182,13 @@ impl Judge {
             return;
         }
         match fact {
-            Fact::FlowOpened(start) => self.opened(inventory, flow, start.server.ip, observation),
-            Fact::Answered => self.sent(inventory, flow, side, observation),
+            Fact::FlowOpened(start) => self.opened(inventory, flow, start, observation),
+            Fact::Answered => {
+                if let Some(station) = flow.station(side) {
+                    self.presence.sent(station, observation.time);
+                }
+                self.sent(inventory, flow, side, observation);
+            }
             Fact::FlowEnded(totals) => self.ended(inventory, flow, totals, observation),
             Fact::Offers(offer) => {
                 if let Some(station) = flow.station(side) {
@@ -194,8 +223,17 @@ impl Judge {
         }
     }
 
-    fn opened(&mut self, inventory: &Inventory, flow: &LiveFlow, ip: IpAddr, observation: &Observation) {
+    fn opened(
+        &mut self,
+        inventory: &Inventory,
+        flow: &LiveFlow,
+        start: &FlowStart,
+        observation: &Observation,
+    ) {
         self.sent(inventory, flow, Side::Client, observation);
+        self.beacons.opened(inventory, flow, start, observation, &mut self.dropped);
+        self.presence.opened(flow, observation.time);
+        let ip = start.server.ip;
         let Some(client) = flow.station(Side::Client) else { return };
         if inventory.vocabulary().hardcoded(ip).is_some() {
             let port = (flow.transport(), flow.port());
@@ -219,6 +257,8 @@ impl Judge {
         totals: &FlowTotals,
         observation: &Observation,
     ) {
+        self.beacons.ended(flow, totals);
+        self.presence.ended(flow, totals);
         if inventory.site().devices.is_empty() {
             return;
         }
@@ -248,9 +288,15 @@ impl Judge {
             self.radios.see(mac, radio, observation, &mut self.dropped);
         }
         let Some(station) = inventory.station_at(mac, owned) else { return };
+        self.presence.sent(station, observation.time);
         if !inventory.site().devices.is_empty() {
             let until = observation.time;
             self.silence.see(inventory, station, Sent::Link, until, observation, &mut self.dropped);
+        }
+        if let LinkFact::AddressAsked(asked) = fact
+            && ip != Some(*asked)
+        {
+            self.searches.asked(inventory, station, *asked, observation, &mut self.dropped);
         }
         if let LinkFact::AddressAsked(asked) = fact
             && ip != Some(*asked)
@@ -292,10 +338,19 @@ impl Judge {
             exposure::conclude(&ground, &mut draft);
             mismatch::conclude(&ground, &mut draft);
             rogue::conclude(&ground, &mut draft);
+            self.beacons.conclude(&ground, &mut draft);
+            self.searches.conclude(&self.losses, &ground, &mut draft);
             draft
         };
+        let mut habits = Habits::new(survey, &self.past, &self.losses, self.now);
         let (mut draft, other) = rayon::join(about_content, about_contact);
         draft.join(other);
+        // What somebody is blamed for is not learnt, so these come when that is known.
+        habits.learn(&draft);
+        egress::conclude_by_habit(&habits, &ground, &mut draft);
+        novelty::conclude(&habits, &ground, &mut draft);
+        conduct::conclude(&ground, &mut draft);
+        self.presence.conclude((&self.losses, self.now), &ground, &mut draft);
         // Last: what else was found decides how much it counts.
         self.contacts.conclude(&ground, &mut draft);
         draft.finish()

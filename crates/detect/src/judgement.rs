@@ -3,6 +3,7 @@
 use crate::account::Account;
 use crate::blind::blind_spots;
 use crate::judge::Judge;
+use crate::past::Past;
 use crate::recompute::recompute;
 use crate::rule::{RuleError, Rules};
 use crate::score::add_score;
@@ -66,6 +67,12 @@ impl Judgement {
     #[must_use]
     pub fn checking_vitals(self, depth: vitals::Depth) -> Self {
         Self { judge: self.judge.checking_vitals(depth), ..self }
+    }
+
+    /// Knows what was before the captures.
+    #[must_use]
+    pub fn remembering(self, past: Past) -> Self {
+        Self { judge: self.judge.remembering(past), ..self }
     }
 
     /// Whether messages of `schema` are asked for.

@@ -1,6 +1,7 @@
-//! `cargo xtask vitals-eval`: the tables of the book about signals.
+//! `cargo xtask vitals-eval` and `time-eval`: the tables of the book about signals and about behaviour.
 
 mod tables;
+mod time_tables;
 
 use clap::{Parser, ValueEnum};
 use evaluate::Fault;
@@ -10,7 +11,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at.
+/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at, or the rules that need time.
 #[derive(Parser)]
 struct Arguments {
     /// What to measure.
@@ -25,6 +26,9 @@ struct Arguments {
     /// Of the tamperings, only those whose name holds this text.
     #[arg(long)]
     only: Option<String>,
+    /// Days of the benign wing of `time`.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
     /// Where the recordings are; LAZARET_CORPUS where it is not given.
     #[arg(long)]
     corpus: Option<PathBuf>,
@@ -48,7 +52,9 @@ enum What {
     Untouched,
     /// The same, and of recordings that are tampered with.
     Tamper,
-    /// Everything but the last two.
+    /// The rules that need time, on flows made in memory.
+    Time,
+    /// Everything about signals but tampering and untouched recordings.
     All,
 }
 
@@ -64,6 +70,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Fault> {
+    if arguments.what == What::Time {
+        return Ok(time_tables::print(arguments.days)?);
+    }
     let named = arguments.corpus.clone().or_else(|| std::env::var_os("LAZARET_CORPUS").map(PathBuf::from));
     let corpus = named.ok_or_else(|| Fault::Content {
         path: PathBuf::from("LAZARET_CORPUS"),

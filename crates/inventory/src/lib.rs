@@ -32,6 +32,7 @@ mod recorder;
 mod renew;
 mod shelf;
 mod site;
+mod site_policy;
 mod station;
 mod survey;
 mod vocabulary;
@@ -51,7 +52,8 @@ pub use recorder::{
     WAVE_BYTES_MAX, WAVE_BYTES_PER_BED_MAX, Wanted,
 };
 pub use renew::{Renewal, Renewed};
-pub use site::{Device, DeviceState, Server, Site, SiteError, Zone, moment};
+pub use site::{Device, DeviceState, Learning, Server, Site, SiteError, Zone, moment};
+pub use site_policy::SitePolicy;
 pub use station::{
     ADDRESSES_PER_MAC_MAX, CALLERS_MAX, STATIONS_MAX, Span, Station, StationId, TRAITS_MAX, VLANS_MAX,
 };

@@ -27,6 +27,14 @@ pub struct StationId(pub(crate) u32);
 
 impl StationId {
     pub(crate) const NONE: Self = Self(u32::MAX);
+    /// The least of all.
+    pub const FIRST: Self = Self(0);
+
+    /// The station at this place of [`crate::Inventory::stations`].
+    #[must_use]
+    pub fn at(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
 
     /// Its place in lists by station.
     #[must_use]

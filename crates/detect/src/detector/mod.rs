@@ -1,13 +1,19 @@
 //! The detectors: one file each, one line here, one rule file in `data/findings/` for each id they use.
 
+pub(crate) mod absence;
+pub(crate) mod beacon;
 pub(crate) mod carried;
+pub(crate) mod conduct;
 pub(crate) mod contact;
 pub(crate) mod disclosure;
 pub(crate) mod egress;
 pub(crate) mod exposure;
+pub(crate) mod lateral;
 pub(crate) mod login;
+pub(crate) mod loss;
 pub(crate) mod malformed;
 pub(crate) mod mismatch;
+pub(crate) mod novelty;
 pub(crate) mod offer;
 pub(crate) mod radio;
 pub(crate) mod rogue;

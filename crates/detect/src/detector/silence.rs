@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Ports by which a host gets its address.
-const ADDRESSING_PORTS: [u16; 4] = [67, 68, 546, 547];
+pub(crate) const ADDRESSING_PORTS: [u16; 4] = [67, 68, 546, 547];
 
 #[derive(Debug, Default)]
 pub(crate) struct Silence(BTreeMap<(usize, StationId), Tally>);

@@ -190,33 +190,38 @@ impl Tries {
         if hosts.is_empty() {
             return;
         }
-        let what = format!("tried {} ports of {} hosts that did not let it in", ports.len(), hosts.len());
+        let what =
+            format!("tried {} ports of {} without being let in", ports.len(), counted_hosts(hosts.len()));
         let matter = matter(survey, asset, "ports", frames, &hosts);
         let ports = ports.iter().take(LISTED_MAX).map(ToString::to_string);
         draft.add(matter.case("success", "no").list("ports", ports).text("what", what));
     }
 
     fn administration<'a>(&self, asset: &'a Asset, draft: &mut Draft<'a>) {
+        let success = self.administration.iter().any(|(.., answered)| *answered);
+        // Where some let it in, those are the matter.
+        let counted = self.administration.iter().filter(|(.., answered)| *answered || !success);
         let mut tally = Tally::default();
-        for (seen, ..) in &self.administration {
+        let (mut hosts, mut services) = (BTreeSet::new(), BTreeSet::new());
+        for (seen, ip, service, _) in counted {
             tally.merge(seen);
+            hosts.insert(*ip);
+            services.insert(service.as_str());
         }
-        let hosts: BTreeSet<String> = self.administration.iter().map(|(_, ip, ..)| ip.to_string()).collect();
-        let services: BTreeSet<&str> =
-            self.administration.iter().map(|(_, _, service, _)| service.as_str()).collect();
         if hosts.is_empty() {
             return;
         }
         let services: Vec<&str> = services.into_iter().collect();
-        let what = format!("opened {} of {} other hosts", services.join(", "), hosts.len());
+        let verb = if success { "opened" } else { "tried to open" };
+        let what = format!("{verb} {} of {}", services.join(", "), counted_hosts(hosts.len()));
         let matter = Matter::new("lateral-movement", asset, tally)
             .case("kind", "administration")
             .flag("medical", asset.is_medical())
-            .flag("success", self.administration.iter().any(|(.., answered)| *answered))
+            .flag("success", success)
             .text("kind", "administration")
             .text("what", what)
             .list("services", services.iter().map(ToString::to_string))
-            .list("hosts", hosts.into_iter().take(LISTED_MAX));
+            .list("hosts", hosts.iter().take(LISTED_MAX).map(ToString::to_string));
         draft.add(Matter { apart: b"administration".to_vec(), ..matter });
     }
 }
@@ -246,6 +251,10 @@ fn matter<'a>(
         .text("kind", kind)
         .list("hosts", hosts.iter().take(LISTED_MAX).map(ToString::to_string));
     Matter { apart: kind.as_bytes().to_vec(), ..matter }
+}
+
+fn counted_hosts(count: usize) -> String {
+    if count == 1 { "another host".to_owned() } else { format!("{count} other hosts") }
 }
 
 /// Of things in order of time, those that lie in a window with too many of them.

@@ -134,7 +134,7 @@ fn a_monitor_that_tries_many_hosts_or_ports_is_found() {
     assert_eq!(kinds(&ports), [("ports".to_owned(), "high", Certainty::Likely)]);
     let found = ports.finding("lateral-movement");
     assert!(
-        found.why.contains("12 ports of 1 hosts") && found.why.contains("192.168.10.100"),
+        found.why.contains("12 ports of another host") && found.why.contains("192.168.10.100"),
         "{}",
         found.why
     );

@@ -16,7 +16,7 @@ use crate::detector::storage::StorageUses;
 use crate::detector::{conduct, egress, exposure, mismatch, novelty, rogue};
 use crate::draft::{Draft, Ground};
 use crate::integrity::Integrity;
-use crate::past::{Habits, Past};
+use crate::past::{Habits, Known, Past};
 use crate::rule::Rules;
 use inventory::{Inventory, LiveFlow, Renewed, Survey};
 use model::{
@@ -47,6 +47,8 @@ pub struct Judge {
     now: CaptureTime,
     integrity: Option<Integrity>,
     dropped: u64,
+    /// The same, of what many hosts of a busy network do: no reason to let go of anything.
+    overlooked: u64,
 }
 
 impl Judge {
@@ -72,6 +74,7 @@ impl Judge {
             now: CaptureTime::default(),
             integrity: None,
             dropped: 0,
+            overlooked: 0,
         }
     }
 
@@ -79,6 +82,16 @@ impl Judge {
     #[must_use]
     pub fn remembering(self, past: Past) -> Self {
         Self { past, ..self }
+    }
+
+    /// What is known of every asset now, to be told by [`Self::remember`] when the inventory has forgotten some of it.
+    pub(crate) fn known<'a>(&self, survey: &Survey<'a>, findings: &[Finding]) -> Known {
+        Known::of(survey, findings, &self.rules)
+    }
+
+    /// What the inventory forgot belongs to the past.
+    pub(crate) fn remember(&mut self, known: Known, renewed: &Renewed) {
+        self.past.remember(known, renewed, &mut self.overlooked);
     }
 
     /// Checks vital signs as well.
@@ -98,10 +111,15 @@ impl Judge {
         self.malformed.renew(renewed);
         self.radios.renew(renewed);
         self.silence.renew(renewed);
+        self.beacons.renew(renewed);
+        self.searches.renew(renewed);
+        self.presence.renew(renewed);
+        self.losses.renew();
         if let Some(integrity) = &mut self.integrity {
             integrity.renew(renewed);
         }
         self.dropped = 0;
+        self.overlooked = 0;
     }
 
     /// Vital signs by asset and bed, with what the checks say of them.
@@ -133,7 +151,12 @@ impl Judge {
     /// Matters that were not kept because a detector's table was full.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
-        self.dropped
+        self.dropped.saturating_add(self.overlooked)
+    }
+
+    /// Whether a detector's table is full of matters.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.dropped > 0
     }
 
     /// Takes in one observation, which `inventory` has learnt before.
@@ -231,7 +254,7 @@ impl Judge {
         observation: &Observation,
     ) {
         self.sent(inventory, flow, Side::Client, observation);
-        self.beacons.opened(inventory, flow, start, observation, &mut self.dropped);
+        self.beacons.opened(inventory, flow, start, observation, &mut self.overlooked);
         self.presence.opened(flow, observation.time);
         let ip = start.server.ip;
         let Some(client) = flow.station(Side::Client) else { return };
@@ -296,7 +319,7 @@ impl Judge {
         if let LinkFact::AddressAsked(asked) = fact
             && ip != Some(*asked)
         {
-            self.searches.asked(inventory, station, *asked, observation, &mut self.dropped);
+            self.searches.asked(inventory, station, *asked, observation, &mut self.overlooked);
         }
         if let LinkFact::AddressAsked(asked) = fact
             && ip != Some(*asked)

@@ -115,8 +115,11 @@ impl Judgement {
         let crowded = self.is_crowded();
         let day = CaptureTime::from_nanos(now.nanos().saturating_sub(REMEMBERED_NS));
         let since = if crowded { begun } else { begun.min(day) };
+        let survey = self.inventory.survey();
+        let known = self.judge.known(&survey, &self.judge.conclude_on(&survey));
         let renewed = self.inventory.renew(Renewal { now, since, crowded });
         self.judge.renew(&renewed);
+        self.judge.remember(known, &renewed);
         let told = self.judge.conclude(&self.inventory);
         self.account.renew(&told);
     }
@@ -124,7 +127,7 @@ impl Judgement {
     /// Whether a table is so full that it is time for [`Self::renew`].
     #[must_use]
     pub fn is_crowded(&self) -> bool {
-        self.inventory.is_crowded() || self.judge.dropped() > 0
+        self.inventory.is_crowded() || self.judge.is_full()
     }
 
     /// The vital signs since the last call, or the beginning.

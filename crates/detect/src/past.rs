@@ -12,13 +12,20 @@
 
 use crate::detector::loss::Losses;
 use crate::draft::Draft;
-use inventory::{Exchange, Learning, Survey};
+use crate::rule::Rules;
+use inventory::{Exchange, ExchangeId, Learning, Renewed, StationId, Survey};
 use model::{Asset, AssetId, CaptureTime, Direction, Endpoint, Finding, Side, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Least time that a device must have been seen before a moment that the site file names, in nanoseconds.
 const LEARNT_NS_MIN: i64 = 3_600_000_000_000;
+
+/// Assets whose past is kept when the inventory forgets them. Our limit, above that of the inventory's stations; counted in
+/// [`crate::Judge::dropped`].
+const ASSETS_MAX: usize = 1 << 16;
+/// Conversations of one asset that are kept so. Our limit; counted in [`crate::Judge::dropped`].
+const CONVERSATIONS_MAX: usize = 1 << 11;
 
 /// What is known of assets from before the captures that are judged, as plain data: a store has it.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +41,7 @@ pub struct PastAsset {
 }
 
 /// A conversation of the past.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct PastConversation {
     /// The other side; the port is the server's, whichever side that is.
     pub peer: Endpoint,
@@ -80,6 +87,8 @@ pub(crate) struct Habit {
     clients: BTreeSet<IpAddr>,
     services: BTreeSet<(Transport, u16)>,
     outside: usize,
+    /// What became of findings about peers of the past.
+    blame: BTreeMap<IpAddr, Blame>,
 }
 
 impl Habit {
@@ -147,7 +156,7 @@ impl<'a> Habits<'a> {
                 {
                     continue;
                 }
-                if self.past.blame(asset.id, ip) != Blame::Stands {
+                if habit.blame.get(&ip) != Some(&Blame::Stands) {
                     habit.add(survey, exchange_of(exchange, ip), side);
                 }
             }
@@ -156,12 +165,14 @@ impl<'a> Habits<'a> {
 
     fn of_the_past(&mut self) {
         for (id, habit) in &mut self.of_asset {
-            for seen in self.past.0.get(id).map_or(&[][..], |asset| &asset.conversations) {
+            let conversations = self.past.0.get(id).map_or(&[][..], |asset| &asset.conversations);
+            habit.blame = blame_of(conversations);
+            for seen in conversations {
                 // A conversation that a person cleared is known whenever it began.
-                let counts = match self.past.blame(*id, seen.peer.ip) {
-                    Blame::None => seen.first < habit.until,
-                    Blame::Stands => false,
-                    Blame::TakenBack => true,
+                let counts = match habit.blame.get(&seen.peer.ip) {
+                    None | Some(Blame::None) => seen.first < habit.until,
+                    Some(Blame::Stands) => false,
+                    Some(Blame::TakenBack) => true,
                 };
                 if counts {
                     let sides: &[Side] = match seen.direction {
@@ -197,19 +208,101 @@ impl Habit {
     }
 }
 
-impl Past {
-    /// What became of findings about what `asset` had with `ip`; one that stands outweighs those taken back.
-    pub(crate) fn blame(&self, asset: AssetId, ip: IpAddr) -> Blame {
-        let seen = self.0.get(&asset).into_iter().flat_map(|asset| &asset.conversations);
-        let mut worst = Blame::None;
-        for one in seen.filter(|one| one.peer.ip == ip) {
-            match one.blame {
-                Blame::Stands => return Blame::Stands,
-                Blame::TakenBack => worst = Blame::TakenBack,
-                Blame::None => {}
+/// What became of findings about each peer; one that stands outweighs those taken back.
+fn blame_of(conversations: &[PastConversation]) -> BTreeMap<IpAddr, Blame> {
+    let mut worst: BTreeMap<IpAddr, Blame> = BTreeMap::new();
+    for seen in conversations.iter().filter(|seen| seen.blame != Blame::None) {
+        let known = worst.entry(seen.peer.ip).or_insert(seen.blame);
+        if seen.blame == Blame::Stands {
+            *known = Blame::Stands;
+        }
+    }
+    worst
+}
+
+/// What is known of assets before a renewal, with where the inventory has it.
+#[derive(Debug)]
+pub(crate) struct Known {
+    assets: Vec<(AssetId, CaptureTime, Vec<StationId>)>,
+    conversations: Vec<(ExchangeId, AssetId, PastConversation)>,
+}
+
+impl Known {
+    /// Everything; `findings` are those so far.
+    pub(crate) fn of(survey: &Survey<'_>, findings: &[Finding], rules: &Rules) -> Self {
+        let inventory = survey.inventory();
+        let blamed: BTreeSet<(AssetId, IpAddr)> = findings
+            .iter()
+            .filter(|finding| rules.blames(finding.rule))
+            .filter_map(|finding| Some((finding.asset, peer_of(finding)?)))
+            .collect();
+        let with_first = |asset: &Asset| {
+            let first = first_here(survey, asset)?;
+            Some((asset.id, first, survey.stations_of(asset.id).to_vec()))
+        };
+        let mut conversations = Vec::new();
+        for (at, exchange) in inventory.exchanges().iter().enumerate() {
+            if exchange.flows == 0 || exchange.group {
+                continue;
+            }
+            for (side, direction) in [(Side::Client, Direction::Out), (Side::Server, Direction::In)] {
+                let Some(asset) = survey.asset_of(exchange.station(side)) else { continue };
+                let peer = inventory.station(exchange.station(side.other()));
+                let Some(ip) = peer.and_then(|row| row.ip) else { continue };
+                let (peer, transport) = exchange_of(exchange, ip);
+                let stands = blamed.contains(&(asset.id, ip));
+                let blame = if stands { Blame::Stands } else { Blame::None };
+                let seen = PastConversation { peer, transport, direction, first: exchange.first, blame };
+                conversations.push((ExchangeId::at(at), asset.id, seen));
             }
         }
-        worst
+        Self { assets: survey.assets().iter().filter_map(with_first).collect(), conversations }
+    }
+}
+
+impl Past {
+    /// Keeps what a renewal forgot of what was known.
+    pub(crate) fn remember(&mut self, known: Known, renewed: &Renewed, dropped: &mut u64) {
+        let gone = |stations: &[StationId]| stations.iter().any(|id| renewed.station(*id).is_none());
+        for (id, first, _) in known.assets.iter().filter(|(_, _, stations)| gone(stations)) {
+            if let Some(asset) = self.asset(*id, *first, dropped) {
+                asset.first = asset.first.min(*first);
+            }
+        }
+        for (exchange, id, seen) in known.conversations {
+            if renewed.exchange(exchange).is_none()
+                && let Some(asset) = self.asset(id, seen.first, dropped)
+            {
+                asset.keep(seen, dropped);
+            }
+        }
+    }
+
+    fn asset(&mut self, id: AssetId, first: CaptureTime, dropped: &mut u64) -> Option<&mut PastAsset> {
+        if self.0.len() >= ASSETS_MAX && !self.0.contains_key(&id) {
+            *dropped += 1;
+            return None;
+        }
+        Some(self.0.entry(id).or_insert_with(|| PastAsset { first, conversations: Vec::new() }))
+    }
+}
+
+impl PastAsset {
+    fn keep(&mut self, seen: PastConversation, dropped: &mut u64) {
+        let alike = |known: &&mut PastConversation| {
+            (known.peer, known.transport, known.direction) == (seen.peer, seen.transport, seen.direction)
+        };
+        if let Some(known) = self.conversations.iter_mut().find(alike) {
+            known.first = known.first.min(seen.first);
+            // What a person said of it holds.
+            if known.blame == Blame::None {
+                known.blame = seen.blame;
+            }
+        } else if self.conversations.len() < CONVERSATIONS_MAX {
+            self.conversations.push(seen);
+        } else {
+            *dropped += 1;
+        }
     }
 }
 
@@ -223,10 +316,15 @@ fn peer_of(finding: &Finding) -> Option<IpAddr> {
 
 /// When an asset was first heard, here or in the past.
 fn first_seen(survey: &Survey<'_>, past: &Past, asset: &Asset) -> Option<CaptureTime> {
-    let stations = survey.stations_of(asset.id).iter();
-    let here = stations.filter_map(|id| survey.inventory().station(*id)?.sent).map(|sent| sent.first).min();
+    let here = first_here(survey, asset);
     let before = past.0.get(&asset.id).map(|asset| asset.first);
     here.into_iter().chain(before).min()
+}
+
+/// When an asset was first heard, as far as the inventory knows.
+fn first_here(survey: &Survey<'_>, asset: &Asset) -> Option<CaptureTime> {
+    let stations = survey.stations_of(asset.id).iter();
+    stations.filter_map(|id| survey.inventory().station(*id)?.sent).map(|sent| sent.first).min()
 }
 
 fn learnt_until(learning: Learning, first: CaptureTime) -> Option<CaptureTime> {

@@ -9,7 +9,7 @@
 use super::loss::Losses;
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{LiveFlow, Span, StationId};
+use inventory::{LiveFlow, Renewed, Span, StationId};
 use model::{Asset, AssetId, CaptureTime, FlowTotals, Side};
 use std::collections::BTreeMap;
 
@@ -84,6 +84,14 @@ impl Presence {
                     heard.at(totals.last);
                 }
                 heard.open = heard.open.saturating_sub(1);
+            }
+        }
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        for (at, heard) in std::mem::take(&mut self.0).into_iter().enumerate() {
+            if let Some(place) = renewed.station(StationId::at(at)).and_then(|station| self.of(station)) {
+                *place = heard;
             }
         }
     }

@@ -10,11 +10,11 @@
 //! flow table's timeouts.
 
 use super::egress::expected;
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::rhythm::{CONTACTS_MIN, Rhythm, rhythm};
 use crate::tally::Tally;
-use inventory::{Exchange, ExchangeId, Inventory, LiveFlow, StationId, Survey};
+use inventory::{Exchange, ExchangeId, Inventory, LiveFlow, Renewed, StationId, Survey};
 use model::{Asset, AssetId, CaptureTime, FlowStart, FlowTotals, Observation, Side, SideTotals, Transport};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -101,6 +101,16 @@ impl Beacons {
             && gone.times.len() >= CONTACTS_MIN / 2
         {
             *dropped += 1;
+        }
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let key = |(client, server, transport, port)| {
+            Some((renewed.station(client)?, renewed.station(server)?, transport, port))
+        };
+        renew(&mut self.0, renewed, key, |contacts| &mut contacts.tally);
+        for contacts in self.0.values_mut() {
+            contacts.exchange = contacts.exchange.and_then(|id| renewed.exchange(id));
         }
     }
 

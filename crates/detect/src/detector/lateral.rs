@@ -17,7 +17,7 @@ use super::entry;
 use super::loss::Losses;
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{Exchange, Inventory, StationId, Survey};
+use inventory::{Exchange, Inventory, Renewed, StationId, Survey};
 use model::{Asset, AssetId, CaptureTime, Evidence, Observation, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -76,6 +76,15 @@ impl Searches {
             asked.remove(&oldest);
         }
         asked.insert(ip, Seen { time: observation.time, evidence: observation.evidence });
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        for (station, mut asked) in std::mem::take(&mut self.0) {
+            asked.retain(|_, seen| renewed.renewal.keeps(seen.time));
+            if let Some(station) = renewed.station(station).filter(|_| !asked.is_empty()) {
+                self.0.insert(station, asked);
+            }
+        }
     }
 
     pub(crate) fn conclude<'a>(&self, losses: &Losses, ground: &Ground<'a>, draft: &mut Draft<'a>) {

@@ -19,6 +19,15 @@ impl Losses {
         }
     }
 
+    /// Makes room for the losses of the months to come: of many the older half is forgotten.
+    pub(crate) fn renew(&mut self) {
+        if self.0.len() >= MINUTES_MAX / 2
+            && let Some(middle) = self.0.iter().nth(self.0.len() / 2).copied()
+        {
+            self.0 = self.0.split_off(&middle);
+        }
+    }
+
     /// Whether frames were lost in the minute of `time`, or in one beside it.
     pub(crate) fn near(&self, time: CaptureTime) -> bool {
         let minute = time.nanos().div_euclid(MINUTE_NS);

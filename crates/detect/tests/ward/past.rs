@@ -31,11 +31,20 @@ fn visit(ward: &mut Ward, client: (&str, &str), server: (&str, &str), port: u16)
     ward.wait(10);
 }
 
-/// Findings of one of the rules that this file is about.
-fn told(ward: &Ward) -> Vec<(&'static str, &'static str, Certainty)> {
-    const RULES: [&str; 4] = ["new-peer", "new-service", "policy-violation", "device-silent"];
-    let rows = ward.findings().into_iter().filter(|finding| RULES.contains(&finding.rule));
+/// Findings of these rules.
+fn of_rules(ward: &Ward, rules: &[&str]) -> Vec<(&'static str, &'static str, Certainty)> {
+    let rows = ward.findings().into_iter().filter(|finding| rules.contains(&finding.rule));
     rows.map(|finding| (finding.rule, finding.severity.as_str(), finding.certainty)).collect()
+}
+
+/// Findings by a device's own past. What its profile does not name is told beside them, whatever the past.
+fn told(ward: &Ward) -> Vec<(&'static str, &'static str, Certainty)> {
+    of_rules(ward, &["new-peer", "new-service", "device-silent"])
+}
+
+/// Findings by what is allowed.
+fn violations(ward: &Ward) -> Vec<(&'static str, &'static str, Certainty)> {
+    of_rules(ward, &["policy-violation"])
 }
 
 #[test]
@@ -98,14 +107,15 @@ fn names_time_and_addresses_are_never_new() {
 
 fn past(first_hours_ago: i64, blame: Blame, now: CaptureTime) -> Past {
     let first = now.plus_nanos(-first_hours_ago * HOUR * 1_000_000_000);
-    let conversation = PastConversation {
-        peer: Endpoint { ip: ip(ENGINE.1), port: 2575 },
+    let with = |host: (&str, &str), port, blame| PastConversation {
+        peer: Endpoint { ip: ip(host.1), port },
         transport: Transport::Tcp,
         direction: Direction::Out,
         first: first.plus_nanos(60_000_000_000),
         blame,
     };
-    Past(BTreeMap::from([(monitor(), PastAsset { first, conversations: vec![conversation] })]))
+    let conversations = vec![with(STATION, 515, Blame::None), with(ENGINE, 2575, blame)];
+    Past(BTreeMap::from([(monitor(), PastAsset { first, conversations })]))
 }
 
 /// The id that the monitor has in every run.
@@ -216,7 +226,7 @@ fn where_nobody_is_heard_nobody_is_silent_and_an_open_connection_may_rest() {
 fn a_product_is_compared_with_its_profile() {
     let (mut ward, _) = ward("");
     visit(&mut ward, MONITOR, ENGINE, 9999);
-    assert_eq!(told(&ward), [("policy-violation", "medium", Certainty::Likely)]);
+    assert_eq!(violations(&ward), [("policy-violation", "medium", Certainty::Likely)]);
     let found = ward.finding("policy-violation");
     assert!(
         found.why.contains("called 192.168.10.77") && found.why.contains("its product's profile"),
@@ -233,10 +243,85 @@ fn where_the_site_has_a_policy_it_alone_counts() {
     visit(&mut ward, MONITOR, ENGINE, 9999);
     let knock = ward.tcp((LAPTOP.0, LAPTOP.1, 50_000), (MONITOR.0, MONITOR.1, 23));
     ward.end(knock, (1, 0), (0, 0));
-    assert_eq!(told(&ward), [], "allowed, or never let in");
+    assert_eq!(violations(&ward), [], "allowed, or never let in");
     visit(&mut ward, LAPTOP, MONITOR, 80);
     visit(&mut ward, MONITOR, (GATEWAY.0, MAKER), 443);
     let violation = ("policy-violation", "medium", Certainty::Confirmed);
-    assert_eq!(told(&ward), [violation, violation]);
+    assert_eq!(violations(&ward), [violation, violation]);
     assert!(ward.asset(MONITOR.1).macs.contains(&mac(MONITOR.0)));
+}
+
+/// Renewals as a watch makes them.
+fn renew(ward: &mut Ward, begun: &mut CaptureTime) {
+    let now = ward.now();
+    ward.judgement.renew(*begun, now);
+    *begun = now;
+}
+
+#[test]
+fn what_was_learnt_is_known_for_months_though_the_tables_forget_it() {
+    let (mut ward, flow) = ward("");
+    let mut begun = ward.now();
+    visit(&mut ward, MONITOR, ENGINE, 2575);
+    visit(&mut ward, LAPTOP, MONITOR, 80);
+    for _ in 0..10 {
+        ward.wait(24 * HOUR);
+        ward.owns(MONITOR);
+        renew(&mut ward, &mut begun);
+    }
+    // The connections of the first day are forgotten; what they were belongs to the past.
+    assert_eq!(ward.judgement.inventory().exchanges().len(), 1, "the open one");
+    visit(&mut ward, MONITOR, ENGINE, 2575);
+    visit(&mut ward, LAPTOP, MONITOR, 80);
+    assert_eq!(told(&ward), []);
+    visit(&mut ward, MONITOR, GATEWAY, 8000);
+    assert_eq!(told(&ward), [("new-peer", "medium", Certainty::Confirmed)]);
+    // It is told once; the next renewal has it told, and it stays strange.
+    renew(&mut ward, &mut begun);
+    assert_eq!(told(&ward), []);
+    visit(&mut ward, MONITOR, GATEWAY, 8000);
+    assert_eq!(told(&ward), [("new-peer", "medium", Certainty::Confirmed)]);
+    ward.end(flow, (10, 100), (10, 100));
+}
+
+#[test]
+fn what_a_finding_was_about_is_not_learnt_by_being_forgotten() {
+    let (mut ward, _) = ward("");
+    let mut begun = ward.now();
+    let flow = ward.tcp((MONITOR.0, MONITOR.1, 50_000), (ENGINE.0, ENGINE.1, 2049));
+    ward.end(flow, (3, 0), (0, 0));
+    assert!(ward.rules().contains(&"remote-mount"));
+    for _ in 0..4 {
+        ward.wait(24 * HOUR);
+        ward.owns(MONITOR);
+        renew(&mut ward, &mut begun);
+    }
+    visit(&mut ward, MONITOR, ENGINE, 2575);
+    assert_eq!(told(&ward), [("new-peer", "medium", Certainty::Confirmed)]);
+}
+
+#[test]
+fn a_silence_over_renewals_is_told_and_ends() {
+    let (mut ward, flow) = ward("");
+    let mut begun = ward.now();
+    ward.end(flow, (100, 9000), (100, 0));
+    for round in 0..96 {
+        if round < 80 {
+            ward.owns(MONITOR);
+        }
+        for host in [STATION, ENGINE, LAPTOP] {
+            ward.owns(host);
+        }
+        ward.wait(300);
+        if round % 7 == 0 {
+            renew(&mut ward, &mut begun);
+        }
+    }
+    assert_eq!(told(&ward), [("device-silent", "low", Certainty::Likely)]);
+    ward.so_far();
+    renew(&mut ward, &mut begun);
+    ward.owns(MONITOR);
+    assert_eq!(told(&ward), []);
+    let back = ward.so_far().taken_back;
+    assert_eq!(back.len(), 1, "{back:?}");
 }

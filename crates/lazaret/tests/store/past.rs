@@ -28,6 +28,33 @@ fn told(folder: &Folder, capture: &str) -> Vec<[String; 3]> {
         .collect()
 }
 
+/// What a watch that plays `capture` into the store adds to it: rules and peers of what is new to the devices.
+fn watched(folder: &Folder, capture: &str) -> Vec<[String; 2]> {
+    let store = folder.text("store");
+    let watch = ["watch", "--quiet", "--format", "ndjson", "--integrity", "off", "--period", "10s"];
+    done(&[&watch[..], &["--input", capture, "--store", &store]].concat());
+    let list = crate::json(&["findings", "--store", &store, "list", "--limit", "100000"]);
+    let findings = list["findings"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    findings
+        .filter(|finding| finding["rule"] == "new-peer")
+        .map(|finding| [text(&finding["rule"]), text(&finding["peer"]["ip"])])
+        .collect()
+}
+
+#[test]
+fn a_watch_that_is_started_again_knows_what_the_devices_did_before() {
+    let folder = Folder::new("past-watched");
+    let none: [[String; 2]; 0] = [];
+    assert_eq!(watched(&folder, &day(&folder, 12, &["benign"])), none, "nothing is known yet");
+    assert_eq!(watched(&folder, &day(&folder, 14, &["benign"])), none, "nothing is new");
+    let strange = watched(&folder, &day(&folder, 15, &["benign", "lateral-scan"]));
+    assert_eq!(strange, [["new-peer".to_owned(), PRINTER.to_owned()]]);
+    // And so does a scan.
+    let found = told(&folder, &day(&folder, 16, &["benign"]));
+    assert!(found.iter().all(|[rule, ..]| rule != "new-peer"), "{found:?}");
+}
+
 /// Whose terminal the monitor opens.
 const PRINTER: &str = "10.20.1.31";
 

@@ -88,10 +88,15 @@ fn planted_searches() -> Result<(), FramesError> {
 
 /// Findings of each rule, and their rate for 1,000 device-days with its bounds.
 fn row(name: &str, device_days: f64, reports: &[Report]) {
+    let findings = reports.iter().flat_map(|report| &report.findings);
+    counted(name, device_days, &findings.map(|finding| finding.rule).collect::<Vec<_>>());
+}
+
+/// The same of the rules of findings.
+fn counted(name: &str, device_days: f64, told: &[&str]) {
     let mut cells = Vec::new();
     for rule in RULES {
-        let findings = reports.iter().flat_map(|report| &report.findings);
-        let count = findings.filter(|finding| finding.rule == rule).count() as u64;
+        let count = told.iter().filter(|one| **one == rule).count() as u64;
         let (low, high) = poisson_interval(count);
         let rate = |value: f64| value * 1000.0 / device_days;
         cells.push(format!("{count}: {:.1} ({:.1}–{:.1})", rate(count as f64), rate(low), rate(high)));
@@ -114,6 +119,16 @@ fn benign(days: u32) -> Result<(), FramesError> {
         }
         let device_days = (ward::DEVICES * u64::from(days) * SEEDS.len() as u64) as f64;
         row(&format!("{hours} h"), device_days, &reports);
+    }
+    head("watched, learnt for");
+    for hours in [24, 72, 168] {
+        let mut opened = Vec::new();
+        for seed in SEEDS {
+            let site = Site { learning: Learning::Hours(hours), ..Site::default() };
+            opened.extend(ward::benign_watched(seed, f64::from(days), site)?);
+        }
+        let device_days = (ward::DEVICES * u64::from(days) * SEEDS.len() as u64) as f64;
+        counted(&format!("{hours} h"), device_days, &opened);
     }
     Ok(())
 }

@@ -71,11 +71,15 @@ impl<'a> Seen<'a, '_> {
         Some(self.matter("profile"))
     }
 
-    /// Whether the profile names this: the protocol, its port and who the other one is, as far as known.
+    /// Whether the profile names this: the protocol, its port and who the other one is, as far as known. Where it is not
+    /// known what is spoken, whom the profile names is enough: a central station may call its monitors on other ports.
     fn named(&self, profile: &Profile) -> bool {
         let peer = self.survey.asset_of(self.exchange.station(self.side.other()));
         let class = peer.and_then(|peer| peer.class.as_ref()).map(|class| class.id.as_str());
         profile.speaks.iter().any(|speaks| {
+            if self.exchange.protocol.is_none() && class.is_some() && speaks.to_class.as_deref() == class {
+                return true;
+            }
             self.exchange.protocol == Some(speaks.protocol.as_str())
                 && speaks.port.is_none_or(|port| port == self.exchange.port)
                 && speaks.to_class.as_deref().is_none_or(|wanted| class.is_none_or(|class| class == wanted))

@@ -236,6 +236,15 @@ fn a_product_is_compared_with_its_profile() {
 }
 
 #[test]
+fn whom_the_profile_names_may_call_on_ports_that_nobody_knows() {
+    let (mut ward, _) = ward("");
+    visit(&mut ward, STATION, MONITOR, 516);
+    assert_eq!(violations(&ward), []);
+    visit(&mut ward, LAPTOP, MONITOR, 516);
+    assert_eq!(violations(&ward), [("policy-violation", "medium", Certainty::Likely)]);
+}
+
+#[test]
 fn where_the_site_has_a_policy_it_alone_counts() {
     let site = "[[server]]\nrole = \"central\"\nip = \"192.168.10.5\"\n\
                 [[policy]]\nclass = \"patient-monitor\"\nallow = [{ to = \"central\" }, { to = \"192.168.10.77\", port = 9999 }]";

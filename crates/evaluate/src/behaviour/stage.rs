@@ -3,9 +3,11 @@
 use detect::{DataError, Judgement};
 use inventory::Site;
 use model::{
-    About, CaptureTime, Coverage, Endpoint, Evidence, Fact, FlowEnd, FlowId, FlowStart, FlowTotals,
-    Identifier, LinkFact, Mac, Observation, Observed, Origin, Report, Side, SideTotals, Transport, VlanStack,
+    About, CaptureTime, Coverage, Endpoint, Evidence, Fact, FindingId, FlowEnd, FlowId, FlowStart,
+    FlowTotals, Identifier, LinkFact, Mac, Observation, Observed, Origin, Report, Side, SideTotals,
+    Transport, VlanStack,
 };
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A host: link address and network address.
@@ -99,6 +101,56 @@ struct Stage {
 /// # Errors
 /// [`DataError`] where the compiled-in data does not load.
 pub fn judged(site: Site, flows: &[Flow], end: f64) -> Result<Report, DataError> {
+    let stage = played(site, flows, end, |_, _| ())?;
+    Ok(stage.judgement.finish(Vec::new(), Coverage { frames: stage.order, ..Coverage::default() }))
+}
+
+/// Seconds between two looks of a watch. A sensor looks more often; what comes and goes within a quarter of an hour is not
+/// counted here.
+const LOOK_SECONDS: f64 = 900.0;
+/// Seconds of a watch's period.
+const PERIOD_SECONDS: f64 = 86_400.0;
+
+/// What a watch of `flows` in periods of a day tells: the rule of each finding that is opened, once more for one that is
+/// opened again after it was withdrawn.
+///
+/// # Errors
+/// [`DataError`] where the compiled-in data does not load.
+pub fn watched(site: Site, flows: &[Flow], end: f64) -> Result<Vec<&'static str>, DataError> {
+    let mut opened = Vec::new();
+    let (mut standing, mut shown): (BTreeSet<FindingId>, BTreeSet<FindingId>) = Default::default();
+    let (mut look, mut period) = (LOOK_SECONDS, PERIOD_SECONDS);
+    played(site, flows, end, |judgement, seconds| {
+        if seconds < look {
+            return;
+        }
+        look += LOOK_SECONDS;
+        let report = judgement.report(Vec::new(), Coverage::default());
+        let now: BTreeSet<FindingId> = report.findings.iter().map(|finding| finding.id).collect();
+        // What this period showed and shows no more, and what earlier ones told, is withdrawn.
+        let back = report.taken_back.iter().map(|told| told.finding);
+        for id in shown.iter().copied().chain(back).filter(|id| !now.contains(id)) {
+            standing.remove(&id);
+        }
+        let new = report.findings.iter().filter(|finding| standing.insert(finding.id));
+        opened.extend(new.map(|finding| finding.rule));
+        shown = now;
+        if seconds >= period {
+            judgement.renew(at(period - PERIOD_SECONDS), at(seconds));
+            period += PERIOD_SECONDS;
+            shown.clear();
+        }
+    })?;
+    Ok(opened)
+}
+
+/// Plays `flows` up to `end`; `look` sees the judgement before each moment of them.
+fn played(
+    site: Site,
+    flows: &[Flow],
+    end: f64,
+    mut look: impl FnMut(&mut Judgement, f64),
+) -> Result<Stage, DataError> {
     // Ends come before beginnings of the same moment.
     let ends = flows.iter().enumerate().map(|(index, flow)| ((flow.from + flow.seconds).min(end), 0, index));
     let begins = flows.iter().enumerate().map(|(index, flow)| (flow.from, 1, index));
@@ -108,6 +160,7 @@ pub fn judged(site: Site, flows: &[Flow], end: f64) -> Result<Report, DataError>
     let mut live: Vec<Option<FlowId>> = vec![None; flows.len()];
     stage.owns(0.0, Host::GATEWAY);
     for (time, turn, index) in turns {
+        look(&mut stage.judgement, time);
         let (Some(flow), Some(place)) = (flows.get(index), live.get_mut(index)) else { continue };
         if turn == 1 {
             *place = stage.begin(time, flow);
@@ -115,7 +168,7 @@ pub fn judged(site: Site, flows: &[Flow], end: f64) -> Result<Report, DataError>
             stage.end(time, id, flow);
         }
     }
-    Ok(stage.judgement.finish(Vec::new(), Coverage { frames: stage.order, ..Coverage::default() }))
+    Ok(stage)
 }
 
 impl Stage {
@@ -194,13 +247,13 @@ impl Stage {
     fn end(&mut self, seconds: f64, id: FlowId, flow: &Flow) {
         let [out, back] = flow.bytes;
         let side = |frames, payload_bytes| SideTotals { frames, payload_bytes, gap_bytes: 0 };
-        let server = if flow.answered { side(4, back) } else { side(0, 0) };
-        let totals = FlowTotals {
-            sides: [side(4, out), server],
-            first: at(flow.from),
-            last: at(seconds),
-            end: FlowEnd::Closed,
+        // Over TCP nothing can be sent to who does not answer.
+        let sides = match (flow.answered, flow.transport) {
+            (true, _) => [side(4, out), side(4, back)],
+            (false, Transport::Tcp) => [side(3, 0), side(0, 0)],
+            (false, _) => [side(4, out), side(0, 0)],
         };
+        let totals = FlowTotals { sides, first: at(flow.from), last: at(seconds), end: FlowEnd::Closed };
         self.fact(seconds, id, Side::Client, Fact::FlowEnded(Box::new(totals)));
         self.free.push(id.slot);
     }

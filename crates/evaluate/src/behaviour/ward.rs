@@ -13,7 +13,7 @@
 //! | an engineer's visit with a laptop, a monitor that moves to another central station | a new peer, a new service |
 
 use super::Dice;
-use super::stage::{Flow, Host, judged};
+use super::stage::{Flow, Host, judged, watched};
 use detect::DataError;
 use inventory::Site;
 use model::{Report, Transport};
@@ -53,6 +53,8 @@ const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
 /// Writes the flows of the wing.
 struct Wing {
     flows: Vec<Flow>,
+    /// When each monitor was switched on, and off.
+    on: Vec<Vec<(f64, f64)>>,
     dice: Dice,
     end: f64,
 }
@@ -62,7 +64,21 @@ struct Wing {
 /// # Errors
 /// [`DataError`] where the compiled-in data does not load.
 pub fn benign(seed: u64, days: f64, site: Site) -> Result<Report, DataError> {
-    let mut wing = Wing { flows: Vec::new(), dice: Dice::new(seed), end: days * DAY };
+    let wing = wing(seed, days);
+    judged(site, &wing.flows, wing.end)
+}
+
+/// The rules of the findings that a watch of the same wing opens.
+///
+/// # Errors
+/// [`DataError`] where the compiled-in data does not load.
+pub fn benign_watched(seed: u64, days: f64, site: Site) -> Result<Vec<&'static str>, DataError> {
+    let wing = wing(seed, days);
+    watched(site, &wing.flows, wing.end)
+}
+
+fn wing(seed: u64, days: f64) -> Wing {
+    let mut wing = Wing { flows: Vec::new(), on: Vec::new(), dice: Dice::new(seed), end: days * DAY };
     for number in 0..MONITORS {
         wing.monitor(Host::here(0x0400 + number));
     }
@@ -74,7 +90,7 @@ pub fn benign(seed: u64, days: f64, site: Site) -> Result<Report, DataError> {
         wing.workstation(Host::here(0x0210 + number));
     }
     wing.management();
-    judged(site, &wing.flows, wing.end)
+    wing
 }
 
 impl Wing {
@@ -122,8 +138,10 @@ impl Wing {
         let [.., last] = host.ip.octets();
         let (mut at, mut central) = (self.dice.between(0.0, 600.0), if last % 2 == 0 { one } else { other });
         let mut moves = self.dice.wait(MOVE_DAYS * DAY);
+        let mut spans = Vec::new();
         while at < self.end {
             let span = (at, (at + self.dice.wait(STAY_DAYS * DAY)).min(self.end));
+            spans.push(span);
             if at > moves {
                 central = if central == one { other } else { one };
                 moves += self.dice.wait(MOVE_DAYS * DAY);
@@ -141,6 +159,13 @@ impl Wing {
             });
             at = span.1 + 1800.0 + self.dice.wait(PAUSE_DAYS * DAY);
         }
+        self.on.push(spans);
+    }
+
+    /// Whether a monitor is switched on.
+    fn is_on(&self, number: u16, at: f64) -> bool {
+        let spans = self.on.get(usize::from(number)).into_iter().flatten();
+        spans.into_iter().any(|(from, to)| (*from..=*to).contains(&at))
     }
 
     /// Telemetry, opened anew now and then.
@@ -174,9 +199,9 @@ impl Wing {
         let mut at = self.dice.wait(10.0 * DAY);
         while at < self.end {
             for number in 0..MONITORS {
-                let answered = self.dice.unit() < 0.8;
-                let monitor = Host::here(0x0400 + number);
-                self.flows.push(Flow { answered, ..Flow::tcp(at + f64::from(number), host, monitor, 516) });
+                let (at, monitor) = (at + f64::from(number), Host::here(0x0400 + number));
+                let answered = self.is_on(number, at);
+                self.flows.push(Flow { answered, ..Flow::tcp(at, host, monitor, 516) });
             }
             at += self.dice.wait(10.0 * DAY);
         }
@@ -217,14 +242,23 @@ impl Wing {
 
     /// Asks everybody, every five minutes.
     fn management(&mut self) {
-        let monitors = (0..MONITORS).map(|number| Host::here(0x0400 + number));
+        let ping = |dice: &mut Dice, at, target| Flow {
+            transport: Transport::Icmp,
+            answered: dice.unit() < 0.9,
+            ..Flow::tcp(at, MANAGEMENT, target, 0)
+        };
         let others = CENTRALS.into_iter().chain((0..MODALITIES).map(|number| Host::here(0x0140 + number)));
-        for target in monitors.chain(others) {
-            self.every((0.0, self.end), 300.0, 0.0, |dice, at| Flow {
-                transport: Transport::Icmp,
-                answered: dice.unit() < 0.9,
-                ..Flow::tcp(at, MANAGEMENT, target, 0)
-            });
+        for target in others {
+            self.every((0.0, self.end), 300.0, 0.0, |dice, at| ping(dice, at, target));
+        }
+        for number in 0..MONITORS {
+            let mut at = self.dice.between(0.0, 300.0);
+            while at < self.end {
+                let mut flow = ping(&mut self.dice, at, Host::here(0x0400 + number));
+                flow.answered &= self.is_on(number, at);
+                self.flows.push(flow);
+                at += 300.0;
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod golden;
 mod soak;
+mod time_eval;
 mod vitals_eval;
 mod watching;
 
@@ -35,6 +36,8 @@ enum Command {
     Soak(soak::Soak),
     /// The vital-sign algorithms against recordings that people marked, and against the named peers.
     VitalsEval(vitals_eval::VitalsEval),
+    /// The rules that need time: planted matters, wards where nothing is wrong, captures of others.
+    TimeEval(time_eval::TimeEval),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Golden(golden) => golden.run(),
         Command::Soak(soak) => soak.run(),
         Command::VitalsEval(evaluation) => evaluation.run(),
+        Command::TimeEval(evaluation) => evaluation.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

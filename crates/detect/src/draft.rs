@@ -79,6 +79,11 @@ impl<'a> Draft<'a> {
         Self { rules, found: BTreeMap::new(), of_asset: BTreeMap::new() }
     }
 
+    /// Whether what `finding` is about is not to be taken for a device's habit.
+    pub(crate) fn blames(&self, finding: &Finding) -> bool {
+        self.rules.blames(finding.rule)
+    }
+
     /// Findings so far, about an asset.
     pub(crate) fn about(&self, asset: &'a Asset) -> impl Iterator<Item = &Finding> {
         let ids = self.of_asset.get(&asset.id).into_iter().flatten();

@@ -3,9 +3,8 @@
 
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::Inventory;
-use model::{BedVitals, Check, Evidence, Fact, FlowId, IntegrityRow, Observation, Side, Verdict};
-use std::collections::BTreeSet;
+use inventory::{Inventory, KnownBed, Renewed};
+use model::{Check, Evidence, Fact, FlowId, IntegrityRow, Observation, Side, Verdict};
 use vitals::{At, Depth, Row, Said, Standing, Ward};
 
 /// The checks of all beds.
@@ -55,9 +54,16 @@ impl Integrity {
         self.0.standing(number)
     }
 
-    /// Begins a new stretch of time, with the beds that are still known.
-    pub(crate) fn renew(&mut self, known: &BTreeSet<u32>) {
-        self.0.renew(known);
+    /// Begins a new stretch of time.
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        self.0.renew(&renewed.beds, renewed.renewal.since);
+    }
+
+    /// One finding for each bed and check that fails.
+    pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {
+        for known in ground.survey.known_beds() {
+            conclude_bed(&known, &self.0.failing(known.number), draft);
+        }
     }
 
     /// Units of beds that were not checked.
@@ -79,36 +85,31 @@ const fn exact(check: Check) -> bool {
     )
 }
 
-/// One finding for each bed and check that fails.
-pub(crate) fn conclude<'a>(vitals: &[BedVitals], ground: &Ground<'a>, draft: &mut Draft<'a>) {
-    for bed in vitals {
-        let Some(asset) = ground.survey.assets().iter().find(|asset| asset.id == bed.asset) else { continue };
-        for check in Check::ALL {
-            let fails = |row: &&IntegrityRow| row.check == check && row.verdict == Verdict::Fail;
-            let mut rows = bed.integrity.iter().filter(fails);
-            let Some(first) = rows.next() else { continue };
-            let mut tally = tally_of(first);
-            rows.for_each(|row| tally.merge(&tally_of(row)));
-            let rule = match check {
-                Check::AlarmDisabled => "alarm-disabled",
-                Check::AlarmLimitsWidened => "alarm-limits-widened",
-                _ => "vitals-untrusted",
-            };
-            let place =
-                bed.bed.map_or_else(|| "a bed that is not named".to_owned(), |bed| format!("bed {bed}"));
-            let matter = Matter::new(rule, asset, tally)
-                .case("verdict", Verdict::Fail.as_str())
-                .case("kind", if exact(check) { "exact" } else { "statistical" })
-                .text("check", check.as_str())
-                .text("bed", place.clone())
-                .text("what", first.why.clone());
-            let matter = match bed.bed {
-                Some(bed) => matter.number("bed_number", u64::from(bed)),
-                None => matter,
-            };
-            let patient = format!("{:?}", bed.patient);
-            draft.add(Matter { apart: format!("{check} {place} {patient}").into_bytes(), ..matter });
-        }
+/// One finding for each check that fails, by the rows that say so.
+fn conclude_bed<'a>(bed: &KnownBed<'a>, failing: &[IntegrityRow], draft: &mut Draft<'a>) {
+    for check in Check::ALL {
+        let mut rows = failing.iter().filter(|row| row.check == check);
+        let Some(first) = rows.next() else { continue };
+        let mut tally = tally_of(first);
+        rows.for_each(|row| tally.merge(&tally_of(row)));
+        let rule = match check {
+            Check::AlarmDisabled => "alarm-disabled",
+            Check::AlarmLimitsWidened => "alarm-limits-widened",
+            _ => "vitals-untrusted",
+        };
+        let place = bed.bed.map_or_else(|| "a bed that is not named".to_owned(), |bed| format!("bed {bed}"));
+        let matter = Matter::new(rule, bed.asset, tally)
+            .case("verdict", Verdict::Fail.as_str())
+            .case("kind", if exact(check) { "exact" } else { "statistical" })
+            .text("check", check.as_str())
+            .text("bed", place.clone())
+            .text("what", first.why.clone());
+        let matter = match bed.bed {
+            Some(bed) => matter.number("bed_number", u64::from(bed)),
+            None => matter,
+        };
+        let patient = format!("{:?}", bed.patient);
+        draft.add(Matter { apart: format!("{check} {place} {patient}").into_bytes(), ..matter });
     }
 }
 

@@ -1,24 +1,28 @@
 //! Collecting what the detectors need, and asking them.
 
+use crate::detector::absence::Presence;
+use crate::detector::beacon::Beacons;
 use crate::detector::carried::CarriedFiles;
 use crate::detector::contact::Contacts;
 use crate::detector::disclosure::Disclosures;
+use crate::detector::lateral::Searches;
 use crate::detector::login::Logins;
+use crate::detector::loss::Losses;
 use crate::detector::malformed::Malformations;
 use crate::detector::offer::Offers;
 use crate::detector::radio::Radios;
 use crate::detector::silence::{Sent, Silence};
 use crate::detector::storage::StorageUses;
-use crate::detector::{egress, exposure, mismatch, rogue};
+use crate::detector::{conduct, egress, exposure, mismatch, novelty, rogue};
 use crate::draft::{Draft, Ground};
-use crate::integrity::{self, Integrity};
+use crate::integrity::Integrity;
+use crate::past::{Habits, Known, Past};
 use crate::rule::Rules;
-use inventory::{Inventory, LiveFlow, Survey};
+use inventory::{Inventory, LiveFlow, Renewed, Survey};
 use model::{
-    BedVitals, Disclosed, Fact, Finding, FlowTotals, LinkFact, Mac, Observation, Observed, Origin, Side,
-    Transport,
+    BedVitals, CaptureTime, Disclosed, Fact, Finding, FlowStart, FlowTotals, LinkFact, Mac, Observation,
+    Observed, Origin, Side, Transport,
 };
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use vitals::Standing;
 
@@ -35,8 +39,16 @@ pub struct Judge {
     malformed: Malformations,
     radios: Radios,
     silence: Silence,
+    beacons: Beacons,
+    searches: Searches,
+    losses: Losses,
+    presence: Presence,
+    past: Past,
+    now: CaptureTime,
     integrity: Option<Integrity>,
     dropped: u64,
+    /// The same, of what many hosts of a busy network do: no reason to let go of anything.
+    overlooked: u64,
 }
 
 impl Judge {
@@ -54,9 +66,32 @@ impl Judge {
             malformed: Malformations::default(),
             radios: Radios::default(),
             silence: Silence::default(),
+            beacons: Beacons::default(),
+            searches: Searches::default(),
+            losses: Losses::default(),
+            presence: Presence::default(),
+            past: Past::default(),
+            now: CaptureTime::default(),
             integrity: None,
             dropped: 0,
+            overlooked: 0,
         }
+    }
+
+    /// Knows what was before the captures.
+    #[must_use]
+    pub fn remembering(self, past: Past) -> Self {
+        Self { past, ..self }
+    }
+
+    /// What is known of every asset now, to be told by [`Self::remember`] when the inventory has forgotten some of it.
+    pub(crate) fn known<'a>(&self, survey: &Survey<'a>, findings: &[Finding]) -> Known {
+        Known::of(survey, findings, &self.rules)
+    }
+
+    /// What the inventory forgot belongs to the past.
+    pub(crate) fn remember(&mut self, known: Known, renewed: &Renewed) {
+        self.past.remember(known, renewed, &mut self.overlooked);
     }
 
     /// Checks vital signs as well.
@@ -65,21 +100,26 @@ impl Judge {
         Self { integrity: Some(Integrity::new(depth)), ..self }
     }
 
-    /// Begins a new stretch of time: matters are collected anew. `known` are the beds that are still known.
-    pub(crate) fn renew(&mut self, known: &BTreeSet<u32>) {
-        self.contacts = Contacts::default();
-        self.disclosures = Disclosures::default();
-        self.storage = StorageUses::default();
-        self.carried = CarriedFiles::default();
-        self.offers = Offers::default();
-        self.logins = Logins::default();
-        self.malformed = Malformations::default();
-        self.radios = Radios::default();
-        self.silence = Silence::default();
+    /// Begins a new stretch of time: matters of what was forgotten are, too.
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        self.contacts.renew(renewed);
+        self.disclosures.renew(renewed);
+        self.storage.renew(renewed);
+        self.carried.renew(renewed);
+        self.offers.renew(renewed);
+        self.logins.renew(renewed);
+        self.malformed.renew(renewed);
+        self.radios.renew(renewed);
+        self.silence.renew(renewed);
+        self.beacons.renew(renewed);
+        self.searches.renew(renewed);
+        self.presence.renew(renewed);
+        self.losses.renew();
         if let Some(integrity) = &mut self.integrity {
-            integrity.renew(known);
+            integrity.renew(renewed);
         }
         self.dropped = 0;
+        self.overlooked = 0;
     }
 
     /// Vital signs by asset and bed, with what the checks say of them.
@@ -111,11 +151,17 @@ impl Judge {
     /// Matters that were not kept because a detector's table was full.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
-        self.dropped
+        self.dropped.saturating_add(self.overlooked)
+    }
+
+    /// Whether a detector's table is full of matters.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.dropped > 0
     }
 
     /// Takes in one observation, which `inventory` has learnt before.
     pub fn observe(&mut self, inventory: &Inventory, observation: &Observation) {
+        self.now = self.now.max(observation.time);
         match (&observation.observed, observation.origin) {
             (Observed::Fact(fact), Origin::Flow(id, side)) => {
                 if let Some(integrity) = &mut self.integrity {
@@ -125,8 +171,8 @@ impl Judge {
                     self.flow_fact(inventory, flow, side, fact, observation);
                 }
             }
-            // What frames that nobody saw may have held is no matter of anybody's.
-            (Observed::Link(LinkFact::Lost(_)), _) => {}
+            // What frames that nobody saw may have held is no matter of anybody's; that they are missing is.
+            (Observed::Link(LinkFact::Lost(_)), _) => self.losses.see(observation.time),
             (Observed::Link(fact), origin) => {
                 if let Some((mac, ip, _)) = inventory.on_link(origin) {
                     self.link_fact(inventory, mac, ip, fact, observation);
@@ -159,8 +205,13 @@ impl Judge {
             return;
         }
         match fact {
-            Fact::FlowOpened(start) => self.opened(inventory, flow, start.server.ip, observation),
-            Fact::Answered => self.sent(inventory, flow, side, observation),
+            Fact::FlowOpened(start) => self.opened(inventory, flow, start, observation),
+            Fact::Answered => {
+                if let Some(station) = flow.station(side) {
+                    self.presence.sent(station, observation.time);
+                }
+                self.sent(inventory, flow, side, observation);
+            }
             Fact::FlowEnded(totals) => self.ended(inventory, flow, totals, observation),
             Fact::Offers(offer) => {
                 if let Some(station) = flow.station(side) {
@@ -195,8 +246,17 @@ impl Judge {
         }
     }
 
-    fn opened(&mut self, inventory: &Inventory, flow: &LiveFlow, ip: IpAddr, observation: &Observation) {
+    fn opened(
+        &mut self,
+        inventory: &Inventory,
+        flow: &LiveFlow,
+        start: &FlowStart,
+        observation: &Observation,
+    ) {
         self.sent(inventory, flow, Side::Client, observation);
+        self.beacons.opened(inventory, flow, start, observation, &mut self.overlooked);
+        self.presence.opened(flow, observation.time);
+        let ip = start.server.ip;
         let Some(client) = flow.station(Side::Client) else { return };
         if inventory.vocabulary().hardcoded(ip).is_some() {
             let port = (flow.transport(), flow.port());
@@ -220,6 +280,8 @@ impl Judge {
         totals: &FlowTotals,
         observation: &Observation,
     ) {
+        self.beacons.ended(flow, totals);
+        self.presence.ended(flow, totals);
         if inventory.site().devices.is_empty() {
             return;
         }
@@ -249,9 +311,15 @@ impl Judge {
             self.radios.see(mac, radio, observation, &mut self.dropped);
         }
         let Some(station) = inventory.station_at(mac, owned) else { return };
+        self.presence.sent(station, observation.time);
         if !inventory.site().devices.is_empty() {
             let until = observation.time;
             self.silence.see(inventory, station, Sent::Link, until, observation, &mut self.dropped);
+        }
+        if let LinkFact::AddressAsked(asked) = fact
+            && ip != Some(*asked)
+        {
+            self.searches.asked(inventory, station, *asked, observation, &mut self.overlooked);
         }
         if let LinkFact::AddressAsked(asked) = fact
             && ip != Some(*asked)
@@ -271,16 +339,12 @@ impl Judge {
     /// As [`Judge::conclude`], on a survey already made.
     #[must_use]
     pub fn conclude_on(&self, survey: &Survey<'_>) -> Vec<Finding> {
-        let vitals = if self.integrity.is_some() { self.vitals(survey) } else { Vec::new() };
-        self.conclude_with(survey, &vitals)
-    }
-
-    /// As [`Judge::conclude_on`], with the vital signs already put together.
-    pub(crate) fn conclude_with(&self, survey: &Survey<'_>, vitals: &[BedVitals]) -> Vec<Finding> {
         let ground = Ground { survey };
         let about_content = || {
             let mut draft = Draft::new(&self.rules);
-            integrity::conclude(vitals, &ground, &mut draft);
+            if let Some(integrity) = &self.integrity {
+                integrity.conclude(&ground, &mut draft);
+            }
             self.disclosures.conclude(&ground, &mut draft);
             self.storage.conclude(&ground, &mut draft);
             self.carried.conclude(&ground, &mut draft);
@@ -297,10 +361,19 @@ impl Judge {
             exposure::conclude(&ground, &mut draft);
             mismatch::conclude(&ground, &mut draft);
             rogue::conclude(&ground, &mut draft);
+            self.beacons.conclude(&ground, &mut draft);
+            self.searches.conclude(&self.losses, &ground, &mut draft);
             draft
         };
+        let mut habits = Habits::new(survey, &self.past, &self.losses, self.now);
         let (mut draft, other) = rayon::join(about_content, about_contact);
         draft.join(other);
+        // What somebody is blamed for is not learnt, so these come when that is known.
+        habits.learn(&draft);
+        egress::conclude_by_habit(&habits, &ground, &mut draft);
+        novelty::conclude(&habits, &ground, &mut draft);
+        conduct::conclude(&ground, &mut draft);
+        self.presence.conclude((&self.losses, self.now), &ground, &mut draft);
         // Last: what else was found decides how much it counts.
         self.contacts.conclude(&ground, &mut draft);
         draft.finish()

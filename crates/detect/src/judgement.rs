@@ -1,15 +1,21 @@
 //! Inventory and judge together: what a run asks.
 
+use crate::account::Account;
 use crate::blind::blind_spots;
 use crate::judge::Judge;
+use crate::past::Past;
 use crate::recompute::recompute;
 use crate::rule::{RuleError, Rules};
 use crate::score::add_score;
-use inventory::{FormError, Inventory, Profiles, Recorder, Site};
+use inventory::{FormError, Inventory, Profiles, Recorder, Renewal, Site};
 use model::{
     AssetId, CaptureSummary, CaptureTime, Coverage, Finding, Observation, Origin, Report, Schema, Trend,
 };
 use std::collections::BTreeSet;
+
+/// What nothing goes on with is known on for so long, in nanoseconds, however short the stretches of time are that are
+/// told apart: a day, in which a ward does everything it does.
+const REMEMBERED_NS: i64 = 86_400_000_000_000;
 
 /// The compiled-in data does not load: a fault of this build.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -28,6 +34,7 @@ pub enum DataError {
 pub struct Judgement {
     inventory: Inventory,
     judge: Judge,
+    account: Account,
     watched: BTreeSet<String>,
     recorder: Option<Recorder>,
 }
@@ -44,6 +51,7 @@ impl Judgement {
         Ok(Self {
             inventory: Inventory::new(profiles, site)?,
             judge: Judge::new(Rules::built_in()?),
+            account: Account::default(),
             watched,
             recorder: None,
         })
@@ -59,6 +67,12 @@ impl Judgement {
     #[must_use]
     pub fn checking_vitals(self, depth: vitals::Depth) -> Self {
         Self { judge: self.judge.checking_vitals(depth), ..self }
+    }
+
+    /// Knows what was before the captures.
+    #[must_use]
+    pub fn remembering(self, past: Past) -> Self {
+        Self { judge: self.judge.remembering(past), ..self }
     }
 
     /// Whether messages of `schema` are asked for.
@@ -91,19 +105,29 @@ impl Judgement {
         beds.into_iter().map(|(number, bed)| (number, bed.asset)).collect()
     }
 
-    /// Begins a new stretch of time at `now`: what the one that began at `begun` held is let go, and what goes on is
-    /// known on; see [`Inventory::renew`]. With a recorder nothing is let go.
+    /// Begins a new stretch of time at `now`, which reports and findings are about from here on; the one that ends began
+    /// at `begun`. What was not heard in it, nor for a day, is forgotten; see [`Inventory::renew`]. With a recorder
+    /// nothing is let go.
     pub fn renew(&mut self, begun: CaptureTime, now: CaptureTime) {
-        if self.recorder.is_none() {
-            let known = self.inventory.renew(begun, now);
-            self.judge.renew(&known);
+        if self.recorder.is_some() {
+            return;
         }
+        let crowded = self.is_crowded();
+        let day = CaptureTime::from_nanos(now.nanos().saturating_sub(REMEMBERED_NS));
+        let since = if crowded { begun } else { begun.min(day) };
+        let survey = self.inventory.survey();
+        let known = self.judge.known(&survey, &self.judge.conclude_on(&survey));
+        let renewed = self.inventory.renew(Renewal { now, since, crowded });
+        self.judge.renew(&renewed);
+        self.judge.remember(known, &renewed);
+        let told = self.judge.conclude(&self.inventory);
+        self.account.renew(&told);
     }
 
     /// Whether a table is so full that it is time for [`Self::renew`].
     #[must_use]
     pub fn is_crowded(&self) -> bool {
-        self.inventory.is_crowded() || self.judge.dropped() > 0
+        self.inventory.is_crowded() || self.judge.is_full()
     }
 
     /// The vital signs since the last call, or the beginning.
@@ -119,18 +143,18 @@ impl Judgement {
         &self.inventory
     }
 
-    /// The findings so far. Changes nothing.
+    /// The findings since the last renewal. Changes nothing.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        self.judge.conclude(&self.inventory)
+        self.account.due(self.judge.conclude(&self.inventory))
     }
 
-    /// The report so far. Changes nothing.
+    /// The report since the last renewal.
     #[must_use]
-    pub fn report(&self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
+    pub fn report(&mut self, captures: Vec<CaptureSummary>, coverage: Coverage) -> Report {
         let survey = self.inventory.survey();
         let vitals = self.judge.vitals(&survey);
-        let findings = self.judge.conclude_with(&survey, &vitals);
+        let findings = self.account.settle(self.judge.conclude_on(&survey));
         let mut blind_spots = blind_spots(&coverage, &self.inventory, &self.judge);
         if survey.conversations_unlisted() > 0 {
             let count = survey.conversations_unlisted();
@@ -146,6 +170,7 @@ impl Judgement {
             blind_spots,
             assets: survey.into_assets(),
             findings,
+            taken_back: self.account.taken_back(),
             vitals,
             recordings: Vec::new(),
             identifiers_shown_because: None,

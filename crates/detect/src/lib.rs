@@ -11,15 +11,20 @@
 //! ```
 //! With [`Judgement::checking_vitals`] the vital signs of every bed go through the checks of `vitals` as well.
 //!
+//! With [`Judgement::remembering`] what a store knows from before belongs to each device's own past.
+//!
 //! Nothing here names a protocol: detectors read facts, and the words of the data files.
 
+mod account;
 mod blind;
 mod detector;
 mod draft;
 mod integrity;
 mod judge;
 mod judgement;
+mod past;
 mod recompute;
+mod rhythm;
 mod rule;
 mod score;
 mod tally;
@@ -27,6 +32,7 @@ mod tally;
 pub use blind::blind_spots;
 pub use judge::Judge;
 pub use judgement::{DataError, Judgement};
+pub use past::{Blame, Past, PastAsset, PastConversation};
 pub use recompute::{
     ECG_ALIKE_MIN, PLETH_ALIKE_MIN, RESPIRATION_WINDOW_SECONDS, SETTLING_SECONDS, recompute,
 };

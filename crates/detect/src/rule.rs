@@ -69,6 +69,7 @@ pub struct Rule {
     pub references: Vec<String>,
     /// MITRE ATT&CK techniques.
     pub attack: Vec<String>,
+    learnt: bool,
     cites: Vec<Cite>,
     cases: Vec<Case>,
 }
@@ -114,6 +115,9 @@ struct RuleForm {
     false_positives: Vec<String>,
     references: Vec<String>,
     attack: Vec<String>,
+    /// It says how a conversation is carried out, not that there should be none: the conversation may be a habit.
+    #[serde(default)]
+    learnt: bool,
     #[serde(default)]
     cite: Vec<Cite>,
     case: Vec<CaseForm>,
@@ -168,6 +172,12 @@ impl Rules {
     #[must_use]
     pub fn rule(&self, id: &str) -> Option<&Rule> {
         self.0.get(id)
+    }
+
+    /// Whether a conversation that the rule `id` finds something about is not to be taken for a device's habit.
+    #[must_use]
+    pub fn blames(&self, id: &str) -> bool {
+        self.rule(id).is_none_or(|rule| !rule.learnt)
     }
 
     /// All, in order of id.
@@ -268,6 +278,7 @@ fn parse(text: &str, file: &str) -> Result<Rule, RuleError> {
         false_positives: form.false_positives,
         references: form.references,
         attack: form.attack,
+        learnt: form.learnt,
         cites: form.cite,
         cases: form.case.into_iter().map(case).collect::<Result<_, _>>()?,
     };

@@ -95,6 +95,11 @@ impl Tally {
         self.first_frames.truncate(FIRST_FRAMES_MAX);
     }
 
+    /// From here on other frames show it, and count on.
+    pub(crate) fn renew(&mut self) {
+        self.first_frames.clear();
+    }
+
     /// The frames: the first ones and the last, each once.
     #[must_use]
     pub fn evidence(&self) -> Vec<Evidence> {

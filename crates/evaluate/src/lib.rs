@@ -1,9 +1,10 @@
-//! Measures the algorithms of `vitals` on recordings made by others.
+//! Measures the algorithms of `vitals` on recordings made by others, and the rules of `detect` that need time.
 //!
 //! A developer's tool, run by `cargo xtask vitals-eval`: it reads WFDB records and the BIDMC set where
 //! `LAZARET_CORPUS` points, matches what is found with what people marked, one to one as EC57 and its reference
 //! program do, and prints the tables of the book. No part of the product uses it.
 
+pub mod behaviour;
 pub mod bidmc;
 pub mod ecg;
 pub mod folds;
@@ -37,6 +38,9 @@ pub enum Fault {
         /// What is wrong with it.
         what: String,
     },
+    /// A ward of the rules that need time could not be judged.
+    #[error(transparent)]
+    Behaviour(#[from] behaviour::frames::FramesError),
     /// The script of the peers did not do its work.
     #[error("peers: {0}")]
     Peers(String),

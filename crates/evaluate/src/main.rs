@@ -1,7 +1,8 @@
-//! `cargo xtask vitals-eval`: the tables of the book about signals.
+//! `cargo xtask vitals-eval` and `time-eval`: the tables of the book about signals and about behaviour.
 
 mod speed;
 mod tables;
+mod time_tables;
 
 use clap::{Parser, ValueEnum};
 use evaluate::Fault;
@@ -11,7 +12,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at.
+/// Measures the vital-sign algorithms on the recordings that LAZARET_CORPUS points at, or the rules that need time.
 #[derive(Parser)]
 struct Arguments {
     /// What to measure.
@@ -39,6 +40,9 @@ struct Arguments {
     /// Of `speed`: how many minutes of each.
     #[arg(long, default_value_t = 30)]
     minutes: usize,
+    /// Days of the benign wing of `time`.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
     /// Where the recordings are; LAZARET_CORPUS where it is not given.
     #[arg(long)]
     corpus: Option<PathBuf>,
@@ -64,7 +68,9 @@ enum What {
     Tamper,
     /// What the checks cost: CPU time and memory, on many beds at once.
     Speed,
-    /// Everything but the last three.
+    /// The rules that need time, on flows made in memory.
+    Time,
+    /// The three about signals alone: QRS, pleth, respiration.
     All,
 }
 
@@ -80,6 +86,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Fault> {
+    if arguments.what == What::Time {
+        return Ok(time_tables::print(arguments.days)?);
+    }
     let named = arguments.corpus.clone().or_else(|| std::env::var_os("LAZARET_CORPUS").map(PathBuf::from));
     let corpus = named.ok_or_else(|| Fault::Content {
         path: PathBuf::from("LAZARET_CORPUS"),

@@ -102,8 +102,10 @@ struct Rest {
     invalid: [u64; VITALS],
     /// What `numerics` was before the last turn.
     before: [NumericRange; VITALS],
-    /// When the last numbers before the last turn came, or the bed was first heard.
+    /// When the last numbers before the last turn came, or the bed was first heard; never the same twice.
     turned: CaptureTime,
+    /// When it was last heard before the last renewal.
+    heard: CaptureTime,
     limits: BTreeMap<Vital, Vec<LimitInForce>>,
     notices: BTreeMap<Notice, Seen>,
     /// Samples by channel at the end of its first cycle, and which cycle of the bed that was.
@@ -330,6 +332,12 @@ impl Beds {
         heard.map(|row| (row.rest.number, row.rest.station, row.vitals()))
     }
 
+    /// Number, station, bed and patient of every bed that is known.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (u32, StationId, Option<u16>, Option<&PatientToken>)> {
+        let rows = self.rows.iter().map(|row| &*row.rest);
+        rows.map(|rest| (rest.number, rest.station, rest.bed, rest.patient.as_ref()))
+    }
+
     /// The row that the last value of a context went to.
     pub(crate) fn row_of(&self, id: ContextId) -> Option<BedRow> {
         let at = self.heads.get(id.0 as usize)?.row;
@@ -361,11 +369,12 @@ impl Beds {
         self.rows.len() >= BEDS_MAX / 4 * 3
     }
 
-    /// Forgets the beds that none of `contexts` feeds, and begins the others anew. `renamed` says what a station is
-    /// called now. Gives the numbers of those that stay.
+    /// Forgets the beds that none of `contexts` feeds and that were not heard since `since`, and begins the others
+    /// anew. `renamed` says what a station is called now. Gives the numbers of those that stay.
     pub(crate) fn renew(
         &mut self,
         contexts: &BTreeSet<ContextId>,
+        since: CaptureTime,
         renamed: impl Fn(StationId) -> Option<StationId>,
     ) -> BTreeSet<u32> {
         for context in &mut self.contexts {
@@ -377,7 +386,8 @@ impl Beds {
         self.index.clear();
         self.per_station.clear();
         for ((at, mut row), place) in (0..).zip(std::mem::take(&mut self.rows)).zip(&mut map) {
-            let Some(station) = renamed(row.rest.station).filter(|_| fed.contains(&at)) else { continue };
+            let stays = fed.contains(&at) || row.heard() >= since;
+            let Some(station) = renamed(row.rest.station).filter(|_| stays) else { continue };
             row.renew(station);
             *place = u32::try_from(self.rows.len()).unwrap_or(Head::NONE);
             self.index.insert((station, row.rest.bed, apart(row.rest.patient.as_ref())), *place);
@@ -458,6 +468,7 @@ impl Row {
                 invalid: [0; VITALS],
                 before: [NO_RANGE; VITALS],
                 turned: time,
+                heard: CaptureTime::MIN,
                 limits: BTreeMap::new(),
                 notices: BTreeMap::new(),
                 at_first_cycle: [(0, 0); Channel::ALL.len()],
@@ -467,11 +478,23 @@ impl Row {
     }
 
     fn turn(&mut self) {
+        let any = self.numerics.iter().any(|range| range.samples > 0);
         for (before, now) in self.rest.before.iter_mut().zip(&mut self.numerics) {
             *before = joined(before, now);
             *now = NO_RANGE;
         }
-        self.rest.turned = self.last_numbers;
+        // Rows of trends are told apart by their beginning: one that held a single moment, the bed's first, would
+        // begin with the next one, which would take its place in a store.
+        if any && self.last_numbers == self.rest.turned {
+            self.rest.turned = CaptureTime::from_nanos(self.last_numbers.nanos().saturating_add(1));
+        } else if any {
+            self.rest.turned = self.last_numbers;
+        }
+    }
+
+    /// When it was last heard.
+    fn heard(&self) -> CaptureTime {
+        self.rest.heard.max(self.last)
     }
 
     /// Since the last turn.
@@ -494,10 +517,11 @@ impl Row {
         let in_force = limits.filter_map(|(vital, changes)| Some((vital, vec![changes.last().copied()?])));
         let Rest { number, bed, patient, shared, turned, .. } = &mut *self.rest;
         let (number, bed, patient, shared, turned) = (*number, *bed, patient.take(), *shared, *turned);
-        let limits = in_force.collect();
+        let (limits, heard) = (in_force.collect(), self.heard());
         let mut new = Self::new(number, station, bed, patient, self.last);
         new.last_numbers = self.last_numbers;
         (new.rest.shared, new.rest.limits, new.rest.turned) = (shared, limits, turned);
+        new.rest.heard = heard;
         // Not heard yet: the first value makes both its time.
         (new.first, new.last) = (CaptureTime::MAX, CaptureTime::MIN);
         *self = new;

@@ -72,6 +72,18 @@ pub struct Exchange {
     pub one_sided: bool,
     /// Datagrams from a well-known port: more likely answers than requests.
     pub reply_like: bool,
+    /// What was counted before the last renewal, which reports of the stretch since then leave out.
+    pub(crate) before: Before,
+}
+
+/// What of an exchange was counted before a renewal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Before {
+    pub(crate) flows: u64,
+    pub(crate) frames: u64,
+    pub(crate) bytes: [u64; 2],
+    /// When the stretch of time began that is counted now; none where there was no renewal.
+    pub(crate) since: Option<CaptureTime>,
 }
 
 type Key = (StationId, StationId, u16, Transport, Option<&'static str>);
@@ -148,6 +160,31 @@ fn key_of(row: &Exchange) -> Key {
 }
 
 impl Exchange {
+    /// From here on counts are those of a new stretch of time.
+    pub(crate) fn renew(&mut self, now: CaptureTime) {
+        self.before = Before { flows: self.flows, frames: self.frames, bytes: self.bytes, since: Some(now) };
+    }
+
+    /// The same with what was counted since the last renewal alone. A flow counts where it began, its frames and bytes
+    /// where it ends.
+    pub(crate) fn since_renewal(&self) -> Self {
+        let Before { flows, frames, bytes: [client, server], since } = self.before;
+        let [all_client, all_server] = self.bytes;
+        Self {
+            flows: self.flows.saturating_sub(flows),
+            frames: self.frames.saturating_sub(frames),
+            bytes: [all_client.saturating_sub(client), all_server.saturating_sub(server)],
+            first: since.map_or(self.first, |since| self.first.max(since)),
+            last: since.map_or(self.last, |since| self.last.max(since)),
+            ..*self
+        }
+    }
+
+    /// Whether a flow of it is alive.
+    pub(crate) const fn goes_on(&self) -> bool {
+        self.flows_ended < self.flows
+    }
+
     /// Whether some frame of the server was seen, as far as can be told before all flows ended.
     #[must_use]
     pub const fn answer_seen(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::advisory::{self, Vulnerability};
 use crate::bed::{BedRow, Beds, ContextId};
-use crate::exchange::{EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId, Exchanges};
+use crate::exchange::{Before, EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId, Exchanges};
 use crate::flow::{Flows, LiveFlow, is_group};
 use crate::neighbour::{Neighbours, Owner};
 use crate::profile::{Clue, Profiles, Role};
@@ -299,6 +299,7 @@ impl Inventory {
             answered: false,
             one_sided: false,
             reply_like: false,
+            before: Before::default(),
         })
     }
 
@@ -362,6 +363,7 @@ impl Inventory {
         if to != ExchangeId::NONE {
             if let Some(row) = self.exchanges.row_mut(flow.exchange) {
                 row.flows = row.flows.saturating_sub(1);
+                row.before.flows = row.before.flows.min(row.flows);
             }
             if let Some(flow) = self.flows.at_mut(id) {
                 flow.exchange = to;

@@ -32,6 +32,7 @@ mod recorder;
 mod renew;
 mod shelf;
 mod site;
+mod site_policy;
 mod station;
 mod survey;
 mod vocabulary;
@@ -50,9 +51,11 @@ pub use recorder::{
     CYCLE_RECORDS_MAX, LIMIT_RECORDS_MAX, NOTICE_RECORDS_MAX, NUMERICS_MAX, NUMERICS_PER_BED_MAX, Recorder,
     WAVE_BYTES_MAX, WAVE_BYTES_PER_BED_MAX, Wanted,
 };
-pub use site::{Device, DeviceState, Server, Site, SiteError, Zone, moment};
+pub use renew::{Renewal, Renewed};
+pub use site::{Device, DeviceState, Learning, Server, Site, SiteError, Zone, moment};
+pub use site_policy::SitePolicy;
 pub use station::{
     ADDRESSES_PER_MAC_MAX, CALLERS_MAX, STATIONS_MAX, Span, Station, StationId, TRAITS_MAX, VLANS_MAX,
 };
-pub use survey::{CONVERSATIONS_MAX, Survey};
+pub use survey::{CONVERSATIONS_MAX, KnownBed, Survey};
 pub use vocabulary::{HardcodedAddress, PortUse, ProtocolRole, Vocabulary};

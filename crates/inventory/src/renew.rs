@@ -1,11 +1,13 @@
-//! Letting go of what was told, so that a sensor that runs for months does not fill its tables.
+//! Letting go of what is long over, so that a sensor that runs for months does not fill its tables.
 //!
-//! A renewal ends one stretch of time and begins the next: counts begin anew, and what nothing goes on with is
-//! forgotten. What is still known is known on: flows that are alive, with their exchanges, stations and beds; the
-//! stations that were heard in the stretch that ends, with their traits; claims of addresses made in it.
+//! A renewal ends one stretch of time and begins the next: what is counted begins anew. What is *known* does not: a
+//! matter must be told the same whether it is looked at in one stretch or in many. So only that is forgotten which
+//! nothing goes on with and which was not heard for long. Where a table is nearly full there is no room for that: then
+//! flows that are alive stay, with their exchanges, stations and beds; the stations that were heard in the stretch that
+//! ends, with their traits; and claims of addresses made in it.
 //!
-//! A flow that lives through a renewal counts as one flow of either stretch; its frames and bytes count in the one in
-//! which it ends. A station that is only remembered is no asset until something is heard of it again.
+//! A flow that lives through a renewal counts in the stretch in which it began; its frames and bytes count in the one in
+//! which it ends. A station that is only remembered is no asset of a report until something is heard of it again.
 
 use crate::bed::ContextId;
 use crate::exchange::{EXCHANGES_MAX, Exchange, ExchangeId};
@@ -14,36 +16,74 @@ use crate::station::{CALLERS_MAX, STATIONS_MAX, Station, StationId};
 use model::CaptureTime;
 use std::collections::BTreeSet;
 
-/// Places of a table before a renewal to places after it.
-type Moved<Id> = Vec<Option<Id>>;
+/// What a renewal keeps beside what goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Renewal {
+    /// When it is.
+    pub now: CaptureTime,
+    /// What was heard since this moment is known on.
+    pub since: CaptureTime,
+    /// Tables are nearly full: of what was heard, the stations alone are known on.
+    pub crowded: bool,
+}
 
-fn moved<Id: Copy>(map: &Moved<Id>, place: usize) -> Option<Id> {
-    map.get(place).copied().flatten()
+impl Renewal {
+    /// Whether what nothing goes on with, and was heard last at `last`, is known on.
+    #[must_use]
+    pub fn keeps(&self, last: CaptureTime) -> bool {
+        !self.crowded && last >= self.since
+    }
+}
+
+/// Where everything is after a renewal.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// What was kept.
+    pub renewal: Renewal,
+    /// Numbers of the beds that are known on.
+    pub beds: BTreeSet<u32>,
+    stations: Vec<Option<StationId>>,
+    exchanges: Vec<Option<ExchangeId>>,
+}
+
+impl Renewed {
+    /// What a station is called now; none where it was forgotten.
+    #[must_use]
+    pub fn station(&self, id: StationId) -> Option<StationId> {
+        self.stations.get(id.index()).copied().flatten()
+    }
+
+    /// What an exchange is called now; none where it was forgotten.
+    #[must_use]
+    pub fn exchange(&self, id: ExchangeId) -> Option<ExchangeId> {
+        self.exchanges.get(id.index()).copied().flatten()
+    }
 }
 
 impl Inventory {
-    /// Begins a new stretch of time at `now`; the one that ends began at `begun`. Gives the numbers of the beds that
-    /// are still known.
-    pub fn renew(&mut self, begun: CaptureTime, now: CaptureTime) -> BTreeSet<u32> {
+    /// Begins a new stretch of time, and says where everything is now.
+    pub fn renew(&mut self, renewal: Renewal) -> Renewed {
         self.flows.clear_ended();
-        let exchanges = self.renew_exchanges(now);
-        let used = self.stations_in_use();
-        let stations = self.renew_stations(&used, begun);
-        self.exchanges.rename_stations(|id| moved(&stations, id.index()));
+        let alive: BTreeSet<StationId> =
+            self.flows.all().flat_map(|flow| [flow.client, flow.server]).collect();
+        let exchanges = self.renew_exchanges(renewal);
+        let stations = self.renew_stations(&alive, renewal);
+        let mut renewed = Renewed { renewal, beds: BTreeSet::new(), stations, exchanges };
+        self.exchanges.rename_stations(|id| renewed.station(id));
         for flow in self.flows.all_mut() {
-            let station = |id: StationId| moved(&stations, id.index()).unwrap_or(StationId::NONE);
-            flow.client = station(flow.client);
-            flow.server = station(flow.server);
-            flow.exchange = moved(&exchanges, flow.exchange.index()).unwrap_or(ExchangeId::NONE);
+            flow.client = renewed.station(flow.client).unwrap_or(StationId::NONE);
+            flow.server = renewed.station(flow.server).unwrap_or(StationId::NONE);
+            flow.exchange = renewed.exchange(flow.exchange).unwrap_or(ExchangeId::NONE);
         }
         let contexts: BTreeSet<ContextId> = self.flows.all().flat_map(|flow| flow.contexts).collect();
-        let beds = self.beds.renew(&contexts, |id| moved(&stations, id.index()));
+        let since = if renewal.crowded { CaptureTime::MAX } else { renewal.since };
+        renewed.beds = self.beds.renew(&contexts, since, |id| renewed.station(id));
         let known: BTreeSet<_> = self.stations.all().iter().filter_map(|row| row.mac).collect();
-        self.neighbours.renew(begun, &known);
+        self.neighbours.renew(renewal.since, &known);
         self.traits_dropped = 0;
         self.exchanges.dropped = 0;
         self.flows.dropped = 0;
-        beds
+        renewed
     }
 
     /// Whether a table is so full that it is time to let go.
@@ -56,59 +96,43 @@ impl Inventory {
             || self.beds.is_crowded()
     }
 
-    /// Keeps exchanges with flows that live; those are their flows now.
-    fn renew_exchanges(&mut self, now: CaptureTime) -> Moved<ExchangeId> {
-        let mut alive = vec![0_u64; self.exchanges.all().len()];
-        for flow in self.flows.all() {
-            if let Some(count) = alive.get_mut(flow.exchange.index()) {
-                *count += 1;
-            }
-        }
-        let mut map = vec![None; alive.len()];
+    /// Keeps exchanges with flows that live, and those that were heard.
+    fn renew_exchanges(&mut self, renewal: Renewal) -> Vec<Option<ExchangeId>> {
+        let alive: BTreeSet<ExchangeId> = self.flows.all().map(|flow| flow.exchange).collect();
         let old = self.exchanges.take();
-        for ((row, flows), place) in old.into_iter().zip(alive).zip(&mut map) {
-            if flows > 0 {
-                let row = Exchange {
-                    flows,
-                    flows_ended: 0,
-                    frames: 0,
-                    frames_back: 0,
-                    bytes: [0; 2],
-                    first: now,
-                    last: now,
-                    ..row
-                };
+        let mut map = vec![None; old.len()];
+        for ((at, mut row), place) in (0..).zip(old).zip(&mut map) {
+            if alive.contains(&ExchangeId(at)) || renewal.keeps(row.last) {
+                row.renew(renewal.now);
                 *place = Some(self.exchanges.add(row));
             }
         }
         map
     }
 
-    fn stations_in_use(&self) -> BTreeSet<StationId> {
-        let of_flows = self.flows.all().flat_map(|flow| [flow.client, flow.server]);
-        of_flows.chain(self.exchanges.all().iter().flat_map(|row| [row.client, row.server])).collect()
-    }
-
-    /// Keeps stations in use, and those heard since `begun`.
-    fn renew_stations(&mut self, used: &BTreeSet<StationId>, begun: CaptureTime) -> Moved<StationId> {
+    /// Keeps stations of flows that live and of exchanges that are known, and those that were heard.
+    fn renew_stations(&mut self, alive: &BTreeSet<StationId>, renewal: Renewal) -> Vec<Option<StationId>> {
+        let known = |row: &Exchange| [row.client, row.server];
+        let known: BTreeSet<StationId> = self.exchanges.all().iter().flat_map(known).collect();
         let old = self.stations.take();
         let mut map = vec![None; old.len()];
         for ((at, mut row), place) in (0..).zip(old).zip(&mut map) {
-            let in_use = used.contains(&StationId(at));
-            let heard = !row.asleep && row.sent.is_some_and(|sent| sent.last >= begun);
-            if !in_use && !heard {
+            let id = StationId(at);
+            let goes_on = alive.contains(&id);
+            if !goes_on && !known.contains(&id) && !row.was_heard(renewal) {
                 continue;
             }
             row.renew();
-            row.asleep = !in_use;
+            row.asleep = if goes_on { None } else { row.asleep.or(Some(renewal.now)) };
             *place = Some(self.stations.add(row, &self.site.networks));
         }
+        let moved = |id: StationId| map.get(id.index()).copied().flatten();
         let ends: Vec<_> = self.exchanges.all().iter().map(|row| (row.client, row.server)).collect();
         for (client, server) in ends {
-            if let Some(row) = moved(&map, client.index()).and_then(|id| self.stations.row_mut(id)) {
+            if let Some(row) = moved(client).and_then(|id| self.stations.row_mut(id)) {
                 row.servers += 1;
             }
-            if let Some(row) = moved(&map, server.index()).and_then(|id| self.stations.row_mut(id)) {
+            if let Some(row) = moved(server).and_then(|id| self.stations.row_mut(id)) {
                 row.clients += 1;
             }
         }
@@ -117,13 +141,18 @@ impl Inventory {
 }
 
 impl Station {
-    /// What it sent from now on is counted anew; that it sent, is known.
-    fn renew(&mut self) {
+    /// Who others are with is counted anew, by the exchanges that are known on.
+    const fn renew(&mut self) {
         (self.clients, self.servers) = (0, 0);
-        if let Some(sent) = &mut self.sent {
-            sent.count = 0;
-            sent.first = sent.last;
-            sent.first_evidence = sent.last_evidence;
+    }
+
+    /// Whether it was heard, or at least addressed, so lately that it is known on.
+    fn was_heard(&self, renewal: Renewal) -> bool {
+        match (self.sent, self.asleep) {
+            (Some(sent), _) if sent.last >= renewal.since => true,
+            // It never sent: how long nobody spoke to it is known in whole stretches.
+            (None, slept) => !renewal.crowded && slept.is_none_or(|since| since > renewal.since),
+            _ => false,
         }
     }
 }

@@ -15,12 +15,18 @@
 //! state = "patched"                       # patched | contained
 //! since = "2026-01-01T00:00:00Z"          # optional
 //! wireless = "off"                        # optional
+//! [learning]                              # a device's own past; default: 24 hours
+//! hours = 168                             # from when it was first seen; 0: none
+//! until = "2026-02-01T00:00:00Z"          # or up to one moment
 //! ```
+//! and `[[policy]]`, see [`crate::SitePolicy`].
 //! An unknown key is an error.
 
 use crate::form::{FormError, read_form, value_fault};
-use model::{CaptureTime, Mac, Networks, Prefix};
+use crate::site_policy::{Allowance, SitePolicy, Subject};
+use model::{CaptureTime, Mac, Networks, Prefix, Transport};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -39,6 +45,28 @@ pub struct Site {
     pub servers: Vec<Server>,
     /// Devices of which it declares something.
     pub devices: Vec<Device>,
+    /// How long devices are learnt.
+    pub learning: Learning,
+    /// Who may talk to whom.
+    pub policies: Vec<SitePolicy>,
+}
+
+/// How long devices are learnt, before what is new of them is told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Learning {
+    /// Never: nothing is told as new.
+    Off,
+    /// For so many hours from when each was first seen.
+    Hours(u32),
+    /// Up to this moment.
+    Until(CaptureTime),
+}
+
+impl Default for Learning {
+    /// A day.
+    fn default() -> Self {
+        Self::Hours(24)
+    }
 }
 
 /// A part of the site's network.
@@ -108,6 +136,36 @@ struct SiteForm {
     server: Vec<ServerForm>,
     #[serde(default)]
     device: Vec<DeviceForm>,
+    learning: Option<LearningForm>,
+    #[serde(default)]
+    policy: Vec<PolicyForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LearningForm {
+    hours: Option<u32>,
+    until: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyForm {
+    class: Option<String>,
+    zone: Option<String>,
+    mac: Option<String>,
+    ip: Option<String>,
+    #[serde(default)]
+    allow: Vec<AllowForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AllowForm {
+    to: String,
+    port: Option<u16>,
+    transport: Option<String>,
+    protocol: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -165,7 +223,7 @@ impl Site {
             let ip = place.value("ip", &server.ip)?;
             Ok(Server { role: server.role, ip, mac: place.maybe("mac", server.mac.as_deref())? })
         };
-        Ok(Self {
+        let mut site = Self {
             networks,
             zones: form.zone.into_iter().map(zone).collect::<Result<_, _>>()?,
             servers: form.server.into_iter().map(server).collect::<Result<_, _>>()?,
@@ -174,7 +232,24 @@ impl Site {
                 .into_iter()
                 .map(|device| device_of(device, &place))
                 .collect::<Result<_, _>>()?,
-        })
+            learning: form.learning.map_or(Ok(Learning::default()), |form| learning_of(&form, &place))?,
+            policies: Vec::new(),
+        };
+        for policy in form.policy {
+            let policy = policy_of(policy, &site, &place)?;
+            site.policies.push(policy);
+        }
+        Ok(site)
+    }
+
+    /// The policies of a device of this class with these addresses.
+    pub fn policies_of<'a>(
+        &'a self,
+        class: Option<&'a str>,
+        macs: &'a BTreeSet<Mac>,
+        ips: &'a BTreeSet<IpAddr>,
+    ) -> impl Iterator<Item = &'a SitePolicy> {
+        self.policies.iter().filter(move |policy| policy.is_of(class, macs, ips))
     }
 
     /// Whether the site says that `ip` is one of its own: by network or as a server.
@@ -200,9 +275,7 @@ fn device_of(form: DeviceForm, place: &Place<'_>) -> Result<Device, SiteError> {
         moment(since).ok_or_else(|| place.fault("since", since, "is not a time like 2026-01-01T00:00:00Z"))
     });
     if form.mac.is_none() && form.ip.is_none() && form.serial.is_none() {
-        let line = place.text.lines().position(|line| line.contains("[[device]]")).map_or(0, |at| at + 1);
-        let what = "a [[device]] needs one of the keys mac, ip or serial".to_owned();
-        return Err(FormError { file: place.file.to_owned(), line, what });
+        return Err(place.fault_of("[[device]]", "a [[device]] needs one of the keys mac, ip or serial"));
     }
     Ok(Device {
         mac: place.maybe("mac", form.mac.as_deref())?,
@@ -212,6 +285,62 @@ fn device_of(form: DeviceForm, place: &Place<'_>) -> Result<Device, SiteError> {
         since: since.transpose()?,
         wireless_off,
     })
+}
+
+fn learning_of(form: &LearningForm, place: &Place<'_>) -> Result<Learning, SiteError> {
+    match (form.hours, form.until.as_deref()) {
+        (Some(0), None) => Ok(Learning::Off),
+        (Some(hours), None) => Ok(Learning::Hours(hours)),
+        (None, Some(until)) => moment(until)
+            .map(Learning::Until)
+            .ok_or_else(|| place.fault("until", until, "is not a time like 2026-02-01T00:00:00Z")),
+        _ => Err(place.fault_of("[learning]", "[learning] needs one of the keys hours and until")),
+    }
+}
+
+fn policy_of(form: PolicyForm, site: &Site, place: &Place<'_>) -> Result<SitePolicy, SiteError> {
+    let zone = |name: &str| site.zones.iter().find(|zone| zone.name == name).map(|zone| zone.cidr);
+    let of = match (&form.class, &form.zone, &form.mac, &form.ip) {
+        (Some(class), None, None, None) => Subject::Class(class.clone()),
+        (None, Some(name), None, None) => Subject::Zone(
+            zone(name).ok_or_else(|| place.fault("zone", name, "is the name of no [[zone]] of this file"))?,
+        ),
+        (None, None, Some(mac), None) => Subject::Mac(place.value("mac", mac)?),
+        (None, None, None, Some(ip)) => Subject::Ip(place.value("ip", ip)?),
+        _ => {
+            let what = "a [[policy]] needs one of the keys class, zone, mac and ip";
+            return Err(place.fault_of("[[policy]]", what));
+        }
+    };
+    let allow = form.allow.into_iter().map(|allow| {
+        let transport = match allow.transport.as_deref() {
+            None => None,
+            Some("tcp") => Some(Transport::Tcp),
+            Some("udp") => Some(Transport::Udp),
+            Some(other) => return Err(place.fault("transport", other, "must be tcp or udp")),
+        };
+        let to = networks_of(&allow.to, site).ok_or_else(|| {
+            let what = "is no address, no network, no [[zone]]'s name and no [[server]]'s role of this file";
+            place.fault("to", &allow.to, what)
+        })?;
+        Ok(Allowance { to, port: allow.port, transport, protocol: allow.protocol })
+    });
+    Ok(SitePolicy { of, allow: allow.collect::<Result<_, SiteError>>()? })
+}
+
+/// The networks that a word of the site file means; none for one that means nothing.
+fn networks_of(word: &str, site: &Site) -> Option<Vec<Prefix>> {
+    let single = |ip: IpAddr| Prefix::new(ip, if ip.is_ipv4() { 32 } else { 128 }).ok();
+    if let Ok(ip) = word.parse() {
+        return Some(vec![single(ip)?]);
+    }
+    if let Ok(network) = word.parse() {
+        return Some(vec![network]);
+    }
+    let zones = site.zones.iter().filter(|zone| zone.name == word).map(|zone| zone.cidr);
+    let servers = site.servers.iter().filter(|server| server.role == word);
+    let all: Vec<Prefix> = zones.chain(servers.filter_map(|server| single(server.ip))).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 struct Place<'a> {
@@ -230,6 +359,12 @@ impl Place<'_> {
         value: Option<&str>,
     ) -> Result<Option<T>, SiteError> {
         value.map(|value| self.value(key, value)).transpose()
+    }
+
+    /// A fault of the first table with this head.
+    fn fault_of(&self, head: &str, what: &str) -> SiteError {
+        let line = self.text.lines().position(|line| line.contains(head)).map_or(0, |at| at + 1);
+        FormError { file: self.file.to_owned(), line, what: what.to_owned() }
     }
 
     fn fault(&self, key: &str, value: &str, what: &str) -> SiteError {
@@ -308,11 +443,51 @@ wireless = "off"
             ("[[device]]\nip = \"10.0.0.1\"\nsince = \"yesterday\"\n", 3, "since"),
             ("[[device]]\nstate = \"patched\"\n", 1, "serial"),
             ("[[device]]\nip = \"10.0.0.1\"\nwireless = \"no\"\n", 3, "wireless"),
+            ("[learning]\n", 1, "hours"),
+            ("[learning]\nuntil = \"soon\"\n", 2, "until"),
+            ("[[policy]]\nallow = []\n", 1, "class"),
+            ("[[policy]]\nzone = \"ICU\"\n", 2, "zone"),
+            ("[[policy]]\nclass = \"x\"\nallow = [{ to = \"pacs\" }]\n", 3, "to"),
+            ("[[policy]]\nclass = \"x\"\nallow = [{ to = \"::1\", transport = \"ip\" }]\n", 3, "transport"),
         ] {
             let fault = Site::parse(text, "ward.toml").unwrap_err();
             assert_eq!(fault.line, line, "{fault}");
             assert!(fault.to_string().starts_with("ward.toml:") && fault.what.contains(key), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_policy_allows_what_it_names_and_nothing_else() {
+        let policies = r#"
+[learning]
+hours = 168
+[[policy]]
+class = "patient-monitor"
+allow = [
+  { to = "central-station" },
+  { to = "10.20.0.3", port = 53, transport = "udp" },
+  { to = "ICU 3", protocol = "hl7" },
+]
+[[policy]]
+zone = "ICU 3"
+"#;
+        let site = Site::parse(&format!("{WARD}{policies}"), "ward.toml").unwrap();
+        assert_eq!(site.learning, Learning::Hours(168));
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let (no_mac, nowhere) = (BTreeSet::new(), BTreeSet::new());
+        let monitors: Vec<_> = site.policies_of(Some("patient-monitor"), &no_mac, &nowhere).collect();
+        assert_eq!(monitors.len(), 1);
+        let allows = |to, transport, port, protocol| monitors[0].allows(ip(to), transport, port, protocol);
+        assert!(allows("202.114.4.119", Transport::Tcp, 515, None));
+        assert!(allows("10.20.0.3", Transport::Udp, 53, Some("dns")));
+        assert!(!allows("10.20.0.3", Transport::Tcp, 53, Some("dns")));
+        assert!(
+            allows("10.20.4.9", Transport::Tcp, 1, Some("hl7"))
+                && !allows("10.20.4.9", Transport::Tcp, 1, None)
+        );
+        let here = BTreeSet::from([ip("10.20.4.77")]);
+        let zone: Vec<_> = site.policies_of(None, &no_mac, &here).collect();
+        assert!(zone.len() == 1 && !zone[0].allows(ip("10.20.4.1"), Transport::Tcp, 80, None));
     }
 
     #[test]

@@ -27,6 +27,14 @@ pub struct StationId(pub(crate) u32);
 
 impl StationId {
     pub(crate) const NONE: Self = Self(u32::MAX);
+    /// The least of all.
+    pub const FIRST: Self = Self(0);
+
+    /// The station at this place of [`crate::Inventory::stations`].
+    #[must_use]
+    pub fn at(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
 
     /// Its place in lists by station.
     #[must_use]
@@ -106,8 +114,8 @@ pub struct Station {
     pub linked: bool,
     /// The subnet it was told with its address.
     pub subnet: Option<Prefix>,
-    /// It is only remembered: nothing was heard of it since the last renewal.
-    pub(crate) asleep: bool,
+    /// It is only remembered: nothing was heard of it since this renewal.
+    pub(crate) asleep: Option<CaptureTime>,
     pub(crate) clients: u32,
     pub(crate) servers: u32,
     pub(crate) traits: Option<Box<Traits>>,
@@ -177,7 +185,7 @@ impl Stations {
         let key = (mac.unwrap_or_default(), ip);
         if let Some(at) = self.index.get(&key) {
             if let Some(row) = self.rows.get_mut(*at as usize) {
-                row.asleep = false;
+                row.asleep = None;
             }
             return StationId(*at);
         }

@@ -9,7 +9,7 @@ use crate::profile::{CLASS_WEIGHT_MIN, Clue, IDENTIFIES, MODEL_WEIGHT_MIN, Profi
 use crate::station::{Station, StationId};
 use model::{
     Asset, AssetId, BedVitals, Conversation, DeviceClass, Direction, Endpoint, Evidence, Identifier,
-    IntegrityRow, Judged, Location, Mac, Prefix, Side, SignSeen, Text, Trend, stable_hash,
+    IntegrityRow, Judged, Location, Mac, PatientToken, Prefix, Side, SignSeen, Text, Trend, stable_hash,
 };
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +30,23 @@ pub struct Survey<'a> {
     assets: Vec<Asset>,
     of_station: Vec<Option<usize>>,
     stations_of: Vec<Vec<StationId>>,
+    /// By asset, whether something was heard of it since the last renewal.
+    awake: Vec<bool>,
     routers: Routers,
     unlisted: u64,
+}
+
+/// A bed that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownBed<'a> {
+    /// Its [`crate::BedRow::number`].
+    pub number: u32,
+    /// The monitor.
+    pub asset: &'a Asset,
+    /// The bed number it gives.
+    pub bed: Option<u16>,
+    /// The patient.
+    pub patient: Option<&'a PatientToken>,
 }
 
 /// By what an asset is known.
@@ -62,9 +77,6 @@ impl Inventory {
                 groups.entry(*key).or_default().push(StationId(u32::try_from(at).unwrap_or(u32::MAX)));
             }
         }
-        // What is only remembered from before a renewal is no asset of this report.
-        let awake = |id: &StationId| self.station(*id).is_some_and(|row| !row.asleep);
-        groups.retain(|_, stations| stations.iter().any(awake));
         let mut groups: Vec<_> = groups.into_iter().map(|(key, stations)| (key.id(), stations)).collect();
         groups.sort_by_key(|(id, _)| *id);
         let mut of_station = vec![None; keys.len()];
@@ -76,13 +88,16 @@ impl Inventory {
             }
         }
         let (ids, stations_of): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+        let awake = |id: &StationId| self.station(*id).is_some_and(|row| row.asleep.is_none());
+        let awake = stations_of.iter().map(|stations: &Vec<_>| stations.iter().any(awake)).collect();
         let owned = owned_by(self);
         let assets = ids
             .par_iter()
             .zip(&stations_of)
             .map(|(id, stations)| described(self, &routers, &owned, *id, stations))
             .collect();
-        let mut survey = Survey { inventory: self, assets, of_station, stations_of, routers, unlisted: 0 };
+        let mut survey =
+            Survey { inventory: self, assets, of_station, stations_of, awake, routers, unlisted: 0 };
         survey.converse();
         survey.classify();
         survey
@@ -251,10 +266,10 @@ impl<'a> Survey<'a> {
         &self.assets
     }
 
-    /// The assets alone.
+    /// The assets alone, without those of which nothing was heard since the last renewal.
     #[must_use]
     pub fn into_assets(self) -> Vec<Asset> {
-        self.assets
+        self.assets.into_iter().zip(self.awake).filter_map(|(asset, awake)| awake.then_some(asset)).collect()
     }
 
     /// The asset that a station belongs to; none for peers that are not the site's.
@@ -316,6 +331,18 @@ impl<'a> Survey<'a> {
         beds
     }
 
+    /// Every bed that is known, also from before the last renewal, in order of asset, bed and patient.
+    #[must_use]
+    pub fn known_beds(&self) -> Vec<KnownBed<'_>> {
+        let with_asset = |known: (u32, StationId, Option<u16>, Option<&'a PatientToken>)| {
+            let (number, station, bed, patient) = known;
+            Some(KnownBed { number, asset: self.asset_of(station)?, bed, patient })
+        };
+        let mut beds: Vec<_> = self.inventory.beds.known().filter_map(with_asset).collect();
+        beds.sort_by_key(|known| (known.asset.id, known.bed, known.patient, known.number));
+        beds
+    }
+
     /// The last minutes of the beds that had some, since [`Inventory::turn`].
     #[must_use]
     pub fn trends(&self) -> Vec<Trend> {
@@ -371,6 +398,11 @@ impl<'a> Survey<'a> {
         let mut lists: Vec<BTreeMap<_, Conversation>> = Vec::new();
         lists.resize_with(self.assets.len(), BTreeMap::new);
         for exchange in self.inventory.exchanges().iter().filter(|exchange| exchange.flows > 0) {
+            let goes_on = exchange.goes_on();
+            let exchange = &exchange.since_renewal();
+            if exchange.flows == 0 && exchange.frames == 0 && !goes_on {
+                continue;
+            }
             for side in [Side::Client, Side::Server] {
                 let asset = self.of_station.get(exchange.station(side).index()).copied().flatten();
                 let peer = self.inventory.station(exchange.station(side.other()));

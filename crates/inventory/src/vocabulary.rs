@@ -59,6 +59,26 @@ struct Tolerated {
     up_to: String,
 }
 
+impl PortUse {
+    fn is_on(&self, transport: Transport, port: u16) -> bool {
+        let named = match transport {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+            _ => return false,
+        };
+        self.port == port && self.transport == named
+    }
+}
+
+/// The row that says what is spoken, or where nobody knows that, what the port is for.
+fn used<'a>(rows: &'a [PortUse], protocol: Option<&str>, transport: Transport, port: u16) -> Option<&'a str> {
+    let row = match protocol {
+        Some(protocol) => rows.iter().find(|row| row.protocols.iter().any(|name| name == protocol)),
+        None => rows.iter().find(|row| row.is_on(transport, port)),
+    };
+    row.map(|row| row.service.as_str())
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
@@ -67,6 +87,8 @@ pub struct Vocabulary {
     ports: Vec<PortUse>,
     telling: Vec<String>,
     file_services: Vec<FileService>,
+    administration: Vec<PortUse>,
+    regular: Vec<PortUse>,
     default_credentials: Vec<(String, String)>,
     roles: Vec<ProtocolRole>,
     tolerated: Vec<(String, Severity)>,
@@ -96,6 +118,12 @@ struct VocabularyForm {
     /// File services whose connection attempts count where nobody answers them.
     #[serde(default)]
     file_service: Vec<FileService>,
+    /// Services by which people administer a host.
+    #[serde(default)]
+    administration: Vec<PortUse>,
+    /// Services that every host asks again and again, by the clock.
+    #[serde(default)]
+    regular: Vec<PortUse>,
     /// Accounts and secrets that makers shipped.
     #[serde(default)]
     default_credential: Vec<CredentialForm>,
@@ -161,6 +189,8 @@ impl Vocabulary {
         self.ports.extend(form.port);
         self.telling.extend(form.telling);
         self.file_services.extend(form.file_service);
+        self.administration.extend(form.administration);
+        self.regular.extend(form.regular);
         let pairs = form.default_credential.into_iter().map(|pair| (pair.account, pair.secret));
         self.default_credentials.extend(pairs);
         self.roles.extend(form.role);
@@ -189,12 +219,19 @@ impl Vocabulary {
     /// What a port is registered for, where that is known here.
     #[must_use]
     pub fn port(&self, transport: Transport, port: u16) -> Option<&PortUse> {
-        let transport = match transport {
-            Transport::Tcp => "tcp",
-            Transport::Udp => "udp",
-            _ => return None,
-        };
-        self.ports.iter().find(|row| row.port == port && row.transport == transport)
+        self.ports.iter().find(|row| row.is_on(transport, port))
+    }
+
+    /// The service by which people administer a host, as far as what is spoken tells, else the port.
+    #[must_use]
+    pub fn administration(&self, protocol: Option<&str>, transport: Transport, port: u16) -> Option<&str> {
+        used(&self.administration, protocol, transport, port)
+    }
+
+    /// The service that every host asks again and again, as far as what is spoken tells, else the port.
+    #[must_use]
+    pub fn regular_service(&self, protocol: Option<&str>, transport: Transport, port: u16) -> Option<&str> {
+        used(&self.regular, protocol, transport, port)
     }
 
     /// The file service behind a TCP port, where connection attempts alone tell what is wanted.
@@ -256,5 +293,15 @@ mod tests {
         assert!(all.condemns("hardcoded-address", Severity::High));
         assert!(!all.condemns("hardcoded-address", Severity::Low));
         assert!(all.condemns("a-rule-to-come", Severity::Low), "what is not named condemns");
+    }
+
+    #[test]
+    fn what_is_spoken_outweighs_the_port() {
+        let all = Vocabulary::built_in().unwrap();
+        assert!(all.administration(None, Transport::Tcp, 22).is_some());
+        assert!(all.administration(Some("ssh"), Transport::Tcp, 9_999).is_some());
+        assert!(all.administration(Some("http"), Transport::Tcp, 22).is_none());
+        assert!(all.regular_service(Some("ntp"), Transport::Udp, 123).is_some());
+        assert!(all.regular_service(None, Transport::Tcp, 123).is_none());
     }
 }

@@ -10,6 +10,7 @@ use crate::exit::{Failure, with_causes};
 use crate::stored::now;
 use export::ndjson::SensorRow;
 use model::{Finding, Report, Trend};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,10 @@ use store::{Actor, Extent, IfMissing, Kept, Recording, StoreError, Writer, Writi
 /// Most minutes of vital signs of beds that wait for a store that cannot be written. Our limit: an hour of 1,000 beds;
 /// the oldest go, which is said.
 const TRENDS_MAX: usize = 12 * 1000;
+
+/// Periods of a watch whose names are known, so that what they told can be taken back. Our limit: eleven years of days;
+/// what the oldest told stays told.
+const PERIODS_MAX: usize = 1 << 12;
 
 /// Something to be kept.
 pub(crate) struct Keep {
@@ -39,8 +44,10 @@ pub(crate) struct Keep {
 pub(crate) struct Keeper {
     folder: PathBuf,
     kept: Kept,
-    /// The period that `kept` is of.
-    period: String,
+    /// Names of the periods so far; `kept` is of the last.
+    periods: VecDeque<String>,
+    /// Periods whose names are no longer known.
+    forgotten: u64,
     /// A recording failed, so that the next must say all.
     owed: bool,
     trends: Vec<Trend>,
@@ -61,7 +68,8 @@ impl Keeper {
         Ok(Self {
             folder,
             kept: Kept::default(),
-            period: String::new(),
+            periods: VecDeque::new(),
+            forgotten: 0,
             owed: false,
             trends: Vec::new(),
             trends_lost: false,
@@ -139,16 +147,28 @@ impl Keeper {
     }
 
     fn record(&mut self, keep: &Keep) -> Result<(), StoreError> {
-        if self.period != keep.period {
+        if self.periods.back() != Some(&keep.period) {
             self.kept = Kept::default();
-            self.period.clone_from(&keep.period);
+            self.periods.push_back(keep.period.clone());
+            if self.periods.len() > PERIODS_MAX {
+                self.periods.pop_front();
+                self.forgotten += 1;
+            }
         }
+        let name = |period: u64| {
+            let at = usize::try_from(period.saturating_sub(self.forgotten)).unwrap_or(usize::MAX);
+            self.periods.get(at).map(String::as_str)
+        };
+        let taken_back = keep.report.taken_back.iter();
+        let taken_back: Vec<_> =
+            taken_back.filter_map(|told| Some((told.finding, name(told.since)?))).collect();
         let health = serde_json::to_string(&keep.health).unwrap_or_default();
         let trends = [&self.trends[..], &keep.trends[..]].concat();
         let recording = Recording {
             sensor: &keep.health.interface,
             period: &keep.period,
             report: &keep.report,
+            taken_back: &taken_back,
             trends: &trends,
             health: &health,
             extent: keep.extent,

@@ -13,6 +13,7 @@ mod live;
 mod load;
 mod matter;
 mod output;
+mod past;
 mod pipeline;
 mod progress;
 mod secret;

@@ -184,4 +184,6 @@ scenarios! {
     a_raised_number_is_found: "tamper-number",
     an_alarm_switched_off_is_found: "alarm-off",
     widened_limits_are_found: "limits-widened",
+    a_program_that_calls_home_is_found: "beacon",
+    a_program_that_looks_around_is_found: "lateral-scan",
 }

@@ -49,7 +49,7 @@ pub use location::Location;
 pub use observation::{Evidence, FlowId, Observation, Observed, Origin, Side};
 pub use privacy::{PatientToken, Privacy, Pseudonym};
 pub use recording::{BedRecording, ChannelRecording, Gap, LeftOut, NoticeAt, NumericPoint, Stretch};
-pub use report::{BedVitals, LimitInForce, NumericRange, Report, Seen, Trend, WaveformSeen};
+pub use report::{BedVitals, LimitInForce, NumericRange, Report, Seen, TakenBack, Trend, WaveformSeen};
 pub use schema::{Field, Kind, Message, Schema, Value};
 pub use slab::Slab;
 pub use storage::{Storage, StorageOutcome, StorageStep};

@@ -2,7 +2,7 @@
 
 use crate::{
     AlarmLimit, Asset, AssetId, BedRecording, CaptureSummary, CaptureTime, Channel, Coverage, Evidence,
-    Finding, IntegrityRow, Judged, Notice, PatientToken, Vital,
+    Finding, FindingId, IntegrityRow, Judged, Notice, PatientToken, Vital,
 };
 use std::collections::BTreeMap;
 
@@ -19,12 +19,23 @@ pub struct Report {
     pub assets: Vec<Asset>,
     /// Findings, worst first, then by rule, asset and peer.
     pub findings: Vec<Finding>,
+    /// What was told in earlier stretches of a watch and no longer holds, by finding.
+    pub taken_back: Vec<TakenBack>,
     /// Vital signs by asset and bed.
     pub vitals: Vec<BedVitals>,
     /// The same in full, where a recorder was asked for.
     pub recordings: Vec<BedRecording>,
     /// Why patient identifiers stand in clear; absent where they do not.
     pub identifiers_shown_because: Option<String>,
+}
+
+/// A finding of earlier stretches of a watch that is not what it was told as: what is left of it is told anew as a whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TakenBack {
+    /// Which.
+    pub finding: FindingId,
+    /// The first stretch in which it was told; the stretches of a watch count from 0.
+    pub since: u64,
 }
 
 /// The vital signs that one asset reported for one bed and patient.

@@ -46,6 +46,10 @@ pub enum Scenario {
     AlarmOff,
     /// The heart rate limits of one monitor are widened.
     LimitsWidened,
+    /// A program on one monitor calls an address outside by the clock.
+    Beacon,
+    /// A program on one monitor looks for other hosts and opens a terminal.
+    LateralScan,
 }
 
 /// A name that is no scenario.
@@ -76,6 +80,8 @@ impl Scenario {
         Self::TamperNumber,
         Self::AlarmOff,
         Self::LimitsWidened,
+        Self::Beacon,
+        Self::LateralScan,
     ];
 
     /// The name on the command line.
@@ -102,6 +108,8 @@ impl Scenario {
             Self::TamperNumber => "tamper-number",
             Self::AlarmOff => "alarm-off",
             Self::LimitsWidened => "limits-widened",
+            Self::Beacon => "beacon",
+            Self::LateralScan => "lateral-scan",
         }
     }
 
@@ -131,6 +139,12 @@ impl Scenario {
             Self::TamperNumber => "Half way through, one monitor's heart rate is shown 20/min too high.",
             Self::AlarmOff => "Half way through, one monitor's heart rate alarm is switched off.",
             Self::LimitsWidened => "Half way through, one monitor's heart rate limits are widened.",
+            Self::Beacon => {
+                "A program on one monitor calls an address outside again and again, by the clock."
+            }
+            Self::LateralScan => {
+                "A program on one monitor looks for other hosts and opens a terminal of one."
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::background::shell::Administrator;
 use crate::cable::{Cable, Waiting};
 use crate::clock;
 use crate::impair::{Mirror, Write};
-use crate::intruder::{Rogue, Stranger};
+use crate::intruder::{Caller, HOME, HOME_PORT, Prowler, Rogue, Stranger};
 use crate::packet::{Host, Port};
 use crate::patient;
 use crate::random::Random;
@@ -361,9 +361,34 @@ impl Ward {
                 truth.forbidden.push(Expectation::on(rule, site.stranger.mac));
             }
         }
+        self.admit_programs(workstations, cast, truth, (site, random));
         self.name_hosts(truth, site);
         self.forbid(truth, site);
         self.weaken(truth);
+    }
+
+    /// Programs on the last monitor that its maker did not put there.
+    fn admit_programs(
+        &self,
+        workstations: u16,
+        cast: &mut Cast,
+        truth: &mut Truth,
+        (site, random): (&Site, &Random),
+    ) {
+        let (host, _) = self.unit_plan(self.monitors - 1, site);
+        let on = |rule| Expectation::on(rule, host.mac);
+        if self.has(Scenario::Beacon) {
+            // Some forty calls, however long the capture is.
+            let period = (self.nanos() / 40).clamp(3 * SECOND / 2, 300 * SECOND);
+            cast.enter(self.moment(0.06), Caller::new(host, period, random.fork(0x5000)));
+            let home = |rule| on(rule).with(HOME, Some(HOME_PORT)).at("offsite");
+            truth.expected.push(home("beacon").judged("medium", Some("confirmed")));
+            truth.expected.push(home("offsite-egress").judged("high", None));
+        }
+        if self.has(Scenario::LateralScan) {
+            cast.enter(self.moment(0.2), Prowler::new(host, workstations, random.fork(0x5001)));
+            truth.expected.push(on("lateral-movement").judged("high", None));
+        }
     }
 
     /// What a mirror that misses frames cannot show is no longer demanded.
@@ -428,13 +453,12 @@ impl Ward {
     }
 
     fn forbid(&self, truth: &mut Truth, site: &Site) {
-        const WARD_RULES: [&str; 10] = [
+        const WARD_RULES: [&str; 9] = [
             "code-push",
             "cleartext-credentials",
             "default-credentials",
             "wireless-active",
             "not-isolated",
-            "lateral-movement",
             "alarm-disabled",
             "alarm-limits-widened",
             "vitals-untrusted",
@@ -452,6 +476,19 @@ impl Ward {
         }
         if truth.files.is_empty() && !self.has(Scenario::UpdateUdp) && !self.has(Scenario::UpdateTcp) {
             truth.forbidden.extend(["remote-mount", "remote-code-fetch"].map(Expectation::any));
+        }
+        if !self.has(Scenario::LateralScan) {
+            truth.forbidden.push(Expectation::any("lateral-movement"));
+        }
+        let calls_out = [
+            Scenario::Beacon,
+            Scenario::Leak,
+            Scenario::LeakUnanswered,
+            Scenario::UpdateUdp,
+            Scenario::UpdateTcp,
+        ];
+        if !calls_out.into_iter().any(|scenario| self.has(scenario)) {
+            truth.forbidden.push(Expectation::any("beacon"));
         }
         if !self.has(Scenario::Leak) {
             truth.forbidden.push(Expectation::any("patient-data-offsite"));

@@ -18,7 +18,7 @@ use crate::audit::{self, Actor};
 use crate::error::{Doing as _, StoreError};
 use crate::import::{self, Change, Changed, Imported, Meeting};
 use crate::row::{AssetRow, ConversationRow, FindingRow, Rows, TrendRow, VitalsRow};
-use model::{Report, Trend, stable_hash};
+use model::{FindingId, Report, Trend, stable_hash};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::Serialize;
 use serde_json::json;
@@ -44,6 +44,9 @@ pub struct Recording<'a> {
     pub period: &'a str,
     /// The report of the period so far, with one capture.
     pub report: &'a Report,
+    /// Findings of earlier periods of this watch that are not what they were told as, each with the name of the first
+    /// period that told it.
+    pub taken_back: &'a [(FindingId, &'a str)],
     /// Vital signs of the last minutes.
     pub trends: &'a [Trend],
     /// How the sensor does, as JSON.
@@ -96,7 +99,8 @@ pub(crate) fn record(
     next.import = next.begin(recording, &rows, actor)?;
     let mut imported = Imported { meeting: Meeting::New, ..Imported::default() };
     next.assets(&rows.assets, recording.extent, &mut imported)?;
-    next.findings(&rows.findings, actor, &mut imported)?;
+    let again = next.take_back(recording.taken_back, actor)?;
+    next.findings(&rows.findings, &again, actor, &mut imported)?;
     if recording.extent != Extent::Findings {
         next.conversations(&rows.conversations)?;
         next.vitals(&rows.vitals)?;
@@ -228,16 +232,37 @@ impl Next<'_> {
         Ok(())
     }
 
+    /// Takes out what earlier periods of this watch said of findings, and gives those of which they said something.
+    fn take_back(&self, told: &[(FindingId, &str)], actor: &Actor) -> Result<BTreeSet<i64>, StoreError> {
+        let doing = "take findings back";
+        let mut delete = self
+            .step
+            .prepare_cached(
+                "DELETE FROM sightings WHERE finding = ?1 AND import <> ?2 AND import IN (SELECT id FROM imports WHERE \
+                 by = ?3 AND watch IS NOT NULL AND id >= (SELECT id FROM imports WHERE watch = ?4))",
+            )
+            .doing(doing)?;
+        let mut again = BTreeSet::new();
+        for (finding, since) in told {
+            let id = finding.0.cast_signed();
+            if delete.execute(params![id, self.import, actor.name, since]).doing(doing)? > 0 {
+                again.insert(id);
+            }
+        }
+        Ok(again)
+    }
+
     fn findings(
         &mut self,
         rows: &[FindingRow],
+        again: &BTreeSet<i64>,
         actor: &Actor,
         imported: &mut Imported,
     ) -> Result<(), StoreError> {
         let kept = self.kept;
         for row in rows {
             let hash = hash(row)?;
-            if self.known(&kept.findings, &row.id) == Some(&hash) {
+            if self.known(&kept.findings, &row.id) == Some(&hash) && !again.contains(&row.id) {
                 imported.unchanged += 1;
                 continue;
             }
@@ -253,8 +278,8 @@ impl Next<'_> {
         }
         // What the period showed and, with what was seen since, shows no more.
         let shown = |id: &i64| rows.binary_search_by_key(id, |row| row.id).is_ok();
-        let gone = kept.findings.keys().filter(|id| !self.changes.anew && !shown(id)).copied();
-        for id in gone.collect::<Vec<_>>() {
+        let gone = kept.findings.keys().filter(|_| !self.changes.anew).chain(again);
+        for id in gone.filter(|id| !shown(id)).copied().collect::<BTreeSet<_>>() {
             self.forget_sighting(id)?;
             import::refresh(self.step, id, None, actor, imported)?;
             self.changes.findings.insert(id, None);
@@ -553,6 +578,7 @@ mod tests {
             sensor: "eth1",
             period,
             report,
+            taken_back: &[],
             trends: &[],
             health: r#"{"frames": 100}"#,
             extent,
@@ -616,6 +642,43 @@ mod tests {
     }
 
     #[test]
+    fn what_earlier_periods_told_is_taken_back_and_told_anew() {
+        let folder = Folder::new("live-back");
+        let (mut store, mut kept) = (folder.writer(), Kept::default());
+        // An earlier watch, which nobody takes back.
+        put(&mut store, &mut kept, "live:0", &seen(vec![finding(1, 10, 0)], 1), Extent::Last);
+        let two = seen(vec![finding(1, 60, 2), finding(2, 5, 2)], 3);
+        put(&mut store, &mut Kept::default(), "live:1", &two, Extent::Last);
+        let mut kept = Kept::default();
+        put(&mut store, &mut kept, "live:2", &seen(vec![finding(1, 1, 4)], 4), Extent::All);
+        let counts = |store: &Writer| {
+            let list = store.findings(&FindingQuery::default()).unwrap();
+            list.iter().map(|one| (one.id.0, one.count, one.state)).collect::<BTreeSet<_>>()
+        };
+        let before = BTreeSet::from([(1, 71, State::New), (2, 5, State::New)]);
+        assert_eq!(counts(&store), before);
+        // The first is told as a whole, the second is explained.
+        let report = seen(vec![finding(1, 63, 2)], 5);
+        for (round, told) in
+            [vec![Change::Grown { from: 71, to: 73 }, Change::Withdrawn], vec![]].iter().enumerate()
+        {
+            let recording = Recording {
+                sensor: "eth1",
+                period: "live:2",
+                report: &report,
+                taken_back: &[(FindingId(1), "live:1"), (FindingId(2), "live:1"), (FindingId(3), "live:9")],
+                trends: &[],
+                health: "{}",
+                extent: Extent::Findings,
+                version: "1",
+            };
+            assert_eq!(changes(&store.record(&mut kept, &recording, &actor()).unwrap()), *told, "{round}");
+            let after = BTreeSet::from([(1, 73, State::New), (2, 5, State::Resolved)]);
+            assert_eq!(counts(&store), after, "{round}");
+        }
+    }
+
+    #[test]
     fn what_people_decided_holds_while_the_watch_goes_on() {
         let folder = Folder::new("live-decided");
         let (mut store, mut kept) = (folder.writer(), Kept::default());
@@ -649,6 +712,7 @@ mod tests {
             sensor: "eth1",
             period: "live:1",
             report: &report,
+            taken_back: &[],
             trends: &[],
             health: "{}",
             extent: Extent::All,
@@ -682,6 +746,7 @@ mod tests {
                 sensor: "eth1",
                 period: "live:1",
                 report: &report,
+                taken_back: &[],
                 trends: &trends,
                 health: "{}",
                 extent: Extent::All,

@@ -630,9 +630,14 @@ impl Bed {
         self.log.standing()
     }
 
-    /// Forgets what was said so far.
-    pub(crate) fn renew(&mut self) {
-        self.log.renew();
+    /// The rows that say that it fails, also from before renewals.
+    pub(crate) fn failing(&self) -> Vec<IntegrityRow> {
+        self.log.failing()
+    }
+
+    /// Tells anew from here on; see [`Log::renew`].
+    pub(crate) fn renew(&mut self, since: CaptureTime) {
+        self.log.renew(since);
     }
 
     pub(crate) fn judged(&self) -> Judged {

@@ -198,6 +198,8 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     entries: [Entry; Check::ALL.len()],
+    /// What spoke against the bed, by check, also before the last renewal; none where there was no renewal.
+    lasting: Option<Box<[Vec<Interval>; Check::ALL.len()]>>,
     before: Option<CaptureTime>,
     now: [Option<(Verdict, Why)>; Check::ALL.len()],
     judged_nanos: i64,
@@ -208,6 +210,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             entries: std::array::from_fn(|_| Entry::default()),
+            lasting: None,
             before: None,
             now: [None; Check::ALL.len()],
             judged_nanos: 0,
@@ -234,11 +237,39 @@ impl Log {
                 entry.take(answer, at, nanos);
             }
         }
+        for (against, answer) in self.lasting.iter_mut().flat_map(|all| all.iter_mut()).zip(&answers.0) {
+            if let Some(answer) = answer
+                && matches!(answer.verdict, Verdict::Suspect | Verdict::Fail)
+            {
+                take_against(against, answer, at, nanos);
+            }
+        }
     }
 
-    /// Forgets what was said so far; what comes is an answer to what was before.
-    pub(crate) fn renew(&mut self) {
-        *self = Self { before: self.before, now: self.now, ..Self::default() };
+    /// What was said is no longer told in [`Self::rows`]; what comes is an answer to what was before. What spoke
+    /// against the bed since `since` still does in [`Self::failing`].
+    pub(crate) fn renew(&mut self, since: CaptureTime) {
+        let entries = &mut self.entries;
+        let mut lasting = self.lasting.take().unwrap_or_else(|| {
+            let mut all = entries.iter_mut().map(|entry| std::mem::take(&mut entry.against));
+            Box::new(std::array::from_fn(|_| all.next().unwrap_or_default()))
+        });
+        lasting.iter_mut().for_each(|against| against.retain(|interval| interval.last >= since));
+        *self = Self { lasting: Some(lasting), before: self.before, now: self.now, ..Self::default() };
+    }
+
+    /// The rows that say that the bed fails, in order of check, then of time.
+    pub(crate) fn failing(&self) -> Vec<IntegrityRow> {
+        let own = self.entries.iter().map(|entry| &entry.against);
+        let against: Vec<_> = self.lasting.as_ref().map_or_else(|| own.collect(), |all| all.iter().collect());
+        let mut rows = Vec::new();
+        for (check, against) in Check::ALL.into_iter().zip(against) {
+            let fails = against.iter().filter(|interval| interval.verdict == Verdict::Fail);
+            let mut of_check: Vec<_> = fails.map(|interval| interval.row(check)).collect();
+            of_check.sort_by_key(|row| (row.first, row.last));
+            rows.append(&mut of_check);
+        }
+        rows
     }
 
     /// Every row, in order of check, then of time.
@@ -289,18 +320,21 @@ impl Entry {
                     None => self.unjudged.push(Interval::new(answer, at)),
                 }
             }
-            Verdict::Suspect | Verdict::Fail => {
-                let full = self.against.len() >= INTERVALS_MAX;
-                let joins = |known: &&mut Interval| {
-                    let near = at.time.nanos_since(known.last) <= JOIN_NANOS;
-                    full || known.verdict == answer.verdict && near && known.why.same_kind(&answer.why)
-                };
-                match self.against.last_mut().filter(joins) {
-                    Some(known) => known.extend(answer, at, nanos),
-                    None => self.against.push(Interval::new(answer, at)),
-                }
-            }
+            Verdict::Suspect | Verdict::Fail => take_against(&mut self.against, answer, at, nanos),
         }
+    }
+}
+
+/// An answer that speaks against the bed.
+fn take_against(against: &mut Vec<Interval>, answer: &Answer, at: At, nanos: i64) {
+    let full = against.len() >= INTERVALS_MAX;
+    let joins = |known: &&mut Interval| {
+        let near = at.time.nanos_since(known.last) <= JOIN_NANOS;
+        full || known.verdict == answer.verdict && near && known.why.same_kind(&answer.why)
+    };
+    match against.last_mut().filter(joins) {
+        Some(known) => known.extend(answer, at, nanos),
+        None => against.push(Interval::new(answer, at)),
     }
 }
 
@@ -357,6 +391,26 @@ mod tests {
         }
         assert_eq!(log.rows().len(), INTERVALS_MAX);
         assert_eq!(log.rows().last().unwrap().last, at(499 * 3_600).time);
+    }
+
+    #[test]
+    fn what_fails_is_told_the_same_with_renewals_and_without_until_it_is_long_over() {
+        let (mut one, mut many) = (Log::default(), Log::default());
+        for second in 1..=600 {
+            let fails = matches!(second, 100..160 | 300..420);
+            let verdict = if fails { Verdict::Fail } else { Verdict::Pass };
+            let why = Why::Stopped { seconds: 12.0 };
+            say(&mut one, second, verdict, why);
+            say(&mut many, second, verdict, why);
+            if second % 40 == 0 {
+                many.renew(CaptureTime::MIN);
+            }
+        }
+        assert_eq!(many.failing(), one.failing());
+        assert_eq!(many.failing().len(), 2);
+        assert_eq!(many.rows(), []);
+        many.renew(at(200).time);
+        assert_eq!(many.failing(), one.failing().split_off(1));
     }
 
     #[test]

@@ -224,10 +224,11 @@ impl Ward {
         }
     }
 
-    /// Forgets what was said so far, and every bed that is not among `known`.
-    pub fn renew(&mut self, known: &BTreeSet<u32>) {
+    /// Tells anew from here on: [`Self::rows`] forgets what was said so far, [`Self::failing`] what was said before
+    /// `since`, and both every bed that is not among `known`.
+    pub fn renew(&mut self, known: &BTreeSet<u32>, since: CaptureTime) {
         self.places.retain(|number, place| {
-            place.bed.renew();
+            place.bed.renew(since);
             known.contains(number)
         });
         for feeds in self.sources.values_mut() {
@@ -240,6 +241,12 @@ impl Ward {
     #[must_use]
     pub fn rows(&self, number: u32) -> Vec<IntegrityRow> {
         self.places.get(&number).map(|place| place.bed.rows()).unwrap_or_default()
+    }
+
+    /// The rows of a bed that say that it fails, also from before renewals, in order of check, then of time.
+    #[must_use]
+    pub fn failing(&self, number: u32) -> Vec<IntegrityRow> {
+        self.places.get(&number).map(|place| place.bed.failing()).unwrap_or_default()
     }
 
     /// How much of a bed's time could be judged so far.

@@ -1,9 +1,9 @@
 //! `remote-code-fetch`, `code-push`: executable content crosses the network to a medical device.
 
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{Exchange, StationId};
+use inventory::{Exchange, Renewed, StationId};
 use model::{CarriedFile, Detail, Location, Mover, Observation, Side, Transport};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -42,6 +42,17 @@ impl CarriedFiles {
         }
         carried.file = Some(file.clone());
         carried.exchange = Some((*exchange, side));
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let key =
+            |(sender, receiver, name)| Some((renewed.station(sender)?, renewed.station(receiver)?, name));
+        renew(&mut self.0, renewed, key, |carried| &mut carried.tally);
+        for (exchange, _) in self.0.values_mut().filter_map(|carried| carried.exchange.as_mut()) {
+            // Its stations are those of the key.
+            let known = |id| renewed.station(id).unwrap_or(id);
+            (exchange.client, exchange.server) = (known(exchange.client), known(exchange.server));
+        }
     }
 
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {

@@ -4,10 +4,10 @@
 //! The answer decides what it means: a local central station at that address is what the manuals describe; an
 //! answer from outside is a leak or worse, and silence shows at least what the device is.
 
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{ExchangeId, StationId, Survey};
+use inventory::{ExchangeId, Renewed, StationId, Survey};
 use model::{Asset, AssetId, Location, Observation, Severity, Side, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -42,6 +42,14 @@ impl Contacts {
         }
         if contact.exchanges.len() < EXCHANGES_MAX {
             contact.exchanges.extend(exchange);
+        }
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let key = |(station, ip)| Some((renewed.station(station)?, ip));
+        renew(&mut self.0, renewed, key, |contact| &mut contact.tally);
+        for contact in self.0.values_mut() {
+            contact.exchanges = contact.exchanges.iter().filter_map(|id| renewed.exchange(*id)).collect();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{Exchange, ExchangeId, Survey};
+use inventory::{Exchange, ExchangeId, Renewed, Survey};
 use model::{Disclosed, Location, Observation, Side, Transport};
 
 /// By exchange and sending side.
@@ -40,6 +40,20 @@ impl Disclosures {
         }
     }
 
+    /// What an exchange that is still known disclosed.
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        for (at, mut sides) in std::mem::take(&mut self.0).into_iter().enumerate() {
+            let Some(exchange) = renewed.exchange(ExchangeId::at(at)) else { continue };
+            sides.iter_mut().flatten().for_each(|disclosure| disclosure.tally.renew());
+            if self.0.len() <= exchange.index() {
+                self.0.resize_with(exchange.index() + 1, Default::default);
+            }
+            if let Some(place) = self.0.get_mut(exchange.index()) {
+                *place = sides;
+            }
+        }
+    }
+
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {
         let survey = ground.survey;
         for (exchange, sides) in survey.inventory().exchanges().iter().zip(&self.0) {
@@ -67,7 +81,8 @@ impl Disclosure {
             Side::Client if exchange.transport == Transport::Tcp => "one-sided",
             Side::Client => "no",
         };
-        let heard = Exchange { one_sided: exchange.one_sided || delivered == "one-sided", ..*exchange };
+        let mut heard = *exchange;
+        heard.one_sided |= delivered == "one-sided";
         let location = survey.location(&heard, side);
         let own = inventory.station(sender).and_then(|row| row.ip);
         let near = own.is_some_and(|own| Survey::near(own, peer));

@@ -1,10 +1,10 @@
 //! `cleartext-credentials`, `default-credentials`: log-ins that anyone on the path can repeat. The secret
 //! itself never gets here.
 
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{Exchange, ExchangeId};
+use inventory::{Exchange, ExchangeId, Renewed};
 use model::{Accepted, Account, Credentials, Observation, Side, Text};
 use std::collections::BTreeMap;
 
@@ -36,6 +36,13 @@ impl Logins {
         if let Account::WellKnown(name) = &login.account {
             seen.account = Some(name.clone());
         }
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let key = |(exchange, cleartext, default, accepted)| {
+            Some((renewed.exchange(exchange)?, cleartext, default, accepted))
+        };
+        renew(&mut self.0, renewed, key, |login| &mut login.tally);
     }
 
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {

@@ -3,10 +3,10 @@
 //! Two kinds: a peer breaks its own protocol towards the device; or the device is of a make that does not
 //! survive unasked traffic of some kind (`[[fragile]]` of its profile), and somebody sends such traffic.
 
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{Exchange, ExchangeId};
+use inventory::{Exchange, ExchangeId, Renewed};
 use model::{Malformed, Observation, Side, Transport};
 use std::collections::BTreeMap;
 
@@ -35,6 +35,11 @@ impl Malformations {
             seen.first = fault.to_string();
         }
         seen.tally.see(observation);
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let key = |(exchange, side, field)| Some((renewed.exchange(exchange)?, side, field));
+        renew(&mut self.0, renewed, key, |fault| &mut fault.tally);
     }
 
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {

@@ -1,9 +1,9 @@
 //! `remote-access-service`: a medical device offers a way in.
 
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::StationId;
+use inventory::{Renewed, StationId};
 use model::{Observation, Offer};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,11 @@ impl Offers {
         if offered.ports.len() < PORTS_MAX {
             offered.ports.insert(port);
         }
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let key = |(station, offer)| Some((renewed.station(station)?, offer));
+        renew(&mut self.0, renewed, key, |offered| &mut offered.tally);
     }
 
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {

@@ -1,8 +1,9 @@
 //! `wireless-active`: a medical device's radio is heard.
 
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
+use inventory::Renewed;
 use model::{Mac, Observation, Radio, RadioRole};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,10 @@ impl Radios {
         {
             heard.names.insert(name.to_string());
         }
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        renew(&mut self.0, renewed, Some, |heard| &mut heard.tally);
     }
 
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {

@@ -3,16 +3,16 @@
 //! A patch that removes all networking leaves nothing to send, so one frame is too many; a contained device may
 //! still ask for an address and talk to the servers that the site file names.
 
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{Device, DeviceState, Inventory, Station, StationId};
+use inventory::{Device, DeviceState, Inventory, Renewed, Station, StationId};
 use model::{CaptureTime, Observation};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Ports by which a host gets its address.
-const ADDRESSING_PORTS: [u16; 4] = [67, 68, 546, 547];
+pub(crate) const ADDRESSING_PORTS: [u16; 4] = [67, 68, 546, 547];
 
 #[derive(Debug, Default)]
 pub(crate) struct Silence(BTreeMap<(usize, StationId), Tally>);
@@ -47,6 +47,11 @@ impl Silence {
                 tally.see(observation);
             }
         }
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let key = |(device, station)| Some((device, renewed.station(station)?));
+        renew(&mut self.0, renewed, key, |tally| tally);
     }
 
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {

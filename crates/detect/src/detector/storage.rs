@@ -3,10 +3,10 @@
 //! Asking is what matters: an update over the network starts so, and where nobody answers the request or the
 //! connection attempt is all there is to see.
 
-use super::entry;
+use super::{entry, renew};
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
-use inventory::{Exchange, ExchangeId, StationId, Survey};
+use inventory::{Exchange, ExchangeId, Renewed, StationId, Survey};
 use model::{Location, Observation, Side, Storage, StorageOutcome, StorageStep, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +60,14 @@ impl StorageUses {
         }
         if used.exchanges.len() < EXCHANGES_MAX {
             used.exchanges.insert(id);
+        }
+    }
+
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let key = |(asker, server)| Some((renewed.station(asker)?, renewed.station(server)?));
+        renew(&mut self.0, renewed, key, |used| &mut used.tally);
+        for used in self.0.values_mut() {
+            used.exchanges = used.exchanges.iter().filter_map(|id| renewed.exchange(*id)).collect();
         }
     }
 

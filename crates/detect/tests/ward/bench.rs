@@ -177,6 +177,11 @@ impl Ward {
         asset
     }
 
+    /// The report since the last renewal.
+    pub(crate) fn so_far(&mut self) -> Report {
+        self.judgement.report(Vec::new(), Coverage::default())
+    }
+
     pub(crate) fn report(self) -> Report {
         let coverage = Coverage { frames: self.frames, frames_decoded: self.frames, ..Coverage::default() };
         self.judgement.finish(Vec::new(), coverage)

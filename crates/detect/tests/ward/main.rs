@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bench;
 mod findings;
+mod past;
 mod places;
 mod renewal;
+mod time;
 mod vitals;

@@ -2,7 +2,7 @@
 
 use crate::bench::{GATEWAY, MAKERS_SERVER, MONITOR, Ward, leak};
 use inventory::{EXCHANGES_MAX, STATIONS_MAX};
-use model::{CaptureTime, Fact, FlowId, Vital};
+use model::{CaptureTime, Fact, FlowId, Report, Vital};
 use std::collections::BTreeMap;
 
 /// A leak whose connection goes on, with its flow and when it began.
@@ -37,31 +37,106 @@ fn a_connection_that_goes_on_is_the_same_matter_and_is_counted_from_the_renewal_
     let after = ward.finding("patient-data-offsite");
     assert_eq!((after.id, after.count), (before.id, 11));
     assert_eq!((after.severity, after.certainty), (before.severity, before.certainty));
+    assert!(after.evidence.iter().all(|frame| before.evidence.iter().all(|old| old < frame)), "{after:#?}");
     let asset = ward.asset(MONITOR.1);
     assert_eq!((asset.maker.as_deref(), asset.model.as_deref()), (Some("Contec"), Some("CMS8000")));
-    // Its frames and bytes count where it ends, and once.
+    // Its frames and bytes count where it ends, it counts where it began, and all of it once.
+    assert_eq!(ward.asset(MONITOR.1).conversations[0].flows, 0);
     ward.end(flow, (128, 77_210), (64, 0));
     let talk = &ward.asset(MONITOR.1).conversations[0];
-    assert_eq!((talk.flows, talk.frames, talk.bytes_out), (1, 192, 77_210));
+    assert_eq!((talk.flows, talk.frames, talk.bytes_out), (0, 192, 77_210));
 }
 
 #[test]
-fn what_ended_is_told_once_remembered_for_a_while_and_forgotten() {
+fn what_ended_is_told_once_remembered_for_a_day_and_forgotten() {
     let mut ward = leak(true);
-    let begun = CaptureTime::MIN;
+    let mut begun = CaptureTime::MIN;
     ward.wait(10);
-    let begun = renew(&mut ward, begun);
+    begun = renew(&mut ward, begun);
     assert_eq!((counts(&ward).len(), ward.assets().len()), (0, 0));
     // It is heard again: what it is, is known.
     ward.owns(MONITOR);
     let asset = ward.asset(MONITOR.1);
     assert_eq!(asset.model.as_deref(), Some("CMS8000"));
-    ward.wait(10);
-    let begun = renew(&mut ward, begun);
-    ward.wait(10);
-    renew(&mut ward, begun);
+    for _ in 0..23 {
+        ward.wait(3_600);
+        begun = renew(&mut ward, begun);
+    }
+    assert!(ward.judgement.inventory().stations().len() > 1);
+    assert!(!ward.judgement.inventory().exchanges().is_empty());
+    for _ in 0..4 {
+        ward.wait(3_600);
+        begun = renew(&mut ward, begun);
+    }
     assert_eq!(ward.judgement.inventory().stations().len(), 0);
     assert_eq!(ward.judgement.inventory().exchanges().len(), 0);
+    // What was forgotten stays told.
+    assert_eq!(ward.so_far().taken_back, []);
+}
+
+/// Findings with their counts, as the sum of what the stretches tell.
+#[derive(Default)]
+struct Told {
+    sums: BTreeMap<String, Vec<u64>>,
+}
+
+impl Told {
+    /// Takes what a stretch tells at its end.
+    fn take(&mut self, report: &Report) {
+        for back in &report.taken_back {
+            self.sums.remove(&back.finding.to_string());
+        }
+        for finding in &report.findings {
+            self.sums.entry(finding.id.to_string()).or_default().push(finding.count);
+        }
+    }
+
+    fn all(&self) -> BTreeMap<String, u64> {
+        self.sums.iter().map(|(id, counts)| (id.clone(), counts.iter().sum())).collect()
+    }
+}
+
+/// A leak to a server of which only late frames tell where it is, and a device that is recognised late.
+fn explained_late(mut between: impl FnMut(&mut Ward)) -> Ward {
+    let mut ward = Ward::new();
+    ward.owns(MONITOR);
+    let flow = ward.tcp((MONITOR.0, MONITOR.1, 40_000), (GATEWAY.0, MAKERS_SERVER, 515));
+    ward.server(flow, Fact::Answered);
+    ward.telemetry(flow, 7, 5);
+    between(&mut ward);
+    ward.telemetry(flow, 7, 5);
+    between(&mut ward);
+    // Only now is it known that this is a router.
+    ward.owns(GATEWAY);
+    between(&mut ward);
+    ward.telemetry(flow, 7, 5);
+    ward.end(flow, (128, 77_210), (64, 0));
+    between(&mut ward);
+    let other = ward.tcp((MONITOR.0, MONITOR.1, 40_001), (GATEWAY.0, MAKERS_SERVER, 515));
+    ward.server(other, Fact::Answered);
+    ward.telemetry(other, 8, 5);
+    ward.end(other, (10, 900), (9, 0));
+    between(&mut ward);
+    ward
+}
+
+#[test]
+fn stretches_add_up_to_what_one_judgement_over_everything_tells() {
+    let mut whole = explained_late(|_| {});
+    let mut told = Told::default();
+    let mut begun = CaptureTime::MIN;
+    let mut back = 0;
+    let mut cut = explained_late(|ward| {
+        let report = ward.so_far();
+        back += report.taken_back.len();
+        told.take(&report);
+        begun = renew(ward, begun);
+    });
+    told.take(&cut.so_far());
+    let wanted: BTreeMap<_, _> =
+        whole.so_far().findings.iter().map(|found| (found.id.to_string(), found.count)).collect();
+    assert_eq!(told.all(), wanted);
+    assert!(back > 0, "nothing was told that later frames explain");
 }
 
 #[test]

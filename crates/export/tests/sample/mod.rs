@@ -434,6 +434,7 @@ pub(crate) fn report() -> Report {
             bed(0x12, 8, PatientToken::Pseudonym(Pseudonym(0x0012_3456_789a_bcde))),
             bed(0x11, 7, PatientToken::Withheld),
         ],
+        taken_back: Vec::new(),
         recordings: Vec::new(),
         identifiers_shown_because: None,
     }

@@ -9,7 +9,7 @@ use crate::evidence::Evidence;
 use crate::exit::{Failure, Status, with_causes};
 use crate::output::write_to;
 use crate::pipeline::Told;
-use detect::Depth;
+use detect::{Depth, Past};
 use export::{Tool, html, ndjson, report1, text};
 use flow::Waveforms;
 use ingest::Input;
@@ -38,6 +38,11 @@ A site file says what is the site's own:
   [[device]]
   mac = \"02:1b:5e:00:10:20\"
   state = \"patched\"
+  [learning]                     a device's own past, by which new peers and services are told; default: 24 hours
+  hours = 168
+  [[policy]]                     whom a kind of device (or zone, mac, ip) may talk to
+  class = \"patient-monitor\"
+  allow = [{ to = \"central-station\" }, { to = \"10.20.0.3\", port = 53, transport = \"udp\" }]
 
 Patient identifiers are left out of every format, unless --pseudonym-key or --show-identifiers says otherwise.
 
@@ -123,6 +128,8 @@ pub(crate) struct ScanPlan {
     pub(crate) flow: flow::Options,
     /// What the site says of itself.
     pub(crate) site: Site,
+    /// What was before the captures.
+    pub(crate) past: Past,
     /// Whether vital signs are checked, and how deeply.
     pub(crate) integrity: Option<Depth>,
     /// Threads that read flows.
@@ -181,7 +188,10 @@ impl Options {
         // A scan can take hours; what stands against keeping it is said before.
         self.store.as_deref().map_or(Ok(()), store::Writer::check)?;
         let evidence = self.evidence.as_deref().map(Evidence::start).transpose()?.map(Arc::new);
-        let plan = self.plan(evidence.clone())?;
+        let mut plan = self.plan(evidence.clone())?;
+        if let Some(folder) = &self.store {
+            plan.past = crate::past::of_store(folder)?;
+        }
         if self.format != Format::Ndjson {
             let (report, status) = self.report(plan, evidence, None, scan)?;
             // Kept also where the reader of the report went away (`… | head`).

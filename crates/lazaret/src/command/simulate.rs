@@ -52,6 +52,9 @@ pub(crate) struct Options {
     /// Length of the capture in minutes
     #[arg(long, value_name = "N", default_value_t = 2.0)]
     minutes: f64,
+    /// Time of the first possible frame, like 2026-01-14T08:00:00Z [default: 2026-01-12T08:00:00Z]
+    #[arg(long, value_name = "TIME", value_parser = start)]
+    start: Option<CaptureTime>,
     /// What happens; may be given several times (see --list)
     #[arg(long = "scenario", value_name = "NAME")]
     scenarios: Vec<String>,
@@ -77,7 +80,8 @@ impl Options {
             monitors: self.monitors,
             minutes: self.minutes,
             scenarios,
-            ..Ward::default()
+            story: Vec::new(),
+            start: self.start.unwrap_or(Ward::default().start),
         };
         ward.check().map_err(|error| Failure::Usage(error.to_string()))?;
         if path.as_os_str() == "-" {
@@ -108,6 +112,13 @@ impl Options {
         }
         Ok(Status::Done)
     }
+}
+
+/// A moment on the command line.
+fn start(text: &str) -> Result<CaptureTime, String> {
+    let refused = || "a moment is written like 2026-01-14T08:00:00Z".to_owned();
+    let moment: jiff::Timestamp = text.parse().map_err(|_| refused())?;
+    i64::try_from(moment.as_nanosecond()).map(CaptureTime::from_nanos).map_err(|_| refused())
 }
 
 /// `ward.pcap.truth.json` beside `ward.pcap`.

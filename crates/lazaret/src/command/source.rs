@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::pipeline::Told;
 use crate::progress::{Bar, Show, rate};
 use crate::secret::read_key;
-use detect::Depth;
+use detect::{Depth, Past};
 use flow::{Redaction, Waveforms};
 use ingest::Input;
 use inventory::Site;
@@ -132,6 +132,7 @@ impl Source {
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
             flow: flow::Options { redaction, waveforms, ..flow },
             site: read_site(self.site.as_deref())?,
+            past: Past::default(),
             integrity,
             workers: self.workers.unwrap_or_else(processors),
             recording: None,

@@ -23,6 +23,7 @@ use crate::secret::read_key;
 use crate::stored;
 use crate::supervisor::Supervisor;
 use crate::teller::{Hands, Stream, Teller, Written};
+use detect::Past;
 use export::ndjson::{Lines, SensorRow};
 use export::{Tool, text};
 use flow::{Redaction, Waveforms};
@@ -200,7 +201,8 @@ impl Options {
         // The checks look at the samples of waveforms.
         let waveforms = if integrity.is_some() { Waveforms::Carry } else { Waveforms::Omit };
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
-        let mut sensor = Sensor::new(feed, site, integrity, wanted)?;
+        let past = self.store.as_deref().map_or(Ok(Past::default()), crate::past::of_store)?;
+        let mut sensor = Sensor::new(feed, site, integrity, wanted, past)?;
         let first = self.complete(sensor.report(), None);
         let written = Written { report: self.report.clone(), metrics: self.metrics.clone(), keeper };
         let teller = Teller::start(self.stream(to)?, written, &first, hands)?;

@@ -46,6 +46,7 @@ pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure
     let _ = rayon::ThreadPoolBuilder::new().num_threads(plan.workers.get()).build_global();
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
     let (mut judgement, shards) = ready(plan.site, plan.integrity, plan.flow)?;
+    judgement = judgement.remembering(plan.past);
     if let Some(wanted) = plan.recording {
         judgement = judgement.recording(Recorder::new(wanted));
     }

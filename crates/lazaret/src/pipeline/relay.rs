@@ -113,7 +113,7 @@ impl Relay {
     }
 
     /// The report of the period so far.
-    pub(crate) fn report(&self) -> Report {
+    pub(crate) fn report(&mut self) -> Report {
         let coverage = self.counted().since(&self.begun.coverage);
         self.judgement.report(vec![self.summary()], coverage)
     }

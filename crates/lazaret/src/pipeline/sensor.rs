@@ -7,7 +7,7 @@ use super::early::Known;
 use super::feed::Feed;
 use super::{finish_all, judge_all, push_all, ready};
 use crate::exit::Failure;
-use detect::{Depth, Judgement};
+use detect::{Depth, Judgement, Past};
 use flow::Shard;
 use ingest::Batch;
 use inventory::Site;
@@ -50,7 +50,7 @@ struct Begun {
 }
 
 impl Sensor {
-    /// Watches `feed`, with what the site says of itself.
+    /// Watches `feed`, with what the site says of itself and what was before.
     ///
     /// # Errors
     /// [`Failure::Data`] where the compiled-in data does not load.
@@ -59,8 +59,10 @@ impl Sensor {
         site: Site,
         integrity: Option<Depth>,
         wanted: flow::Options,
+        past: Past,
     ) -> Result<Self, Failure> {
         let (judgement, shards) = ready(site, integrity, wanted)?;
+        let judgement = judgement.remembering(past);
         Ok(Self {
             feed,
             judgement,

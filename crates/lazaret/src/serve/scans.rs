@@ -155,7 +155,10 @@ pub(crate) async fn scan(app: Shared, id: u64, path: PathBuf, by: Actor) {
 
 /// The report of one capture, under the name it was sent with.
 fn read(app: &Shared, id: u64, path: &Path) -> Result<Report, String> {
+    let folder = app.scans.folder.parent().unwrap_or(&app.scans.folder);
+    let past = crate::past::of_store(folder).map_err(|failure| crate::exit::with_causes(&failure))?;
     let plan = ScanPlan {
+        past,
         inputs: vec![Input::Path(path.to_owned())],
         reading: ingest::Options::default(),
         flow: flow::Options { waveforms: Waveforms::Carry, ..flow::Options::default() },

@@ -5,6 +5,7 @@
 
 mod kills;
 mod leaks;
+mod past;
 mod played;
 
 use serde_json::Value;

@@ -1,0 +1,43 @@
+//! When the sensor lost frames: what is concluded from an absence does not count then.
+
+use model::CaptureTime;
+use std::collections::BTreeSet;
+
+/// Minutes with losses that are kept. Our limit; with more, every moment counts as one with losses.
+const MINUTES_MAX: usize = 1 << 14;
+const MINUTE_NS: i64 = 60_000_000_000;
+
+/// Minutes in which frames were lost.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(BTreeSet<i64>);
+
+impl Losses {
+    /// Frames were lost shortly before `time`.
+    pub(crate) fn see(&mut self, time: CaptureTime) {
+        if self.0.len() < MINUTES_MAX {
+            self.0.insert(time.nanos().div_euclid(MINUTE_NS));
+        }
+    }
+
+    /// Makes room for the losses of the months to come: of many the older half is forgotten.
+    pub(crate) fn renew(&mut self) {
+        if self.0.len() >= MINUTES_MAX / 2
+            && let Some(middle) = self.0.iter().nth(self.0.len() / 2).copied()
+        {
+            self.0 = self.0.split_off(&middle);
+        }
+    }
+
+    /// Whether frames were lost in the minute of `time`, or in one beside it.
+    pub(crate) fn near(&self, time: CaptureTime) -> bool {
+        let minute = time.nanos().div_euclid(MINUTE_NS);
+        self.0.len() >= MINUTES_MAX || self.0.range(minute - 1..=minute + 1).next().is_some()
+    }
+
+    /// Whether frames were lost from `from` to `to`.
+    pub(crate) fn between(&self, from: CaptureTime, to: CaptureTime) -> bool {
+        let minute = |time: CaptureTime| time.nanos().div_euclid(MINUTE_NS);
+        self.0.len() >= MINUTES_MAX
+            || from <= to && self.0.range(minute(from)..=minute(to) + 1).next().is_some()
+    }
+}

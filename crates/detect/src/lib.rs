@@ -16,6 +16,7 @@
 mod blind;
 mod detector;
 mod draft;
+mod drift;
 mod integrity;
 mod judge;
 mod judgement;
@@ -25,6 +26,7 @@ mod score;
 mod tally;
 
 pub use blind::blind_spots;
+pub use drift::drifted;
 pub use judge::Judge;
 pub use judgement::{DataError, Judgement};
 pub use recompute::{

@@ -24,17 +24,19 @@ use store::Outbox;
 const EXAMPLES: &str = "\
 Examples:
   lazaret gateway rules --device-interface eth1                      what the kernel would be told, to read first
-  sudo lazaret gateway run --device-interface eth1 --receiver mllps://ward.example:2575 --receiver-ca ward-ca.pem --buffer /var/lib/lazaret/gateway
-  sudo lazaret gateway run --device-interface eth1 --receiver https://fhir.example/r4 --receiver mqtts://broker.example/ward/3 --buffer DIR
+  sudo lazaret gateway run --device-interface eth1 --buffer /var/lib/lazaret/gateway \\
+      --receiver mllps://ward.example:2575 --receiver-ca ward-ca.pem   HL7 to the ward, which proves who it is
+  sudo lazaret gateway run --device-interface eth1 --buffer /var/lib/lazaret/gateway \\
+      --receiver https://fhir.example/r4 --receiver mqtts://broker.example/ward/3   to two receivers
   sudo lazaret watch --interface eth1 --report r.json                beside it: what the device tries becomes findings
   sudo lazaret gateway remove --device-interface eth1                gives addresses and rules back
 
 The device's cable goes into the device interface, and nowhere else. The gateway takes the addresses that the maker
 hard-coded, accepts vital signs, keeps each cycle on disk, and hands it on to each receiver: HL7 v2 (IHE PCD-01) over
 MLLP (mllps://HOST:PORT, or in clear HOST:PORT), FHIR R4 transactions (https://HOST/BASE), or FHIR bundles over MQTT
-(mqtts://HOST/TOPIC). A receiver that is down gets everything afterwards, in order. Patient identifiers are not handed on. Everything else from the device's side is dropped by the kernel: TCP to other ports is
-reset, datagrams, mounts and IPv6 get no answer, nothing crosses to another interface. These rules stay when the gateway
-ends or is killed.
+(mqtts://HOST/TOPIC). A receiver that is down gets everything afterwards, in order. Patient identifiers are not handed
+on. Everything else from the device's side is dropped by the kernel: TCP to other ports is reset, datagrams, mounts and
+IPv6 get no answer, nothing crosses to another interface. These rules stay when the gateway ends or is killed.
 
 Exit status: 0 done; 2 bad usage or configuration, no such interface, not allowed.";
 

@@ -19,6 +19,7 @@ mod account;
 mod blind;
 mod detector;
 mod draft;
+mod drift;
 mod integrity;
 mod judge;
 mod judgement;
@@ -30,6 +31,7 @@ mod score;
 mod tally;
 
 pub use blind::blind_spots;
+pub use drift::drifted;
 pub use judge::Judge;
 pub use judgement::{DataError, Judgement};
 pub use past::{Blame, Past, PastAsset, PastConversation};

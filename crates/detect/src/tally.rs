@@ -74,6 +74,11 @@ impl Tally {
         tally
     }
 
+    /// Once, at a time, without a frame that shows it.
+    pub(crate) fn unshown(time: CaptureTime) -> Self {
+        Self { first: time, last: time, count: 1, ..Self::default() }
+    }
+
     /// Adds what another one counted.
     pub fn merge(&mut self, other: &Self) {
         if self.count == 0 {

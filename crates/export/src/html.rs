@@ -10,6 +10,7 @@
 
 use crate::Tool;
 use crate::picture::Picture;
+use crate::playbook::{Playbook, playbook};
 use crate::printable::printable;
 use crate::report1::{patient_word, sorted_conversations, sorted_exposures, sorted_signs, sorted_vitals};
 use crate::summary::{
@@ -207,6 +208,7 @@ struct GroupView {
     fix: String,
     references: String,
     rule: &'static str,
+    playbook: Option<Playbook>,
     findings: Vec<FindingView>,
     left_out: usize,
 }
@@ -236,6 +238,7 @@ impl GroupView {
             fix: printable(&first.fix).into_owned(),
             references: references(first),
             rule: first.rule,
+            playbook: playbook(first.rule),
             findings: findings.map(|finding| FindingView::of(report, finding)).collect(),
             left_out: group.findings.len().saturating_sub(FINDINGS_OF_GROUP_MAX),
         }

@@ -7,6 +7,9 @@
 //! | [`text`] | plain or coloured text | a terminal |
 //! | [`html`] | one self-contained file | people, paper, the archive |
 //! | [`bundle`], [`signature`] | `lazaret.evidence/1`, tar with minisign | third parties who check a finding |
+//! | [`playbook()`] | what people do about a finding | the ward, biomedical engineering, security |
+//! | [`containment`] | `lazaret.containment/1`, HTML, JSON, text | the ward and the regulator |
+//! | [`form`] | prefilled reports for authorities, HTML or text | whoever files them |
 //! | [`vitals`] | vital signs in full, in seven formats | people, records, research |
 //!
 //! Everything is written to a given [`std::io::Write`]; nothing here opens a file or a socket or reads a
@@ -14,10 +17,13 @@
 //! the renderers escape once more what their own medium could run (terminal controls, markup).
 
 pub mod bundle;
+pub mod containment;
+pub mod form;
 pub mod html;
 pub mod metrics;
 pub mod ndjson;
 mod picture;
+mod playbook;
 mod printable;
 pub mod report1;
 pub mod signature;
@@ -27,5 +33,6 @@ mod time;
 mod timeline;
 pub mod vitals;
 
+pub use playbook::{Playbook, Source, playbook, playbook_rules};
 pub use report1::Tool;
 pub use time::{bytes, rfc3339, to_second};

@@ -1,7 +1,7 @@
 //! Accepting connections of devices, and keeping each of their cycles.
 
 use super::session::Session;
-use super::{Buffer, BufferError, Cycle};
+use super::{Buffer, BufferError, Cycle, Form};
 use model::{CaptureTime, Endpoint};
 use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -34,18 +34,78 @@ pub struct Counters {
     pub cycles: AtomicU64,
     /// Cycles that the buffer did not take at the first try.
     pub stalled: AtomicU64,
+}
+
+/// What waits for one receiver.
+pub struct Lane {
+    form: Form,
+    buffer: Mutex<Box<dyn Buffer>>,
+    kept: Condvar,
     /// Messages handed on.
     pub delivered: AtomicU64,
     /// Messages that the receiver refused for good.
     pub refused: AtomicU64,
     /// Times that the receiver was lost.
-    pub receiver_lost: AtomicU64,
+    pub lost: AtomicU64,
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+impl Lane {
+    /// Messages of that form, kept in `buffer`.
+    #[must_use]
+    pub fn new(form: Form, buffer: Box<dyn Buffer>) -> Self {
+        Self {
+            form,
+            buffer: Mutex::new(buffer),
+            kept: Condvar::new(),
+            delivered: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+        }
+    }
+
+    /// The buffer, for whoever delivers.
+    pub(super) fn buffer(&self) -> MutexGuard<'_, Box<dyn Buffer>> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something was kept, or `most` is over.
+    pub(super) fn wait(&self, most: Duration) {
+        let buffer = self.buffer();
+        // What came while the last was settled woke nobody.
+        if buffer.waiting().is_ok_and(|waiting| waiting > 0) {
+            return;
+        }
+        drop(self.kept.wait_timeout(buffer, most).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Messages that wait for the receiver, where the buffer says.
+    #[must_use]
+    pub fn waiting(&self) -> Option<i64> {
+        self.buffer().waiting().ok()
+    }
+
+    /// Keeps a cycle; whether there was anything to keep.
+    fn put(&self, cycle: &Cycle) -> Result<bool, BufferError> {
+        let source = cycle.source();
+        let mut buffer = self.buffer();
+        let Some(text) = cycle.message(self.form, buffer.last(&source)?)? else { return Ok(false) };
+        buffer.put(&source, cycle.received, &text)?;
+        drop(buffer);
+        self.kept.notify_one();
+        Ok(true)
+    }
 }
 
 /// The station that devices find.
 pub struct Station {
-    buffer: Mutex<Box<dyn Buffer>>,
-    kept: Condvar,
+    /// The receivers, each with what waits for it.
+    pub lanes: Vec<Lane>,
     ending: AtomicBool,
     /// What was done.
     pub counters: Counters,
@@ -59,16 +119,10 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
-    /// Keeps cycles in `buffer`, and says by `tell` what people should know.
+    /// Keeps cycles for each of `lanes`, and says by `tell` what people should know.
     #[must_use]
-    pub fn new(buffer: Box<dyn Buffer>, tell: Box<dyn Fn(String) + Send + Sync>) -> Arc<Self> {
-        Arc::new(Self {
-            buffer: Mutex::new(buffer),
-            kept: Condvar::new(),
-            ending: AtomicBool::new(false),
-            counters: Counters::default(),
-            tell,
-        })
+    pub fn new(lanes: Vec<Lane>, tell: Box<dyn Fn(String) + Send + Sync>) -> Arc<Self> {
+        Arc::new(Self { lanes, ending: AtomicBool::new(false), counters: Counters::default(), tell })
     }
 
     /// Listens; connections are taken once [`Station::serve`] is called.
@@ -153,54 +207,42 @@ impl Station {
         Ok(())
     }
 
-    /// Keeps a cycle, however long that takes: meanwhile nothing is read, and the device's own buffers fill.
+    /// Keeps a cycle for every receiver, however long that takes: meanwhile nothing is read, and the device's own buffers
+    /// fill.
     fn keep(&self, cycle: &Cycle) {
         let mut said = false;
-        while let Err(error) = self.put(cycle) {
-            if !said {
-                self.counters.stalled.fetch_add(1, Ordering::Relaxed);
-                self.say(format!("a cycle of {} cannot be kept, trying again: {error}", cycle.source()));
-                said = true;
+        let mut kept = false;
+        for lane in &self.lanes {
+            loop {
+                match lane.put(cycle) {
+                    Ok(put) => {
+                        kept |= put;
+                        break;
+                    }
+                    Err(error) => {
+                        if !said {
+                            self.counters.stalled.fetch_add(1, Ordering::Relaxed);
+                            let source = cycle.source();
+                            self.say(format!("a cycle of {source} cannot be kept, trying again: {error}"));
+                            said = true;
+                        }
+                    }
+                }
+                if self.is_ending() {
+                    return;
+                }
+                std::thread::sleep(AGAIN);
             }
-            if self.is_ending() {
-                return;
-            }
-            std::thread::sleep(AGAIN);
         }
-    }
-
-    fn put(&self, cycle: &Cycle) -> Result<(), BufferError> {
-        let source = cycle.source();
-        let mut buffer = self.buffer();
-        let Some(text) = cycle.message(buffer.last(&source)?)? else { return Ok(()) };
-        buffer.put(&source, cycle.received, &text)?;
-        drop(buffer);
-        self.counters.cycles.fetch_add(1, Ordering::Relaxed);
-        self.kept.notify_one();
-        Ok(())
-    }
-
-    /// The buffer, for whoever delivers.
-    pub(super) fn buffer(&self) -> MutexGuard<'_, Box<dyn Buffer>> {
-        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until something was kept, or `most` is over.
-    pub(super) fn wait(&self, most: Duration) {
-        let buffer = self.buffer();
-        drop(self.kept.wait_timeout(buffer, most).unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Messages that wait for the receiver, where the buffer says.
-    #[must_use]
-    pub fn waiting(&self) -> Option<i64> {
-        self.buffer().waiting().ok()
+        if kept {
+            self.counters.cycles.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Ends everything soon.
     pub fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
-        self.kept.notify_all();
+        self.lanes.iter().for_each(|lane| lane.kept.notify_all());
     }
 
     pub(super) fn is_ending(&self) -> bool {

@@ -5,8 +5,8 @@
 //! device does not need, reads vital signs, keeps each cycle, and hands them on.
 //!
 //! ```text
-//! device ──TCP──► accept ──► Session: bytes → cycles ──► Buffer (durable) ──► deliver ──MLLP──► the ward's receiver
-//!                 a thread a connection                  SQLite              a thread
+//! device ──TCP──► accept ──► Session: bytes → cycles ──► a Buffer (durable) ──► deliver ──► Carrier: MLLP, FHIR, MQTT
+//!                 a thread a connection                  for each receiver     a thread for each
 //! kernel: everything else that comes from the device's side is dropped, in and across, whether this process lives or not
 //! ```
 //!
@@ -18,16 +18,20 @@
 //! * Patients are not handed on: identifiers stay out of the messages and out of the buffer.
 
 mod accept;
+mod carrier;
 mod cycle;
 mod deliver;
 mod kernel;
+mod receiver;
 mod rules;
 mod session;
 
-pub use accept::{CONNECTIONS_MAX, Counters, Station};
+pub use accept::{CONNECTIONS_MAX, Counters, Lane, Station};
+pub use carrier::{Carrier, Carriers, Identity, Login, TlsError};
 pub use cycle::{Cycle, GAP_MIN, LATE_MIN, late};
-pub use deliver::{Delivery, Outcome, Receiver};
+pub use deliver::{Delivery, Outcome};
 pub use kernel::{Kernel, KernelError};
+pub use receiver::{Form, Receiver, ReceiverError, Way};
 pub use rules::{Interface, Ports, Rules, RulesError, TABLE};
 pub use session::{Session, Unread};
 
@@ -41,7 +45,7 @@ pub struct Kept {
     pub number: i64,
     /// When its cycle came.
     pub accepted: CaptureTime,
-    /// HL7 v2 message.
+    /// The message, in the form of its receiver.
     pub text: Vec<u8>,
 }
 

@@ -33,6 +33,8 @@ pub struct Plan {
     pub statements: Vec<String>,
     /// Whether everything else that is forwarded is dropped.
     pub segment: bool,
+    /// Addresses and networks of the devices that it decides about.
+    pub devices: Vec<String>,
     /// What stands in the kernel now.
     pub standing: Standing,
     /// The listing of the table now; empty where there is none.
@@ -61,7 +63,8 @@ pub fn plan(nft: &Nft, policy: &policy::Policy) -> Result<Plan, EnforceError> {
     let before = nft.table()?;
     let standing = Standing::of(&before);
     let id = identity(&statements, segment);
-    Ok(Plan { id, name: policy.name.clone(), statements, segment, standing, before })
+    let devices = policy.units.iter().flat_map(|unit| &unit.networks).map(ToString::to_string).collect();
+    Ok(Plan { id, name: policy.name.clone(), statements, segment, devices, standing, before })
 }
 
 /// Puts a plan on trial for `seconds`. Each step tells `step` its name before it is done.
@@ -83,7 +86,13 @@ pub fn apply(
     if nft.table()? != plan.before {
         return Err(EnforceError::Changed);
     }
-    let kept = Kept { id: plan.id.clone(), name: plan.name.clone(), segment: plan.segment, seconds };
+    let kept = Kept {
+        id: plan.id.clone(),
+        name: plan.name.clone(),
+        segment: plan.segment,
+        seconds,
+        devices: plan.devices.clone(),
+    };
     step("undo is written")?;
     // What was confirmed before is gone through: undo of the new goes back to the listing as it is now.
     place.write(&kept, &undo_script(&plan.before), &plan.statements)?;

@@ -28,6 +28,9 @@ pub struct Kept {
     pub segment: bool,
     /// How long the trial was to be, in seconds.
     pub seconds: u32,
+    /// Addresses and networks of the devices that the policy decides about.
+    #[serde(default)]
+    pub devices: Vec<String>,
 }
 
 /// The folder.

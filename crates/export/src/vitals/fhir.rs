@@ -48,7 +48,27 @@ const HIGHEST: u8 = 255;
 /// # Errors
 /// What the writer says.
 pub fn write(report: &Report, every: Duration, mut to: impl Write) -> io::Result<()> {
-    let mut bundle = Bundle { to: &mut to, empty: true };
+    write_as(report, every, Kind::Collection, &mut to)
+}
+
+/// The same as a transaction for a FHIR server: it makes each resource unless it has one with that identifier, so the
+/// same bundle may come twice.
+///
+/// # Errors
+/// What the writer says.
+pub fn write_transaction(report: &Report, every: Duration, mut to: impl Write) -> io::Result<()> {
+    write_as(report, every, Kind::Transaction, &mut to)
+}
+
+/// Type of a bundle.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    Collection,
+    Transaction,
+}
+
+fn write_as(report: &Report, every: Duration, kind: Kind, to: &mut dyn Write) -> io::Result<()> {
+    let mut bundle = Bundle { to, empty: true, kind };
     bundle.open(report)?;
     for (place, bed) in report.recordings.iter().enumerate() {
         let ward = Bed { report, bed, name: format!("{} {place}", bed.asset) };
@@ -66,23 +86,40 @@ pub fn write(report: &Report, every: Duration, mut to: impl Write) -> io::Result
 struct Bundle<'a> {
     to: &'a mut dyn Write,
     empty: bool,
+    kind: Kind,
 }
 
 impl Bundle<'_> {
     fn open(&mut self, report: &Report) -> io::Result<()> {
         let last = report.recordings.iter().map(|bed| bed.last).max();
         let timestamp = last.map_or_else(String::new, |last| format!(",\"timestamp\":\"{}\"", rfc3339(last)));
-        write!(self.to, "{{\"resourceType\":\"Bundle\",\"type\":\"collection\"{timestamp}")
+        let kind = match self.kind {
+            Kind::Collection => "collection",
+            Kind::Transaction => "transaction",
+        };
+        write!(self.to, "{{\"resourceType\":\"Bundle\",\"type\":\"{kind}\"{timestamp}")
     }
 
     fn entry(&mut self, id: &str, resource: &Value) -> io::Result<()> {
         self.to.write_all(if self.empty { b",\"entry\":[\n" } else { b",\n" })?;
         self.empty = false;
-        serde_json::to_writer(
-            &mut *self.to,
-            &json!({"fullUrl": format!("urn:uuid:{id}"), "resource": resource}),
-        )
-        .map_err(io::Error::from)
+        let mut entry = json!({"fullUrl": format!("urn:uuid:{id}"), "resource": resource});
+        if self.kind == Kind::Transaction {
+            self.make_once(id, &mut entry);
+        }
+        serde_json::to_writer(&mut *self.to, &entry).map_err(io::Error::from)
+    }
+
+    /// The server gives it its id, and finds it again by its identifier (FHIR R4, 3.1.0.8.1).
+    fn make_once(&self, id: &str, entry: &mut Value) {
+        let Some(resource) = entry.get_mut("resource").and_then(Value::as_object_mut) else { return };
+        resource.remove("id");
+        let own = json!([{"system": "urn:lazaret:resource", "value": id}]);
+        let identifier = resource.entry("identifier").or_insert(own);
+        let part = |name: &str| identifier.pointer(name).and_then(Value::as_str).unwrap_or_default();
+        let unless = format!("identifier={}|{}", part("/0/system"), part("/0/value"));
+        let kind = resource.get("resourceType").cloned().unwrap_or_default();
+        put(entry, "request", json!({"method": "POST", "url": kind, "ifNoneExist": unless}));
     }
 
     fn close(&mut self) -> io::Result<()> {

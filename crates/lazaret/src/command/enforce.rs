@@ -1,5 +1,7 @@
 //! `lazaret enforce`: a policy into this host's nftables, on trial first, with a way back.
 
+mod drift;
+
 use super::policy::read_policy;
 use super::source::Source;
 use crate::exit::{Failure, Status};
@@ -21,6 +23,7 @@ Examples:
   lazaret enforce confirm --store ward.store                          make it stay
   lazaret enforce undo --store ward.store                             what stood before, counters and all
   lazaret enforce status                                              what stands, and whether somebody changed it
+  lazaret enforce status --store ward.store                           the same as a receipt, and a finding where it drifted
 
 The captures are what the ward said lately: `apply` refuses where the policy would cut a clinical conversation in them, or
 where there are none, unless somebody overrides that by name and with a reason (--override-by, --reason).
@@ -53,8 +56,8 @@ enum What {
     Confirm(Recorded),
     /// Put back what stood before.
     Undo(Recorded),
-    /// Tell what stands, and whether it is what was loaded.
-    Status,
+    /// Tell what stands, and whether it is what was loaded; with --store, as a receipt and a finding.
+    Status(Told),
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,6 +92,15 @@ struct Recorded {
     /// The store whose audit log records the steps; it is made where it is not there
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(Debug, clap::Args)]
+struct Told {
+    /// A store that keeps the answer: a receipt in its audit log, and a finding about each device where the table drifted
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     #[command(flatten)]
     by: By,
 }
@@ -128,7 +140,7 @@ impl Options {
             What::Apply(applied) => applied.run(&self.state),
             What::Confirm(recorded) => confirm(&self.state, recorded),
             What::Undo(recorded) => undo(&self.state, recorded),
-            What::Status => status(&self.state),
+            What::Status(told) => status(&self.state, told),
         }
     }
 }
@@ -285,6 +297,7 @@ impl Applied {
         }
         let more = json!({
             "policy": shown(&prospect.plan.name), "seconds": self.seconds, "risk": risk,
+            "devices": prospect.plan.devices,
             "override_by": self.override_by.as_deref().map(shown),
             "override_reason": self.override_reason.as_deref().map(shown),
         });
@@ -323,7 +336,7 @@ fn undo(state: &Path, recorded: &Recorded) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-fn status(state: &Path) -> Result<Status, Failure> {
+fn status(state: &Path, told: &Told) -> Result<Status, Failure> {
     let place = Place::open(state)?;
     let found = host::status(&Nft, &place)?;
     let mut out = format!("Now: {}.\n", standing(&found.standing));
@@ -350,5 +363,11 @@ fn status(state: &Path) -> Result<Status, Failure> {
         }
     };
     print(&out)?;
+    if let (Some(folder), Some(kept), Some(drift)) = (&told.store, &found.kept, &found.drift) {
+        // Only what is in force is contained; a trial or what it left behind is no drift of it.
+        if matches!(&found.standing, Standing::Final { id } if *id == kept.id) || drifted {
+            drift::keep(folder, kept, drift, &told.by.actor()?)?;
+        }
+    }
     Ok(if drifted { Status::Found } else { Status::Done })
 }

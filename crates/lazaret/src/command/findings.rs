@@ -344,6 +344,10 @@ fn in_full(card: &FindingCard, now: i64) -> String {
             &format!("{} {} by {} {}", at(entry.at), entry.action, entry.by, shown(&entry.detail)),
         );
     }
+    if let Some(playbook) = export::playbook(&finding.rule) {
+        out.push_str("  playbook\n");
+        out.push_str(&playbook.to_text("    "));
+    }
     out
 }
 

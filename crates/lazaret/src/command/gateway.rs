@@ -9,12 +9,13 @@ use crate::confine::drop_capabilities;
 use crate::exit::{Failure, Status};
 use crate::supervisor::Supervisor;
 use enforce::gateway::{
-    Buffer, BufferError, Delivery, Interface, Kept, Kernel, Outcome, Ports, Receiver, Rules, Station,
+    Buffer, BufferError, Carriers, Delivery, Form, Identity, Interface, Kept, Kernel, Lane, Login, Outcome,
+    Ports, Receiver, Rules, Station,
 };
 use model::CaptureTime;
 use serde_json::json;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,15 +24,19 @@ use store::Outbox;
 const EXAMPLES: &str = "\
 Examples:
   lazaret gateway rules --device-interface eth1                      what the kernel would be told, to read first
-  sudo lazaret gateway run --device-interface eth1 --receiver 10.20.1.9:2575 --buffer /var/lib/lazaret/gateway
+  sudo lazaret gateway run --device-interface eth1 --buffer /var/lib/lazaret/gateway \\
+      --receiver mllps://ward.example:2575 --receiver-ca ward-ca.pem   HL7 to the ward, which proves who it is
+  sudo lazaret gateway run --device-interface eth1 --buffer /var/lib/lazaret/gateway \\
+      --receiver https://fhir.example/r4 --receiver mqtts://broker.example/ward/3   to two receivers
   sudo lazaret watch --interface eth1 --report r.json                beside it: what the device tries becomes findings
   sudo lazaret gateway remove --device-interface eth1                gives addresses and rules back
 
 The device's cable goes into the device interface, and nowhere else. The gateway takes the addresses that the maker
-hard-coded, accepts vital signs, keeps each cycle on disk, and hands it on as HL7 v2 (IHE PCD-01) over MLLP. Patient
-identifiers are not handed on. Everything else from the device's side is dropped by the kernel: TCP to other ports is
-reset, datagrams, mounts and IPv6 get no answer, nothing crosses to another interface. These rules stay when the gateway
-ends or is killed.
+hard-coded, accepts vital signs, keeps each cycle on disk, and hands it on to each receiver: HL7 v2 (IHE PCD-01) over
+MLLP (mllps://HOST:PORT, or in clear HOST:PORT), FHIR R4 transactions (https://HOST/BASE), or FHIR bundles over MQTT
+(mqtts://HOST/TOPIC). A receiver that is down gets everything afterwards, in order. Patient identifiers are not handed
+on. Everything else from the device's side is dropped by the kernel: TCP to other ports is reset, datagrams, mounts and
+IPv6 get no answer, nothing crosses to another interface. These rules stay when the gateway ends or is killed.
 
 Exit status: 0 done; 2 bad usage or configuration, no such interface, not allowed.";
 
@@ -78,10 +83,22 @@ struct Side {
 struct Run {
     #[command(flatten)]
     side: Side,
-    /// Who takes the vital signs, by HL7 v2 over MLLP: HOST:PORT
-    #[arg(long, value_name = "HOST:PORT")]
-    receiver: String,
-    /// Folder for cycles that wait for the receiver
+    /// Who takes the vital signs: HOST:PORT or mllp://, mllps://, https://, mqtts://; may be given several times
+    #[arg(long = "receiver", value_name = "URL", required = true)]
+    receivers: Vec<Receiver>,
+    /// Certificates that receivers must be signed by, in PEM [default: those that this system trusts]
+    #[arg(long, value_name = "FILE")]
+    receiver_ca: Option<PathBuf>,
+    /// Our certificate for receivers that ask for one, in PEM
+    #[arg(long, value_name = "FILE", requires = "receiver_key")]
+    receiver_cert: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, value_name = "FILE", requires = "receiver_cert")]
+    receiver_key: Option<PathBuf>,
+    /// File with USER:PASSWORD or `Bearer TOKEN` for FHIR and MQTT
+    #[arg(long, value_name = "FILE")]
+    receiver_login: Option<PathBuf>,
+    /// Folder for cycles that wait for receivers
     #[arg(long, value_name = "DIR")]
     buffer: PathBuf,
     /// Seconds between two lines about how the gateway does
@@ -139,12 +156,13 @@ impl Run {
         ingest::wipe_freed_memory();
         let stop = super::watch::stop_on_signals()?;
         let supervisor = Supervisor::from_environment();
-        let outbox = Outbox::open(&self.buffer)?;
+        let carriers = self.carriers()?;
+        let lanes = self.lanes()?;
         let rules = self.side.rules();
         self.side.kernel().set_up(&rules, self.side.prefix)?;
         let quiet = self.quiet;
         let tell = Box::new(move |words: String| eprintln!("lazaret: {words}"));
-        let station = Station::new(Box::new(Waits(outbox)), tell);
+        let station = Station::new(lanes, tell);
         let listeners = rules.sockets().map(|(ip, port)| {
             Station::listen(ip, port).map_err(|cause| {
                 Failure::Usage(format!(
@@ -159,7 +177,7 @@ impl Run {
                 "lazaret: {} is closed but for {} on its own addresses; vital signs go to {}; end with Ctrl-C",
                 self.side.device_interface,
                 ports_said(&self.side.ports),
-                self.receiver
+                self.receivers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             );
         }
         supervisor.ready();
@@ -167,11 +185,11 @@ impl Run {
             let station = Arc::clone(&station);
             std::thread::spawn(move || station.serve(&listener));
         }
-        let delivering = {
+        let deliver = |(lane, carriers)| {
             let station = Arc::clone(&station);
-            let mut delivery = Delivery::new(Receiver { address: self.receiver.clone() });
-            std::thread::spawn(move || delivery.run(&station))
+            std::thread::spawn(move || Delivery::new(lane, carriers).run(&station))
         };
+        let delivering: Vec<_> = carriers.into_iter().enumerate().map(deliver).collect();
         let mut left = Duration::ZERO;
         let tick = Duration::from_millis(200);
         while !stop.load(Ordering::Relaxed) {
@@ -179,13 +197,15 @@ impl Run {
             supervisor.alive();
             left = left.saturating_sub(tick);
             if left.is_zero() {
-                println!("{}", standing(&station));
+                println!("{}", standing(&station, &self.receivers));
                 left = Duration::from_secs(self.every);
             }
         }
         station.end();
-        drop(delivering.join());
-        println!("{}", standing(&station));
+        for thread in delivering {
+            drop(thread.join());
+        }
+        println!("{}", standing(&station, &self.receivers));
         if !quiet {
             eprintln!(
                 "lazaret: ended; {} stays closed (`lazaret gateway remove` opens it)",
@@ -196,15 +216,75 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Files of certificates and log-ins are read here, while that is still allowed.
+    fn carriers(&self) -> Result<Vec<Carriers>, Failure> {
+        let wrong = |fault: enforce::gateway::TlsError| Failure::Usage(fault.to_string());
+        let one = |receiver: &Receiver| {
+            let identity = if receiver.is_tls() {
+                let own = self.receiver_cert.as_deref().zip(self.receiver_key.as_deref());
+                let login = self.receiver_login.as_deref().map(Login::read).transpose()?;
+                Identity::read(self.receiver_ca.as_deref(), own, login)?
+            } else {
+                Identity::default()
+            };
+            Carriers::new(receiver.clone(), identity)
+        };
+        let carriers: Result<Vec<_>, _> = self.receivers.iter().map(one).collect();
+        carriers.map_err(wrong)
+    }
+
+    /// What waits for each receiver, in a folder named by its kind: it may move to another address and gets what waits.
+    fn lanes(&self) -> Result<Vec<Lane>, Failure> {
+        let mut lanes = Vec::new();
+        let mut taken: Vec<PathBuf> = Vec::new();
+        for receiver in &self.receivers {
+            let kind = match receiver.form() {
+                // Where there is one only, as it was before there were others.
+                Form::Hl7 => "",
+                Form::FhirTransaction => "fhir",
+                Form::FhirBundle => "mqtt",
+            };
+            let folder = free_folder(&self.buffer, kind, &taken);
+            lanes.push(Lane::new(receiver.form(), Box::new(Waits(Outbox::open(&folder)?))));
+            taken.push(folder);
+        }
+        Ok(lanes)
+    }
+}
+
+/// `DIR`, `DIR/hl7-2`, `DIR/fhir`, `DIR/fhir-2` …: the first that is not taken.
+fn free_folder(base: &Path, kind: &str, taken: &[PathBuf]) -> PathBuf {
+    let first = if kind.is_empty() { base.to_owned() } else { base.join(kind) };
+    let name = if kind.is_empty() { "hl7" } else { kind };
+    let more = (2_u32..).map(|number| base.join(format!("{name}-{number}")));
+    std::iter::once(first)
+        .chain(more)
+        .find(|folder| !taken.contains(folder))
+        .unwrap_or_else(|| base.to_owned())
+}
+
 fn ports_said(ports: &[Ports]) -> String {
     let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
     format!("TCP {}", ports.join(", "))
 }
 
 /// How the gateway does, as one line of JSON.
-fn standing(station: &Station) -> String {
+fn standing(station: &Station, receivers: &[Receiver]) -> String {
     let counters = &station.counters;
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let sum = |counter: fn(&Lane) -> &AtomicU64| -> u64 {
+        station.lanes.iter().map(|lane| of(counter(lane))).sum()
+    };
+    let lane = |(receiver, lane): (&Receiver, &Lane)| {
+        json!({
+            "receiver": receiver.to_string(),
+            "delivered": of(&lane.delivered),
+            "refused": of(&lane.refused),
+            "lost": of(&lane.lost),
+            "waiting": lane.waiting(),
+        })
+    };
     json!({
         "type": "gateway",
         "connections": of(&counters.open),
@@ -213,10 +293,11 @@ fn standing(station: &Station) -> String {
         "unread": of(&counters.unread),
         "cycles": of(&counters.cycles),
         "stalled": of(&counters.stalled),
-        "delivered": of(&counters.delivered),
-        "refused": of(&counters.refused),
-        "receiver_lost": of(&counters.receiver_lost),
-        "waiting": station.waiting(),
+        "delivered": sum(|lane| &lane.delivered),
+        "refused": sum(|lane| &lane.refused),
+        "receiver_lost": sum(|lane| &lane.lost),
+        "waiting": station.lanes.iter().map(Lane::waiting).sum::<Option<i64>>(),
+        "receivers": receivers.iter().zip(&station.lanes).map(lane).collect::<Vec<_>>(),
     })
     .to_string()
 }

@@ -7,7 +7,9 @@ mod enforce;
 mod evidence;
 mod findings;
 mod gateway;
+mod playbook;
 mod policy;
+mod report;
 mod scan;
 mod sensors;
 mod serve;
@@ -54,6 +56,10 @@ pub(crate) enum Command {
     Demo(Box<demo::Options>),
     /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
     Gateway(Box<gateway::Options>),
+    /// Show what people do about a kind of finding: whom to tell, what to unplug first, when to stop using the unit.
+    Playbook(playbook::Options),
+    /// Write documents for authorities out of a store, prefilled; nothing is sent.
+    Report(Box<report::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]
     Simulate(simulate::What),
@@ -76,6 +82,8 @@ impl Command {
             Self::Serve(options) => options.run(),
             Self::Demo(options) => options.run(),
             Self::Gateway(options) => options.run(),
+            Self::Playbook(options) => options.run(),
+            Self::Report(options) => options.run(),
             Self::Simulate(what) => what.run(),
         }
     }

@@ -36,7 +36,7 @@ pub(crate) struct Place {
 impl Place {
     /// The namespaces, or `None` after saying why not.
     pub(crate) fn new() -> Option<Self> {
-        for program in ["nft", "python3", "ip", "nfs-cp", "ganesha.nfsd", "rpcbind", "rpcinfo"] {
+        for program in ["nft", "python3", "ip", "nfs-cp", "ganesha.nfsd", "rpcbind", "rpcinfo", "mosquitto"] {
             let found =
                 Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "sh", program]).status();
             if !found.is_ok_and(|status| status.success()) {
@@ -179,7 +179,9 @@ impl Place {
             }
             std::thread::sleep(BETWEEN_TRIES);
         }
-        panic!("waited in vain: {what}\n{}", self.read("gateway.err"));
+        let [said, counts, heard] = ["gateway.err", "counts", "subscriber.out"].map(|name| self.read(name));
+        let heard: Vec<&str> = heard.lines().filter(|line| line.len() < 200).collect();
+        panic!("waited in vain: {what}\n{said}\n{counts}{heard:?}");
     }
 
     /// Link address of an interface.

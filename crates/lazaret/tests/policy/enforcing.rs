@@ -288,6 +288,66 @@ fn a_changed_table_is_drift() {
     assert!(said(&drift).contains("DRIFT") && said(&drift).contains("+ accept"), "{}", said(&drift));
 }
 
+/// Runs the binary outside the namespace and gives what it printed.
+fn printed(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_lazaret")).args(words).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one device of the containment report.
+fn contained(store: &str) -> Value {
+    let report = printed(&["report", "--store", store, "containment", "--format", "json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(
+        (&report["schema"], &report["audit"]["whole"]),
+        (&"lazaret.containment/1".into(), &true.into())
+    );
+    let devices = report["devices"].as_array().unwrap();
+    assert_eq!((devices.len(), &devices[0]["addresses"][0]), (1, &"127.0.0.7".into()), "{report}");
+    devices[0].clone()
+}
+
+#[test]
+fn drift_becomes_a_finding_and_the_containment_report_tells_it_from_a_proof() {
+    let Some(host) = Host::new() else { return };
+    let (store, file) = (host.path("store"), host.path("bed.toml"));
+    std::fs::write(&file, BED).unwrap();
+    host.succeeds(&host.apply(&file, &store, "600"));
+    host.succeeds(&["confirm", "--store", &store]);
+    assert_eq!(contained(&store)["proof"], Value::Null, "nobody has looked yet");
+    host.succeeds(&["status", "--store", &store]);
+    let device = contained(&store);
+    assert_eq!(device["standing"], "contained");
+    assert!(device["proof"]["what"].as_str().unwrap().contains("unchanged"), "{device}");
+    assert!(device["proof"]["at"].as_str().unwrap() > device["since"].as_str().unwrap(), "{device}");
+
+    host.load("insert rule inet lazaret judge accept\n");
+    for _ in 0..2 {
+        assert_eq!(host.enforce(&["status", "--store", &store]).status.code(), Some(1));
+    }
+    let device = contained(&store);
+    assert_eq!((&device["standing"], &device["since"]), (&"broken".into(), &Value::Null), "{device}");
+    let against = &device["against"][0];
+    assert_eq!((&against["rule"], &against["count"]), (&"policy-drift".into(), &2.into()), "{device}");
+    let shown = printed(&["findings", "--store", &store, "show", against["finding"].as_str().unwrap()]);
+    assert!(shown.contains("+ accept") && shown.contains("playbook"), "{shown}");
+    let page = printed(&["report", "--store", &store, "containment"]);
+    assert!(page.contains("NOT CONTAINED") && !page.contains("<script"), "{page}");
+
+    // Mended and resolved: it is contained again, from then on.
+    let id = against["finding"].as_str().unwrap();
+    printed(&["findings", "--store", &store, "resolve", id, "--by", "R. Haldis", "--note", "put back"]);
+    host.succeeds(&host.apply(&file, &store, "600"));
+    host.succeeds(&["confirm", "--store", &store]);
+    host.succeeds(&["status", "--store", &store]);
+    let device = contained(&store);
+    assert_eq!(device["standing"], "contained", "{device}");
+    assert!(device["since"].as_str().unwrap() > against["last"].as_str().unwrap(), "{device}");
+    host.succeeds(&["undo", "--store", &store]);
+    assert_eq!(contained(&store)["standing"], "ended");
+}
+
 #[test]
 fn while_a_patient_is_attached_a_clinical_conversation_is_cut_only_by_somebody_s_name() {
     let Some(host) = Host::new() else { return };

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "runs the binary under test, and kills it after a time")]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod documents;
 mod kills;
 mod leaks;
 mod past;

@@ -8,6 +8,7 @@ mod evidence;
 mod findings;
 mod gateway;
 mod policy;
+mod ring;
 mod scan;
 mod sensors;
 mod serve;

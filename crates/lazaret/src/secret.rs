@@ -65,7 +65,7 @@ fn ask(what: &str) -> Result<String, Failure> {
         .and_then(|()| Ok(tcsetattr(&terminal, OptionalActions::Flush, &hidden)?))
         .and_then(|()| BufReader::new(&terminal).take(KEY_BYTES_MAX as u64 + 1).read_line(&mut typed));
     // Whatever came of it, the terminal is as it was.
-    drop(tcsetattr(&terminal, OptionalActions::Flush, &shown));
+    let _ = tcsetattr(&terminal, OptionalActions::Flush, &shown);
     drop(terminal.write_all(b"\n"));
     asked.map_err(none)?;
     typed.truncate(typed.trim_end_matches(['\r', '\n']).len());

@@ -278,7 +278,7 @@ pub(super) fn read(master: &Master, number: u64, bytes: &[u8], each: &mut dyn Fn
         }
         Some(_) => {}
         None => {
-            flaw(at, "it has no end: its process was killed, goes on, or it was cut off".to_owned(), each)
+            flaw(at, "it has no end: its process was killed, goes on, or it was cut off".to_owned(), each);
         }
     }
 }

@@ -47,7 +47,7 @@ fn evidence_of_what_was_told_is_cut_from_the_ring_of_a_watch_that_was_killed() {
     let watched = watch.end("-TERM");
     assert_eq!(watched.status, 0, "{}", watched.all);
     let lines = watched.all.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let last = lines.filter(|line| line["type"] == "sensor").last().unwrap();
+    let last = lines.filter(|line| line["type"] == "sensor").next_back().unwrap();
     assert_eq!(
         (&last["evidence_frames"], &last["evidence_frames_lost"]),
         (&count.into(), &0.into()),

@@ -7,7 +7,7 @@ use crate::stored::{now, rfc3339, shown};
 use axum::Json;
 use axum::extract::State as At;
 use serde::{Deserialize, Serialize};
-use store::{Reading as _, StoredSensor};
+use store::StoredSensor;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -84,7 +84,7 @@ struct Health {
 }
 
 impl SensorRow {
-    fn of(sensor: StoredSensor, now: i64) -> Self {
+    fn of(sensor: &StoredSensor, now: i64) -> Self {
         let mut health: Health = serde_json::from_str(&sensor.health).unwrap_or_default();
         health.standing = health.standing.map(|standing| shown(&standing));
         Self {
@@ -107,6 +107,6 @@ impl SensorRow {
 )]
 async fn list(_: May<Viewer>, At(app): At<Shared>) -> Result<Json<SensorList>, Problem> {
     let now = now();
-    let sensors = read(&app, |store| store.sensors()).await?;
-    Ok(Json(SensorList { sensors: sensors.into_iter().map(|sensor| SensorRow::of(sensor, now)).collect() }))
+    let sensors = read(&app, store::Reading::sensors).await?;
+    Ok(Json(SensorList { sensors: sensors.iter().map(|sensor| SensorRow::of(sensor, now)).collect() }))
 }

@@ -97,6 +97,36 @@ const METRICS: &[Metric] = &[
         help: "Processor time of the process.",
         value: |row| Some(row.cpu_seconds),
     },
+    Metric {
+        name: "lazaret_evidence_frames_total",
+        kind: "counter",
+        help: "Frames written to the evidence ring.",
+        value: |row| float(row.evidence?.evidence_frames),
+    },
+    Metric {
+        name: "lazaret_evidence_frames_lost_total",
+        kind: "counter",
+        help: "Frames that the evidence ring could not take: full or slow disk.",
+        value: |row| float(row.evidence?.evidence_frames_lost),
+    },
+    Metric {
+        name: "lazaret_evidence_bytes",
+        kind: "gauge",
+        help: "Size of the evidence ring on disk.",
+        value: |row| float(row.evidence?.evidence_bytes),
+    },
+    Metric {
+        name: "lazaret_evidence_seconds",
+        kind: "gauge",
+        help: "Age of the oldest frames in the evidence ring.",
+        value: |row| float(row.evidence?.evidence_seconds),
+    },
+    Metric {
+        name: "lazaret_evidence_deleted_early_total",
+        kind: "counter",
+        help: "Segments of the evidence ring deleted before their time, because the disk was full.",
+        value: |row| float(row.evidence?.evidence_deleted_early),
+    },
 ];
 
 /// Writes the numbers of one sensor; those that the system does not tell are left out.
@@ -118,6 +148,7 @@ pub fn write(row: &SensorRow, to: &mut (impl Write + ?Sized)) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ndjson::EvidenceRow;
 
     #[test]
     fn each_number_has_its_help_type_and_interface() {
@@ -139,6 +170,13 @@ mod tests {
             flows: 3,
             resident_bytes: None,
             cpu_seconds: 1.5,
+            evidence: Some(EvidenceRow {
+                evidence_frames: 1240,
+                evidence_frames_lost: 3,
+                evidence_bytes: 1 << 20,
+                evidence_seconds: 60,
+                evidence_deleted_early: 0,
+            }),
         };
         let mut text = Vec::new();
         write(&row, &mut text).unwrap();
@@ -146,6 +184,7 @@ mod tests {
         let wanted = "# HELP lazaret_frames_total Frames read.\n# TYPE lazaret_frames_total counter\n\
                       lazaret_frames_total{interface=\"eth\\\"1\"} 1243\n";
         assert!(text.contains(wanted), "{text}");
+        assert!(text.contains("lazaret_evidence_frames_lost_total{interface=\"eth\\\"1\"} 3\n"), "{text}");
         assert!(text.contains("lazaret_lag_seconds{interface=\"eth\\\"1\"} 0.06\n"), "{text}");
         assert!(!text.contains("overrun") && !text.contains("resident"), "{text}");
         assert_eq!(text.lines().count(), 3 * (METRICS.len() - 2));

@@ -95,6 +95,24 @@ pub struct SensorRow {
     pub resident_bytes: Option<u64>,
     /// Processor time of the process.
     pub cpu_seconds: f64,
+    /// The evidence ring, where there is one.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceRow>,
+}
+
+/// How the evidence ring of a sensor does: frames counted since the start, the rest as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct EvidenceRow {
+    /// Frames written.
+    pub evidence_frames: u64,
+    /// Frames that could not be written, because the disk was full or too slow.
+    pub evidence_frames_lost: u64,
+    /// Size on disk.
+    pub evidence_bytes: u64,
+    /// Age of the oldest frames, in seconds.
+    pub evidence_seconds: u64,
+    /// Segments that were deleted before their time, because the disk was full.
+    pub evidence_deleted_early: u64,
 }
 
 #[derive(Clone, Copy, Serialize)]

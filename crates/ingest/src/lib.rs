@@ -42,6 +42,9 @@
 //! capture, number), where each capture keeps its file order even where its clock goes backwards: the time
 //! that counts is that of the capture's next frame. So the order depends on the files alone.
 //!
+//! # Evidence
+//! [`Evidence`] is a ring of raw frames on disk, encrypted: what a watch saw, for a finding that is made later.
+//!
 //! # Why header reads are hand-written
 //! On the same file `pcap-parser` needs 335 instructions per pcapng packet and our walk 58 (pcap: 20 and 28),
 //! and we need the offset and number of the damaged record. `pcap-parser` is the oracle in the tests.
@@ -50,6 +53,7 @@ mod batch;
 mod before;
 mod captures;
 mod error;
+mod evidence;
 mod expand;
 mod filter;
 mod format;
@@ -67,6 +71,10 @@ pub use batch::{BATCH_BYTES, Batch};
 pub use before::Before;
 pub use captures::{Captures, Input, NamedReader, OPEN_MAX, Options, Progress, Rejected};
 pub use error::CaptureError;
+pub use evidence::{
+    Evidence, EvidenceCounts, EvidenceLimits, EvidenceReader, EvidenceRecorder, Pace, RING_SIZE_MIN,
+    RingError, Run, any_bytes,
+};
 pub use filter::{EXCLUDED_MAX, Network};
 pub use format::{FAULTS_MAX, FRAME_BYTES_MAX};
 pub use live::{CLOCK_STEP_NS_MIN, Live, LiveError, News, RING_BYTES, RING_BYTES_MAX, Standing};

@@ -1,18 +1,33 @@
-//! Cuts the frames of a finding out of captures: three readings, on one thread.
+//! Cuts the frames of a finding out of captures, or out of an evidence ring: three readings, on one thread.
 //!
-//! The first tells which file is which capture of the report, by its hash; the second which connections the frames
-//! belong to; the third reads these and keeps them.
+//! The first tells which file is which capture of the report, by its hash (of a ring: what each run of a watch left in it);
+//! the second which connections the frames belong to; the third reads these and keeps them. A ring may have lost some of the
+//! frames: what is there is cut, and what is not is counted.
 
 use crate::exit::{Failure, with_causes};
+use export::to_second;
 use flow::{Cutting, Excerpt, SHARDS, Shard};
-use ingest::{Batch, Captures, Input};
+use ingest::{Batch, Captures, EvidenceReader, Input, Run};
 use model::{CaptureSummary, Coverage, Evidence, Frame};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where frames are read from.
-pub(crate) struct Source {
-    inputs: Vec<Input>,
+pub(crate) enum Source {
+    /// Capture files and folders.
+    Captures(Vec<Input>),
+    /// An evidence ring, and the run of it that the finding is of.
+    Ring(EvidenceReader, Box<Run>),
+}
+
+/// What was cut.
+pub(crate) struct Cut {
+    pub(crate) cutting: Cutting,
+    /// What was seen of all flows that were read for it.
+    pub(crate) coverage: Coverage,
+    /// Frames that show the finding and are not there any more.
+    pub(crate) gone: u64,
 }
 
 impl Source {
@@ -27,14 +42,22 @@ impl Source {
                 "--capture: standard input cannot be read more than once; write it to a file".to_owned(),
             ));
         }
-        Ok(Self { inputs })
+        Ok(Self::Captures(inputs))
     }
 
     /// Hands out every frame in merged order, and says what was read.
     fn read(&self, mut each: impl FnMut(u64, &Frame<'_>)) -> Result<Vec<CaptureSummary>, Failure> {
+        let inputs = match self {
+            Self::Captures(inputs) => inputs,
+            Self::Ring(ring, run) => {
+                let mut order = 0..;
+                ring.read(run, |frame| order.next().into_iter().for_each(|order| each(order, frame)))?;
+                return Ok(vec![run.summary.clone()]);
+            }
+        };
         // With hashes: captures of one name are told apart by them, and must be numbered the same each time.
         let options = ingest::Options::default();
-        let mut captures = Captures::open(&self.inputs, &options)?;
+        let mut captures = Captures::open(inputs, &options)?;
         if let Some(rejected) = captures.rejected().first() {
             return Err(Failure::Usage(format!("--capture: {}", with_causes(&rejected.error))));
         }
@@ -52,20 +75,41 @@ impl Source {
 
     /// The captures, with their hashes.
     pub(crate) fn captures(&self) -> Result<Vec<CaptureSummary>, Failure> {
-        self.read(|_, _| {})
+        match self {
+            Self::Captures(_) => self.read(|_, _| {}),
+            Self::Ring(_, run) => Ok(vec![run.summary.clone()]),
+        }
     }
 
-    /// The frames that `wanted` names and what is needed to read them, redacted, and what of all flows that were read
-    /// for it was seen.
-    pub(crate) fn cut(&self, wanted: Vec<Evidence>) -> Result<(Cutting, Coverage), Failure> {
-        let mut excerpt = Excerpt::new(wanted);
+    /// Looks for the frames that `wanted` names; how many are not there any more.
+    fn find(&self, mut wanted: Vec<Evidence>) -> Result<(Excerpt, u64), Failure> {
+        let mut excerpt = Excerpt::new(wanted.clone());
         self.read(|_, frame| excerpt.look(frame, &flow::decode(frame)))?;
-        if let Some(Evidence { capture, frame }) = excerpt.missing().next() {
+        let missing: BTreeSet<Evidence> = excerpt.missing().collect();
+        let Some(Evidence { capture, frame }) = missing.first() else { return Ok((excerpt, 0)) };
+        let Self::Ring(_, run) = self else {
             return Err(Failure::Usage(format!(
                 "frame {frame} of capture number {capture} is not in it, though its hash is right: the report was \
                  made by another version, or changed"
             )));
+        };
+        wanted.retain(|evidence| !missing.contains(evidence));
+        if wanted.is_empty() {
+            return Err(Failure::Usage(format!(
+                "the evidence ring does not hold the frames that show it any more; of that watch on `{}` it holds {}. Give the \
+                 ring more room (--ring-size, --ring-age), or cut evidence earlier",
+                crate::stored::shown(&run.sensor),
+                held(&run.summary)
+            )));
         }
+        let mut excerpt = Excerpt::new(wanted);
+        self.read(|_, frame| excerpt.look(frame, &flow::decode(frame)))?;
+        Ok((excerpt, missing.len() as u64))
+    }
+
+    /// The frames that `wanted` names and what is needed to read them, redacted.
+    pub(crate) fn cut(&self, wanted: Vec<Evidence>) -> Result<Cut, Failure> {
+        let (mut excerpt, gone) = self.find(wanted)?;
         let options = flow::Options {
             witness: Some(excerpt.witness()),
             keeper: Some(excerpt.keeper()),
@@ -90,6 +134,16 @@ impl Source {
             out.clear();
             coverage.add(&shard.coverage());
         }
-        Ok((excerpt.finish(), coverage))
+        Ok(Cut { cutting: excerpt.finish(), coverage, gone })
+    }
+}
+
+/// What is there, for people.
+pub(crate) fn held(capture: &CaptureSummary) -> String {
+    match (capture.first, capture.last) {
+        (Some(first), Some(last)) => {
+            format!("{} frames from {} to {}", capture.frames, to_second(first), to_second(last))
+        }
+        _ => "no frames".to_owned(),
     }
 }

@@ -53,6 +53,9 @@ pub(crate) enum Failure {
     /// A network interface cannot be listened to.
     #[error(transparent)]
     Live(#[from] ingest::LiveError),
+    /// The evidence ring refuses.
+    #[error(transparent)]
+    Ring(#[from] ingest::RingError),
     /// No connections can be taken at that address.
     #[error("cannot listen on {at}; is another program there? `--listen ADDRESS:PORT` names another place")]
     Listen {

@@ -1,8 +1,11 @@
 //! A finding with the frames that show it, out of a report or a store.
 
+use crate::cutting::held;
 use crate::exit::Failure;
 use crate::stored::shown;
-use model::{CaptureSummary, Evidence, FindingId};
+use flow::Cutting;
+use ingest::Run;
+use model::{CaptureSummary, CaptureTime, Evidence, FindingId};
 use serde_json::{Map, Value};
 use std::io::Read as _;
 use std::path::Path;
@@ -24,6 +27,8 @@ pub(crate) struct Matter {
     pub(crate) frames: Vec<Pointed>,
     /// What the scan saw and did not, where a report says it.
     pub(crate) coverage: Option<Value>,
+    /// First and last frame of the capture that the frames are of, where a report says it.
+    span: Option<(CaptureTime, CaptureTime)>,
 }
 
 /// A frame of a capture that is known by hash, or by name where it was not hashed.
@@ -80,6 +85,7 @@ impl Matter {
             finding: finding.clone(),
             frames: frames.ok_or_else(none)?,
             coverage: report.get("coverage").cloned(),
+            span: span(finding, captures),
         })
     }
 
@@ -111,7 +117,52 @@ impl Matter {
             finding: without_notes(crate::command::finding_card(&card)),
             frames: frames.collect(),
             coverage: None,
+            span: None,
         })
+    }
+
+    /// The run of a watch in an evidence ring that this was found in: by the name of its period, which a store has, or by the
+    /// name of the sensor and the time, which a report has.
+    pub(crate) fn run(&self, runs: Vec<Run>) -> Result<Run, Failure> {
+        let (name, period) = match self.frames.first() {
+            Some(pointed) => (pointed.name.as_str(), pointed.sha256.as_deref()),
+            None => ("", None),
+        };
+        let there: Vec<String> =
+            runs.iter().map(|run| format!("{}: {}", shown(&run.sensor), held(&run.summary))).collect();
+        let until = self.span.map_or(CaptureTime::MAX, |(_, last)| last);
+        let found = match period {
+            Some(period) => runs.into_iter().find(|run| run.periods.contains(period)),
+            None => runs
+                .into_iter()
+                .filter(|run| run.sensor == name && run.summary.first.is_some_and(|first| first <= until))
+                .max_by_key(|run| run.summary.first),
+        };
+        found.ok_or_else(|| {
+            let of = period.map_or_else(
+                || format!("a watch on `{}`", shown(name)),
+                |period| format!("`{}`", shown(period)),
+            );
+            let there = if there.is_empty() { "no frames at all".to_owned() } else { there.join("; ") };
+            Failure::Usage(format!(
+                "{} was found in {of}, of which the ring holds no frames; it holds {there}",
+                self.id
+            ))
+        })
+    }
+
+    /// Whether what was cut out of a ring can be what this is about: a report does not name its run, only its time.
+    pub(crate) fn fits(&self, cutting: &Cutting) -> Result<(), Failure> {
+        let Some((first, last)) = self.span else { return Ok(()) };
+        let times = || cutting.frames.iter().filter(|frame| frame.wanted).map(|frame| frame.time);
+        if times().all(|time| time <= last) && times().any(|time| time >= first) {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "the frames in the ring are not of the time of the report: it is of another run of the watch than the ring holds; \
+             {} cannot be cut from it",
+            self.id
+        )))
     }
 
     /// The frames as the given captures number them.
@@ -179,6 +230,17 @@ fn pointed(evidence: &Value, captures: &[Value]) -> Option<Pointed> {
         sha256: text(capture, "sha256").map(str::to_owned),
         frame: evidence.get("frame")?.as_u64()?,
     })
+}
+
+/// First and last frame of the capture that a finding's frames are of.
+fn span(finding: &Value, captures: &[Value]) -> Option<(CaptureTime, CaptureTime)> {
+    let index = finding.get("evidence")?.get(0)?.get("capture")?.as_u64()?;
+    let capture = captures.get(usize::try_from(index).ok()?)?;
+    let time = |key| {
+        let moment: jiff::Timestamp = text(capture, key)?.parse().ok()?;
+        Some(CaptureTime::from_nanos(i64::try_from(moment.as_nanosecond()).ok()?))
+    };
+    Some((time("first")?, time("last")?))
 }
 
 /// What people wrote about a finding is not evidence, and may name anybody.

@@ -1,7 +1,9 @@
-//! The key of pseudonyms, from a file.
+//! The key of pseudonyms, from a file; the passphrase of the evidence ring, from where the operator has it.
 
 use crate::exit::Failure;
-use std::io::Read as _;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 
 /// Shortest key, in bytes. Our limit: 128 bits, so that nobody finds names by trying keys.
@@ -9,20 +11,78 @@ pub(crate) const KEY_BYTES_MIN: usize = 16;
 /// Longest key, in bytes. Our limit; a longer file is a mistake (status 2).
 pub(crate) const KEY_BYTES_MAX: usize = 4096;
 
-/// Name of the option, for messages.
-const OPTION: &str = "--pseudonym-key";
+/// Variable of the environment that may hold the passphrase of the evidence ring.
+pub(crate) const RING_PASSPHRASE: &str = "LAZARET_RING_PASSPHRASE";
 
-/// Reads the key; line ends after it do not count, so that an editor cannot change it unseen.
+/// Reads the key of pseudonyms.
 pub(crate) fn read_key(path: &Path) -> Result<Box<[u8]>, Failure> {
-    let read = |cause| Failure::Read { option: OPTION, path: path.to_owned(), cause };
+    read_secret("--pseudonym-key", path)
+}
+
+/// The passphrase of the evidence ring `ring`: of the file, else of the environment, else asked for at the terminal.
+pub(crate) fn ring_passphrase(ring: &Path, file: Option<&Path>) -> Result<Box<[u8]>, Failure> {
+    const OPTION: &str = "--ring-key-file";
+    if let Some(path) = file {
+        if let (Ok(ring), Ok(key)) = (ring.canonicalize(), path.canonicalize())
+            && key.starts_with(ring)
+        {
+            return Err(Failure::Usage(format!(
+                "{OPTION}: `{}` lies in the ring itself; whoever takes the disk must not get the key with it. Keep it \
+                 elsewhere, best as a systemd credential",
+                path.display()
+            )));
+        }
+        return read_secret(OPTION, path);
+    }
+    let (place, passphrase) = match std::env::var(RING_PASSPHRASE) {
+        Ok(passphrase) => (format!("of {RING_PASSPHRASE}"), passphrase),
+        Err(_) => ("typed".to_owned(), ask("Passphrase of the evidence ring: ")?),
+    };
+    if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&passphrase.len()) {
+        return Err(Failure::Usage(format!(
+            "the passphrase {place} has {} bytes; it needs {KEY_BYTES_MIN} to {KEY_BYTES_MAX}",
+            passphrase.len()
+        )));
+    }
+    Ok(passphrase.into_bytes().into())
+}
+
+/// Asks at the terminal, without showing what is typed.
+fn ask(what: &str) -> Result<String, Failure> {
+    let none = |_| {
+        Failure::Usage(format!(
+            "the evidence ring needs its passphrase: give --ring-key-file FILE, or {RING_PASSPHRASE} in the environment; there \
+             is no terminal to ask at"
+        ))
+    };
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(none)?;
+    let shown = tcgetattr(&terminal).map_err(|cause| none(cause.into()))?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    let mut typed = String::new();
+    let asked = terminal
+        .write_all(what.as_bytes())
+        .and_then(|()| Ok(tcsetattr(&terminal, OptionalActions::Flush, &hidden)?))
+        .and_then(|()| BufReader::new(&terminal).take(KEY_BYTES_MAX as u64 + 1).read_line(&mut typed));
+    // Whatever came of it, the terminal is as it was.
+    let _ = tcsetattr(&terminal, OptionalActions::Flush, &shown);
+    drop(terminal.write_all(b"\n"));
+    asked.map_err(none)?;
+    typed.truncate(typed.trim_end_matches(['\r', '\n']).len());
+    Ok(typed)
+}
+
+/// Reads a secret; line ends after it do not count, so that an editor cannot change it unseen.
+fn read_secret(option: &'static str, path: &Path) -> Result<Box<[u8]>, Failure> {
+    let read = |cause| Failure::Read { option, path: path.to_owned(), cause };
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
+    File::open(path)
         .and_then(|file| file.take(KEY_BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
         .map_err(read)?;
     if bytes.len() > KEY_BYTES_MAX {
         let path = path.display();
         return Err(Failure::Usage(format!(
-            "{OPTION}: `{path}` is longer than {KEY_BYTES_MAX} bytes; is it a key?"
+            "{option}: `{path}` is longer than {KEY_BYTES_MAX} bytes; is it a key?"
         )));
     }
     while bytes.last().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
@@ -30,7 +90,7 @@ pub(crate) fn read_key(path: &Path) -> Result<Box<[u8]>, Failure> {
     }
     if bytes.len() < KEY_BYTES_MIN {
         return Err(Failure::Usage(format!(
-            "{OPTION}: the key in `{}` has {} bytes and needs at least {KEY_BYTES_MIN}; make one with \
+            "{option}: the key in `{}` has {} bytes and needs at least {KEY_BYTES_MIN}; make one with \
              `head -c 32 /dev/urandom > FILE` and keep it secret",
             path.display(),
             bytes.len()
@@ -53,5 +113,21 @@ mod tests {
         std::fs::write(&path, vec![b'k'; KEY_BYTES_MAX + 1]).unwrap();
         assert!(read_key(&path).is_err());
         std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn the_key_of_a_ring_does_not_lie_in_it() {
+        let ring = std::env::temp_dir().join(format!("lazaret-ring-key-{}", std::process::id()));
+        std::fs::create_dir_all(ring.join("below")).unwrap();
+        let beside = ring.with_extension("key");
+        for path in [ring.join("key"), ring.join("below/key"), beside.clone()] {
+            std::fs::write(&path, "sixteen bytes ok\n").unwrap();
+        }
+        assert_eq!(&*ring_passphrase(&ring, Some(&beside)).unwrap(), b"sixteen bytes ok");
+        for inside in ["key", "below/key", "below/../key"] {
+            assert!(ring_passphrase(&ring, Some(&ring.join(inside))).is_err(), "{inside}");
+        }
+        std::fs::remove_dir_all(ring).unwrap();
+        std::fs::remove_file(beside).unwrap();
     }
 }

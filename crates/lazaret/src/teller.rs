@@ -28,7 +28,7 @@ pub(crate) enum Stream {
 
 enum Told {
     Findings(Vec<Finding>),
-    Sensor(SensorRow),
+    Sensor(Box<SensorRow>),
     Report(Box<Report>),
     Keep(Box<Keep>),
     End(Box<Report>, Option<Box<Keep>>),
@@ -94,7 +94,7 @@ impl Teller {
 
     /// Says how the sensor does, unless the writer is far behind.
     pub(crate) fn sensor(&self, row: SensorRow) {
-        self.try_tell(Told::Sensor(row));
+        self.try_tell(Told::Sensor(Box::new(row)));
     }
 
     /// Writes the report anew, unless the last one is not yet written.

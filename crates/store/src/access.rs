@@ -11,6 +11,11 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Sessions of one user at once. Our limit: when one more is opened, the one that was used longest ago ends.
+pub const SESSIONS_MAX: u32 = 32;
+/// Tokens of one user that have not ended. Our limit; one more is refused.
+pub const TOKENS_MAX: u32 = 64;
+
 /// What somebody may do, from least to most; what each may is the server's to say.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Role {
@@ -249,7 +254,7 @@ pub trait Granting: Access {
     /// # Errors
     /// [`StoreError::Refused`] where no admin would be left, [`StoreError::Unknown`].
     fn remove_user(&mut self, id: i64, actor: &Actor) -> Result<(), StoreError>;
-    /// Opens a session, and forgets those that have ended.
+    /// Opens a session, and forgets those that have ended, and of more than [`SESSIONS_MAX`] those used longest ago.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] where the user is gone.
@@ -279,7 +284,7 @@ pub trait Granting: Access {
     /// Makes a token.
     ///
     /// # Errors
-    /// [`StoreError::Unknown`] where the user is gone.
+    /// [`StoreError::Unknown`] where the user is gone, [`StoreError::Refused`] where it has [`TOKENS_MAX`].
     fn add_token(&mut self, new: &NewToken, actor: &Actor) -> Result<Token, StoreError>;
     /// Removes a token, of one user or of any.
     ///
@@ -586,10 +591,17 @@ impl Granting for Writer {
         let step = self.step().doing(CHANGE)?;
         let who = user(&step, user_id)?;
         step.execute("DELETE FROM sessions WHERE expires <= ?1", [actor.at]).doing(CHANGE)?;
+        let beyond = "DELETE FROM sessions WHERE hash IN \
+                      (SELECT hash FROM sessions WHERE user = ?1 ORDER BY seen DESC, created DESC, hash LIMIT -1 OFFSET ?2)";
+        let ended = step.execute(beyond, params![user_id, SESSIONS_MAX - 1]).doing(CHANGE)?;
         let insert = "INSERT INTO sessions VALUES (?1, ?2, ?3, ?3, ?4, ?5)";
         step.execute(insert, params![hash, user_id, actor.at, expires, address]).doing(CHANGE)?;
         step.execute("UPDATE users SET seen = ?2 WHERE id = ?1", params![user_id, actor.at]).doing(CHANGE)?;
-        audit::append(&step, actor, "sign-in", &about(&who.name), &json!({ "from": address }))?;
+        let mut detail = json!({ "from": address });
+        if let (Some(detail), true) = (detail.as_object_mut(), ended > 0) {
+            detail.insert("sessions-ended".to_owned(), json!(ended));
+        }
+        audit::append(&step, actor, "sign-in", &about(&who.name), &detail)?;
         step.commit().doing(CHANGE)
     }
 
@@ -619,6 +631,15 @@ impl Granting for Writer {
     fn add_token(&mut self, new: &NewToken, actor: &Actor) -> Result<Token, StoreError> {
         let step = self.step().doing(CHANGE)?;
         let who = user(&step, new.user)?;
+        let alive = "SELECT count(*) FROM tokens WHERE user = ?1 AND (expires IS NULL OR expires > ?2)";
+        let alive: u32 =
+            step.query_row(alive, params![new.user, actor.at], |row| row.get(0)).doing(CHANGE)?;
+        if alive >= TOKENS_MAX {
+            return Err(StoreError::Refused(format!(
+                "`{}` has {alive} tokens, and {TOKENS_MAX} are the most; remove one that is not used",
+                who.name
+            )));
+        }
         let insert =
             "INSERT INTO tokens (hash, user, name, role, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let values = params![new.hash, new.user, new.name, new.role.as_str(), actor.at, new.expires];

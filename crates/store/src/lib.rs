@@ -34,7 +34,10 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Access, Granting, NewToken, NewUser, Proof, Role, Session, Token, User, UserChange};
+pub use access::{
+    Access, Granting, NewToken, NewUser, Proof, Role, SESSIONS_MAX, Session, TOKENS_MAX, Token, User,
+    UserChange,
+};
 pub use asset::{
     ADDRESSES_MAX, AssetCard, AssetOrder, AssetQuery, AssetTally, StoredAsset, StoredCheck,
     StoredConversation, StoredNumeric, StoredVitals, Trait,

@@ -11,6 +11,13 @@ use std::process::{Child, Command, Stdio};
 /// Longest page, in milliseconds. The issue's limit.
 const PAGE_MS_MAX: f64 = 200.0;
 
+/// What the store must hold, so that its pages say something.
+const FINDINGS_MIN: i64 = 100_000;
+const ASSETS_MIN: i64 = 20_000;
+/// Lists that fill a page in such a store.
+const FULL: &[&str] = &["findings?limit=100", "assets?limit=100", "conversations?limit=100"];
+const PAGE_ROWS: usize = 100;
+
 /// What is asked, each with pages to follow where it has them.
 const ASKED: &[&str] = &[
     "overview",
@@ -35,9 +42,11 @@ const ASKED: &[&str] = &[
     "captures",
     "audit?limit=100",
     "beds",
+    "sensors",
 ];
 
-/// Times pages of the API over a large store, through a socket; fails where one takes longer than 200 ms.
+/// Times pages of the API over a large store, through a socket; fails where one takes longer than 200 ms, or where the
+/// store holds less than 100,000 findings about 20,000 assets.
 #[derive(Args)]
 pub struct BenchApi {
     /// Folder for the store; made once, used again.
@@ -70,6 +79,8 @@ impl BenchApi {
         cpu::run("cp", &["-r", &made.display().to_string(), &store.display().to_string()])?;
         println!("machine: {}", cpu::machine());
         let server = Server::start(&lazaret, &store)?;
+        let (overview, _) = server.get("overview")?;
+        is_large(&serde_json::from_str(&overview).map_err(|why| format!("overview: {why}"))?)?;
         println!("\n| asked | pages | longest ms | mean ms | bytes a page |\n|---|---:|---:|---:|---:|");
         let mut longest = 0.0_f64;
         for asked in ASKED {
@@ -82,13 +93,18 @@ impl BenchApi {
     }
 
     /// The longest of the pages of one list.
-    fn pages(&self, server: &Server, asked: &str) -> Result<f64, String> {
+    fn pages(&self, server: &Server, asked: &&str) -> Result<f64, String> {
         let (mut taken, mut bytes, mut after) = (Vec::new(), 0, String::new());
         for _ in 0..self.pages {
             let (page, milliseconds) = server.get(&format!("{asked}{after}"))?;
             bytes += page.len();
             taken.push(milliseconds);
             let page: Value = serde_json::from_str(&page).map_err(|why| format!("{asked}: {why}: {page}"))?;
+            let name = asked.split('?').next().unwrap_or_default();
+            let rows = page[name].as_array().map_or(0, Vec::len);
+            if FULL.contains(asked) && rows < PAGE_ROWS {
+                return Err(format!("{asked}: a page of {rows} rows; nothing was measured"));
+            }
             let next = page["next"]
                 .as_str()
                 .map(str::to_owned)
@@ -105,6 +121,22 @@ impl BenchApi {
         println!("| {asked} | {count} | {longest:.0} | {mean:.1} | {} |", bytes / count);
         Ok(longest)
     }
+}
+
+/// Whether the store that the server has is the one that is to be measured.
+fn is_large(overview: &Value) -> Result<(), String> {
+    let sum = |of: &str| {
+        overview[of].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_i64()).sum::<i64>()
+    };
+    let (findings, assets) = (sum("findings"), sum("assets"));
+    println!("store: {findings} findings, {assets} assets");
+    if findings < FINDINGS_MIN || assets < ASSETS_MIN {
+        return Err(format!(
+            "{FINDINGS_MIN} findings and {ASSETS_MIN} assets are the least that says something; delete the folder's \
+             pages.store, and it is made anew"
+        ));
+    }
+    Ok(())
 }
 
 /// A server that ends with the measurement.
@@ -181,4 +213,28 @@ fn said(arguments: &[&str]) -> Result<String, String> {
     let output =
         Command::new("curl").args(arguments).output().map_err(|why| format!("cannot run curl: {why}"))?;
     String::from_utf8(output.stdout).map_err(|why| why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_empty_or_small_is_not_measured() {
+        let overview = |new: i64, resolved: i64, medical: i64, other: i64| {
+            json!({
+                "findings": { "new": new, "resolved": resolved },
+                "assets": { "medical": medical, "other": other },
+            })
+        };
+        assert!(is_large(&overview(99_000, 1_000, 5_000, 15_000)).is_ok());
+        for small in [
+            overview(0, 0, 0, 0),
+            overview(99_000, 999, 5_000, 15_000),
+            overview(100_000, 0, 1, 2),
+            json!({}),
+        ] {
+            assert!(is_large(&small).is_err(), "{small}");
+        }
+    }
 }

@@ -426,6 +426,7 @@ impl Relaying {
             flows: flows as u64,
             resident_bytes: self.load.resident_bytes(),
             cpu_seconds: Load::cpu_seconds(),
+            evidence: None,
         }
     }
 }

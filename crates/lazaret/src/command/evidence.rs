@@ -1,16 +1,17 @@
 //! `lazaret evidence`: bundles that a third party can check, and the keys that sign them.
 
-use crate::cutting::Source;
+use super::ring;
+use crate::cutting::{Cut, Source};
 use crate::exit::{Failure, Status};
 use crate::matter::Matter;
 use crate::output::{write_file, write_to};
-use crate::stored::{print, shown};
+use crate::stored::{By, print, shown};
 use export::bundle::{self, Bundle, Content, Flaw};
 use export::signature::{PublicKey, RANDOM_BYTES, SecretKey, TEXT_BYTES_MAX};
 use export::{rfc3339, to_second};
 use flow::Cutting;
 use ingest::write::PcapngWriter;
-use model::{CaptureSummary, Coverage};
+use model::CaptureSummary;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -18,6 +19,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use store::{IfMissing, Writer, Writing as _};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +27,11 @@ Examples:
   lazaret scan --format json --output ward.json ward.pcap
   lazaret evidence export f-5b4424df266e45b6 --report ward.json --capture ward.pcap --key site.key --output bundle.tar
   lazaret evidence export f-5b44 --store ward.store --capture captures/ --key site.key --output bundle.tar
+  lazaret evidence export f-5b44 --store ward.store --ring ring --ring-key-file ring.key --key site.key --output bundle.tar
   lazaret evidence verify bundle.tar --public-key site.key.pub
+
+What `lazaret watch` found is cut from the evidence ring that it keeps (`watch --ring`), which is decrypted for nothing
+else; with --store the audit log says who did that.
 
 A bundle holds the frames that show a finding, what else is needed to read them, the finding, its rule and what was not
 seen. Patients' data and secrets in the frames are overwritten; lengths, headers and checksums stay right, so that
@@ -78,8 +84,12 @@ struct Export {
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     /// Captures that its frames are in, as they were scanned; files and folders, may be given several times
-    #[arg(long = "capture", value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long = "capture", value_name = "FILE", required_unless_present = "ring", num_args = 1..)]
     captures: Vec<PathBuf>,
+    #[command(flatten)]
+    ring: ring::Look,
+    #[command(flatten)]
+    by: By,
     /// Secret key that signs: of `keygen`, or of `minisign -G -W`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -129,12 +139,16 @@ impl Export {
                 matter.id
             )));
         }
-        let source = Source::new(&self.captures)?;
+        let source = self.source(&matter)?;
         let captures = source.captures()?;
-        let (cutting, coverage) = source.cut(matter.evidence(&captures)?)?;
-        let capture = pcapng(&cutting, &captures)
+        let cut = source.cut(matter.evidence(&captures)?)?;
+        let Cut { cutting, .. } = &cut;
+        if matches!(source, Source::Ring(..)) {
+            matter.fits(cutting)?;
+        }
+        let capture = pcapng(cutting, &captures)
             .map_err(|cause| Failure::Write { what: "the frames".to_owned(), cause })?;
-        let context = pretty(&Context::of(&matter, &captures, &cutting, &coverage));
+        let context = pretty(&Context::of(&matter, &captures, &cut));
         let finding = pretty(&matter.finding);
         let signer = secret.public().text();
         let content = Content {
@@ -147,11 +161,23 @@ impl Export {
         let signature = secret.sign(content.sums().as_bytes(), &format!("{} {}", bundle::SCHEMA, matter.id));
         let folder = format!("evidence-{}", matter.id);
         write_file(&self.output, |to| content.write(&folder, &signature, to))?;
-        print(&self.told(&matter, &cutting, &secret.public()))?;
+        print(&self.told(&matter, &cut, &secret.public()))?;
         Ok(Status::Done)
     }
 
-    fn told(&self, matter: &Matter, cutting: &Cutting, public: &PublicKey) -> String {
+    /// Where the frames are. A look into an evidence ring is noted in the store's audit log before it.
+    fn source(&self, matter: &Matter) -> Result<Source, Failure> {
+        let Some(ring) = self.ring.open()? else { return Source::new(&self.captures) };
+        if let Some(store) = &self.store {
+            let detail = serde_json::json!({ "rule": matter.rule, "frames": matter.frames.len() });
+            Writer::open(store, IfMissing::Fail)?.note("evidence", &matter.id, &detail, &self.by.actor()?)?;
+        }
+        let run = matter.run(ring.runs()?)?;
+        Ok(Source::Ring(ring, Box::new(run)))
+    }
+
+    fn told(&self, matter: &Matter, cut: &Cut, public: &PublicKey) -> String {
+        let Cut { cutting, gone, .. } = cut;
         let place = shown(&self.output.display().to_string());
         let wanted = cutting.frames.iter().filter(|frame| frame.wanted).count();
         let concealed: u64 = cutting.frames.iter().map(|frame| u64::from(frame.concealed_bytes)).sum();
@@ -167,6 +193,9 @@ impl Export {
                 "{} frames of the same connections and hosts were left out, because a limit was reached.",
                 cutting.left_out
             );
+        }
+        if *gone != 0 {
+            let _ = writeln!(out, "{gone} more frames that show it are not in the ring any more.");
         }
         out
     }
@@ -242,6 +271,9 @@ struct ExcerptRow {
     frames: usize,
     frames_that_show_it: usize,
     frames_left_out: u64,
+    /// That show the finding: a ring has overwritten them.
+    #[serde(skip_serializing_if = "is_zero")]
+    frames_gone: u64,
     copies_left_out: u64,
     bytes_overwritten: u64,
 }
@@ -262,8 +294,14 @@ struct CoverageRow {
 const CLOCK: &str = "Times are those of the captures, UTC, as the capturing machine's clock had them; nobody vouches \
                      for that clock. Where it was seen to step, a fault of the capture says so.";
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl<'a> Context<'a> {
-    fn of(matter: &'a Matter, captures: &[CaptureSummary], cutting: &Cutting, coverage: &Coverage) -> Self {
+    fn of(matter: &'a Matter, captures: &[CaptureSummary], cut: &Cut) -> Self {
+        let Cut { cutting, coverage, gone } = cut;
         Self {
             schema: bundle::SCHEMA,
             tool: ToolRow { name: "lazaret", version: env!("CARGO_PKG_VERSION") },
@@ -274,6 +312,7 @@ impl<'a> Context<'a> {
                 frames: cutting.frames.len(),
                 frames_that_show_it: cutting.frames.iter().filter(|frame| frame.wanted).count(),
                 frames_left_out: cutting.left_out,
+                frames_gone: *gone,
                 copies_left_out: cutting.copies,
                 bytes_overwritten: cutting.frames.iter().map(|frame| u64::from(frame.concealed_bytes)).sum(),
             },

@@ -10,6 +10,7 @@ mod gateway;
 mod playbook;
 mod policy;
 mod report;
+mod ring;
 mod scan;
 mod sensors;
 mod serve;

@@ -12,6 +12,7 @@
     reason = "an edge: findings are looked for now and then by the steady clock"
 )]
 
+use super::ring;
 use super::scan::FailOn;
 use super::source::{Integrity, read_site};
 use crate::confine::{Files, confine, folder_of};
@@ -24,15 +25,15 @@ use crate::stored;
 use crate::supervisor::Supervisor;
 use crate::teller::{Hands, Stream, Teller, Written};
 use detect::Past;
-use export::ndjson::{Lines, SensorRow};
+use export::ndjson::{EvidenceRow, Lines, SensorRow};
 use export::{Tool, text};
 use flow::{Redaction, Waveforms};
-use ingest::{Before, Live, Network, News, Standing};
+use ingest::{Before, EvidenceCounts, Live, Network, News, Pace, Standing};
 use model::{Finding, Report, Severity, Trend};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -60,6 +61,7 @@ Examples:
   sudo lazaret watch --interface eth1                              findings as they are made, to read here
   lazaret watch --interface eth1 --report /var/lib/lazaret/r.json  and the whole report anew every 30 seconds
   lazaret watch --interface eth1 --store /var/lib/lazaret/ward      kept: lazaret findings --store /var/lib/lazaret/ward
+  lazaret watch --interface eth1 --store ward --ring ring --ring-key-file ring.key    and the raw frames, encrypted
   lazaret watch --interface eth1 --format ndjson | shipper         for a log shipper, with how the sensor does
   lazaret watch --interface eth1 --duration 8h --fail-on high      one shift; status 1 where something high was found
 
@@ -96,6 +98,8 @@ pub(crate) struct Options {
     /// With --store: after this time what was kept is let go, so that memory stays bounded for months
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration, requires = "store")]
     period: Duration,
+    #[command(flatten)]
+    ring: ring::Keep,
     /// File for how the sensor does, for Prometheus (textfile collector, a name that ends in .prom)
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
@@ -153,7 +157,7 @@ fn network(text: &str) -> Result<Network, String> {
 }
 
 /// A time as people write it.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.char_indices().next_back() {
         Some((at, 's')) => (text.get(..at), 1.0),
         Some((at, 'm')) => (text.get(..at), 60.0),
@@ -188,12 +192,14 @@ impl Options {
             (None, Some(input)) => Feed::capture(input)?,
             (None, None) => return Err(Failure::Usage("--interface IF is missing".to_owned())),
         };
+        let ring = self.ring.open()?;
         let to = self.destination()?;
         let hands = Hands::default();
         let keeper = self.store.clone().map(|folder| Keeper::open(folder, Arc::clone(&hands.behind)));
         let keeper = keeper.transpose()?;
         let files = [&self.report, &self.metrics].into_iter().flatten().map(|file| folder_of(file));
-        let folders: Vec<PathBuf> = files.chain(self.store.clone()).collect();
+        let ring_folder = self.ring.folder().map(Path::to_owned);
+        let folders: Vec<PathBuf> = files.chain(self.store.clone()).chain(ring_folder).collect();
         let files = confine(&folders)?;
         self.say(|| confined(files));
 
@@ -211,6 +217,11 @@ impl Options {
         }
         supervisor.ready();
         let mut watch = Watch::new(self, load, supervisor);
+        if let Some(ring) = ring {
+            let name = first.captures.first().map_or_else(|| self.name(), |capture| capture.name.clone());
+            let pace = if self.input.is_some() { Pace::Played } else { Pace::Life };
+            sensor.keep_evidence(ring.start(&name, &watch.period, stored::now(), pace)?);
+        }
         let watched = watch.go(&mut sensor, &teller, &stop);
         let health = watch.row(&mut sensor, Duration::ZERO);
         let before = sensor.feed().before();
@@ -293,7 +304,7 @@ fn lost_before(before: &Before) -> String {
 
 fn confined(files: Files) -> String {
     let files = match files {
-        Files::Restricted => "no file but the report and the store can be opened (Landlock)",
+        Files::Restricted => "no file but the report, the store and the ring can be opened (Landlock)",
         Files::InPart => "few files can be opened (Landlock, in part: an older kernel)",
         Files::Open => "files can be opened as before: this kernel has no Landlock",
     };
@@ -448,6 +459,7 @@ impl<'a> Watch<'a> {
             sensor.renew();
             self.begun = now;
             self.period = store::period(&self.options.name(), stored::now());
+            sensor.evidence_period(&self.period);
         }
     }
 
@@ -464,6 +476,7 @@ impl<'a> Watch<'a> {
             sensor.step(WAIT)?;
         }
         sensor.feed().give_up_unread();
+        sensor.end_evidence();
         self.news(sensor);
         Ok(())
     }
@@ -485,7 +498,7 @@ impl<'a> Watch<'a> {
     }
 
     fn row(&self, sensor: &mut Sensor, lag: Duration) -> SensorRow {
-        let flows = sensor.flows() as u64;
+        let (flows, evidence) = (sensor.flows() as u64, sensor.evidence());
         let up = self.now(sensor);
         let feed = sensor.feed();
         let before = feed.before();
@@ -508,7 +521,18 @@ impl<'a> Watch<'a> {
             flows,
             resident_bytes: self.load.resident_bytes(),
             cpu_seconds: in_millis(Load::cpu_seconds()),
+            evidence: evidence.map(evidence_row),
         }
+    }
+}
+
+fn evidence_row(counts: EvidenceCounts) -> EvidenceRow {
+    EvidenceRow {
+        evidence_frames: counts.frames,
+        evidence_frames_lost: counts.frames_lost,
+        evidence_bytes: counts.bytes,
+        evidence_seconds: counts.oldest_seconds,
+        evidence_deleted_early: counts.early,
     }
 }
 

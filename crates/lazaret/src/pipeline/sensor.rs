@@ -9,7 +9,7 @@ use super::{finish_all, judge_all, push_all, ready};
 use crate::exit::Failure;
 use detect::{Depth, Judgement, Past};
 use flow::Shard;
-use ingest::Batch;
+use ingest::{Batch, EvidenceCounts, EvidenceRecorder};
 use inventory::Site;
 use model::{
     CaptureSummary, CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin,
@@ -38,6 +38,10 @@ pub(crate) struct Sensor {
     /// Whether something was judged since findings were last looked for.
     fresh: bool,
     begun: Begun,
+    /// Where raw frames are kept.
+    evidence: Option<EvidenceRecorder>,
+    /// How that did, when it came to its end.
+    evidence_ended: Option<EvidenceCounts>,
 }
 
 /// What stood on the counters when the period began.
@@ -75,12 +79,39 @@ impl Sensor {
             last: CaptureTime::default(),
             fresh: false,
             begun: Begun::default(),
+            evidence: None,
+            evidence_ended: None,
         })
+    }
+
+    /// Keeps the raw frames from now on.
+    pub(crate) fn keep_evidence(&mut self, recorder: EvidenceRecorder) {
+        self.evidence = Some(recorder);
+    }
+
+    /// Raw frames belong to another period from now on.
+    pub(crate) fn evidence_period(&mut self, name: &str) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.period(name);
+        }
+    }
+
+    /// How keeping raw frames does, where they are kept.
+    pub(crate) fn evidence(&self) -> Option<EvidenceCounts> {
+        self.evidence.as_ref().map(EvidenceRecorder::counts).or(self.evidence_ended)
+    }
+
+    /// Ends the keeping of raw frames, all of which are written then.
+    pub(crate) fn end_evidence(&mut self) {
+        self.evidence_ended = self.evidence.take().map(EvidenceRecorder::end).or(self.evidence_ended);
     }
 
     /// Takes in what has arrived, waiting for it no longer than `wait`, and gives the number of frames.
     pub(crate) fn step(&mut self, wait: Duration) -> Result<usize, Failure> {
         self.feed.fill(&mut self.batch, wait)?;
+        if let Some(evidence) = &mut self.evidence {
+            evidence.take(&self.batch);
+        }
         self.quiet = self.quiet.saturating_add(1);
         if self.lost_now() != self.lost && self.quiet >= LOSSES_UNTOLD_BATCHES_MAX {
             self.lose();
@@ -160,7 +191,13 @@ impl Sensor {
         if !std::mem::take(&mut self.fresh) {
             return Vec::new();
         }
-        self.known.new_of(self.judgement.findings())
+        let new = self.known.new_of(self.judgement.findings());
+        if !new.is_empty()
+            && let Some(evidence) = &mut self.evidence
+        {
+            evidence.flush();
+        }
+        new
     }
 
     /// The report of the period so far; flows go on.
@@ -173,6 +210,7 @@ impl Sensor {
 
     /// Ends every flow and gives the report of the period, and its last minutes of vital signs, at the end.
     pub(crate) fn finish(mut self) -> (Report, Vec<Trend>) {
+        self.end_evidence();
         self.lose();
         let mut coverage = finish_all(&mut self.shards, &mut self.judgement);
         coverage.frames_lost = self.feed.lost();

@@ -205,6 +205,7 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("get", "/api/v1/overview", Some(Role::Viewer)),
     ("get", "/api/v1/scans", Some(Role::Analyst)),
     ("get", "/api/v1/scans/{id}", Some(Role::Analyst)),
+    ("get", "/api/v1/sensors", Some(Role::Viewer)),
     ("delete", "/api/v1/session", Some(Role::Viewer)),
     ("get", "/api/v1/session", Some(Role::Viewer)),
     ("post", "/api/v1/session", None),
@@ -569,4 +570,59 @@ async fn every_answer_is_strict() {
     let text =
         Request::post("/api/v1/session").header(header::CONTENT_TYPE, "text/plain").body(Body::from("{}"));
     assert_eq!(answer(ward.ask(text.unwrap()).await).await.0, 415);
+}
+
+#[tokio::test]
+async fn sensors_are_told_with_what_they_lost_and_could_not_see() {
+    let ward = Ward::peopled("sensors");
+    let (status, none) = ward.by_token(Role::Viewer, Method::GET, "/api/v1/sensors", None).await;
+    assert_eq!((status, none), (StatusCode::OK, json!({ "sensors": [] })));
+    let report = Report { blind_spots: vec!["The cable was out.".to_owned()], ..report() };
+    let health = json!({ "standing": "up", "frames": 1243, "frames_lost": 2, "lag_seconds": 0.06, "evidence_frames": 1240 });
+    let period = store::period("eth1", 7);
+    let recording = store::Recording {
+        sensor: "eth1",
+        period: &period,
+        report: &report,
+        trends: &[],
+        health: &health.to_string(),
+        extent: store::Extent::All,
+        version: "1",
+    };
+    let before = actor("watch eth1").at;
+    let mut kept = store::Kept::default();
+    ward.store().record(&mut kept, &recording, &actor("watch eth1")).unwrap();
+    let (status, told) = ward.by_token(Role::Viewer, Method::GET, "/api/v1/sensors", None).await;
+    let sensor = &told["sensors"][0];
+    assert_eq!((status, told["sensors"].as_array().unwrap().len()), (StatusCode::OK, 1));
+    for (key, wanted) in health.as_object().unwrap() {
+        assert_eq!(&sensor[key], wanted, "{key}: {sensor:#}");
+    }
+    assert_eq!(
+        (&sensor["name"], &sensor["ended"], &sensor["resident_bytes"]),
+        (&json!("eth1"), &Value::Null, &Value::Null)
+    );
+    assert_eq!(sensor["blind_spots"], json!(["The cable was out."]));
+    let silent = sensor["silent_seconds"].as_i64().unwrap();
+    assert!((0..=(actor("x").at - before) / 1_000_000_000 + 1).contains(&silent), "{silent}");
+    assert_eq!(sensor["period"], json!(period));
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_tokens_and_no_more() {
+    let ward = Ward::peopled("tokens-max");
+    let secret = session_of(Role::Viewer);
+    let make = || {
+        let request = Request::builder().method(Method::POST).uri("/api/v1/tokens");
+        let request =
+            request.header(header::COOKIE, format!("lazaret={secret}")).header(CSRF_HEADER, csrf(&secret));
+        with_body(request, Some(json!({ "name": "one more", "role": "viewer" })))
+    };
+    // One is there.
+    for _ in 1..store::TOKENS_MAX {
+        assert_eq!(ward.ask(make()).await.status(), StatusCode::CREATED);
+    }
+    let (status, problem) = answer(ward.ask(make()).await).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{problem:#}");
+    assert!(problem["detail"].as_str().unwrap().contains("remove one"), "{problem:#}");
 }

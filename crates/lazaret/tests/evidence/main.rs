@@ -5,6 +5,7 @@
 )]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod ring;
 mod third_party;
 
 use serde_json::Value;

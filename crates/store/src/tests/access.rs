@@ -98,6 +98,48 @@ fn sessions_and_tokens_end_with_what_they_rest_on() {
 }
 
 #[test]
+fn a_user_has_so_many_sessions_and_tokens_and_others_are_left_alone() {
+    let folder = Folder::new("limits");
+    let mut store = folder.writer();
+    let user = store.add_first_user(&new("haldis", Role::Admin), &actor()).unwrap();
+    let other = store.add_user(&new("ostrava", Role::Viewer), &actor()).unwrap();
+    let at = |second: u32| Actor { at: actor().at + i64::from(second) * 1_000_000_000, ..actor() };
+    store.open_session("theirs", other.id, at(0).at + HOUR, "10.0.0.9", &at(0)).unwrap();
+    for number in 0..SESSIONS_MAX {
+        store.open_session(&format!("s{number}"), user.id, at(0).at + HOUR, "10.0.0.9", &at(number)).unwrap();
+    }
+    // The first is in use, the second is not.
+    store.touch("s0", at(SESSIONS_MAX).at).unwrap();
+    store.open_session("last", user.id, at(0).at + HOUR, "10.0.0.9", &at(SESSIONS_MAX + 1)).unwrap();
+    let there = |store: &Writer, hash: &str| store.session(hash).unwrap().is_some();
+    assert_eq!(
+        ["s0", "s1", "s2", "last", "theirs"].map(|hash| there(&store, hash)),
+        [true, false, true, true, true]
+    );
+    let detail = store.audit(0, 100).unwrap().pop().unwrap().detail;
+    assert!(detail.contains(r#""sessions-ended":1"#), "{detail}");
+
+    let token = |number: u32, user: i64, expires: Option<i64>| NewToken {
+        hash: format!("t{number}"),
+        user,
+        name: "export".to_owned(),
+        role: Role::Viewer,
+        expires,
+    };
+    let soon = at(5).at;
+    for number in 0..TOKENS_MAX {
+        let expires = (number == 0).then_some(soon);
+        store.add_token(&token(number, user.id, expires), &at(1)).unwrap();
+    }
+    let more = token(TOKENS_MAX, user.id, None);
+    assert!(matches!(store.add_token(&more, &at(4)), Err(StoreError::Refused(_))));
+    store.add_token(&token(1_000, other.id, None), &at(4)).unwrap();
+    // One that has ended makes room.
+    store.add_token(&more, &at(6)).unwrap();
+    assert!(store.verify_audit(None).unwrap().broken.is_none());
+}
+
+#[test]
 fn settings_are_kept_with_what_they_were() {
     let folder = Folder::new("settings");
     let mut store = folder.writer();

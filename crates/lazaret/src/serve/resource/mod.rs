@@ -35,6 +35,7 @@ resources! {
     live,
     map,
     overview,
+    sensors,
     session,
     settings,
     setup,

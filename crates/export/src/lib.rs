@@ -7,6 +7,7 @@
 //! | [`text`] | plain or coloured text | a terminal |
 //! | [`html`] | one self-contained file | people, paper, the archive |
 //! | [`bundle`], [`signature`] | `lazaret.evidence/1`, tar with minisign | third parties who check a finding |
+//! | [`notice`] | one finding's message: JSON, syslog, CEF, ECS, e-mail, STIX | other programs of the site |
 //! | [`vitals`] | vital signs in full, in seven formats | people, records, research |
 //!
 //! Everything is written to a given [`std::io::Write`]; nothing here opens a file or a socket or reads a
@@ -17,6 +18,7 @@ pub mod bundle;
 pub mod html;
 pub mod metrics;
 pub mod ndjson;
+pub mod notice;
 mod picture;
 mod printable;
 pub mod report1;

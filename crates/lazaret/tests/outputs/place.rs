@@ -184,7 +184,10 @@ impl Drop for Process {
 pub(crate) type Arrived = Vec<(String, bool)>;
 
 /// Every finding is there, and what is there twice says so.
-pub(crate) fn every_finding_arrived_and_repeats_say_so(arrived: &Arrived, findings: std::ops::Range<u64>) {
+pub(crate) fn every_finding_arrived_and_repeats_say_so(
+    arrived: &[(String, bool)],
+    findings: std::ops::Range<u64>,
+) {
     let wanted: BTreeSet<String> = findings.map(|number| format!("f-{number:016x}-1")).collect();
     let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (id, marked) in arrived {

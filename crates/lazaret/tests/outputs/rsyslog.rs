@@ -137,8 +137,9 @@ fn ecs_over_udp_says_what_may_have_been_lost_again() {
         return;
     }
     let (place, port) = (Place::new("udp"), port());
-    let input =
-        format!("module(load=\"imudp\")\ninput(type=\"imudp\" port=\"{port}\" address=\"127.0.0.1\")");
+    let input = format!(
+        "module(load=\"imudp\")\ninput(type=\"imudp\" port=\"{port}\" address=\"127.0.0.1\" rcvbufSize=\"4m\")"
+    );
     let receiver = Rsyslog::new(&place, &input);
     let file = place.write(
         "outputs.toml",
@@ -194,5 +195,5 @@ fn json_lines_over_tls_lose_nothing() {
         let document: Value = serde_json::from_str(line.get(line.find('{').unwrap()..).unwrap()).unwrap();
         (document["event"]["id"].as_str().unwrap().to_owned(), document["labels"]["repeat"] == "maybe")
     };
-    every_finding_arrived_and_repeats_say_so(&lines.iter().map(read).collect(), 0..count());
+    every_finding_arrived_and_repeats_say_so(&lines.iter().map(read).collect::<Arrived>(), 0..count());
 }

@@ -226,8 +226,6 @@ fn report(numbers: std::ops::Range<u64>) -> Report {
         ips: BTreeSet::from([[10, 20, 4, 7].into()]),
         vlans: BTreeSet::new(),
         names: BTreeSet::new(),
-        first: time,
-        last: time,
         class: Some(DeviceClass { id: "patient-monitor".to_owned(), medical: true }),
         maker: None,
         model: None,

@@ -31,6 +31,8 @@ enum Name {
     Wall,
     /// The gateway with 64 monitors for ten minutes (or `--minutes`), and how long a cycle takes to the ward.
     Gateway,
+    /// 10,000 findings through each output, its receiver killed and started again half way.
+    Outputs,
     /// A watch killed at 200 moments while it keeps what it sees; needs root.
     WatchKills,
     /// A ward played past the sensor in network namespaces, beside tcpdump and ndpiReader; needs root.
@@ -44,6 +46,9 @@ const TEN_MINUTES: &[&str] = &["capture_file", "cms8000", "nfs", "rpc", "hl7", "
 
 /// Kills that issue 4 asks for.
 const KILLS: &str = "200";
+
+/// Findings that issue 5 asks for.
+const FINDINGS: &str = "10000";
 
 /// Minutes that issue 5 asks for.
 const WALL_MINUTES: u32 = 30;
@@ -69,6 +74,7 @@ impl Soak {
                 let length = format!("64x{cycles}");
                 trial("release", "gateway", "many_monitors", ("LAZARET_GATEWAY_TRIAL", &length))
             }
+            Name::Outputs => trial("ci", "outputs", "lose", ("LAZARET_OUTPUTS", FINDINGS)),
             Name::StoreKills => kills("store", "LAZARET_STORE_KILLS"),
             Name::WatchKills => kills("sensor", "LAZARET_WATCH_KILLS"),
             Name::WatchWard => crate::watching::ward(&self.folder),

@@ -10,6 +10,7 @@
 //! | [`playbook()`] | what people do about a finding | the ward, biomedical engineering, security |
 //! | [`containment`] | `lazaret.containment/1`, HTML, JSON, text | the ward and the regulator |
 //! | [`form`] | prefilled reports for authorities, HTML or text | whoever files them |
+//! | [`notice`] | one finding's message: JSON, syslog, CEF, ECS, e-mail, STIX | other programs of the site |
 //! | [`vitals`] | vital signs in full, in seven formats | people, records, research |
 //!
 //! Everything is written to a given [`std::io::Write`]; nothing here opens a file or a socket or reads a
@@ -22,6 +23,7 @@ pub mod form;
 pub mod html;
 pub mod metrics;
 pub mod ndjson;
+pub mod notice;
 mod picture;
 mod playbook;
 mod printable;

@@ -13,6 +13,7 @@ mod live;
 mod load;
 mod matter;
 mod output;
+mod outputs;
 mod past;
 mod pipeline;
 mod progress;
@@ -37,8 +38,10 @@ Examples:
   lazaret evidence --help                                    hand a finding's frames to others, redacted and signed
   sudo lazaret watch --interface eth1                        the same, live, on the mirror port of a switch
   lazaret serve --store ward.store                           console and API over what was kept
+  lazaret outputs --help                                     findings to syslog, SIEMs, webhooks and mail
 
-Nothing is ever sent to a watched network. `serve` answers whoever asks it, and asks nobody.";
+Nothing is ever sent to a watched network. `serve` answers whoever asks it, and asks nobody but the
+receivers that --outputs names.";
 
 /// Finds untrusted medical devices in network traffic, by listening only.
 #[derive(Debug, Parser)]

@@ -30,6 +30,7 @@ mod outbox;
 mod retention;
 mod row;
 mod seam;
+mod standing;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -54,8 +55,9 @@ pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
 pub use live::{Extent, Kept, Recording, StoredSensor, StoredTrend, TrendQuery, period};
 pub use order::Sorting;
-pub use outbox::{Outbox, REFUSED_MAX, WAITING_MAX, Waiting};
+pub use outbox::{Course, Outbox, REFUSED_MAX, Telling, Told, WAITING_MAX, Waiting, course};
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};
+pub use standing::{Counted, Standing, Whereabouts};
 pub use survey::{Edge, Place, Since, Surveying};

@@ -9,10 +9,14 @@
 //! for the disk.
 //!
 //! What was delivered is deleted and overwritten. What a receiver refused stays, up to [`REFUSED_MAX`], for people to look at.
+//!
+//! An outbox also remembers what its receiver was told of each subject ([`Told`]), in one transaction with the message, so
+//! that comparing what is with what was told loses nothing and tells nothing twice, whenever the process is killed. And it
+//! remembers which messages were begun to be sent, so that those that may arrive a second time can say so.
 
 use crate::error::{Doing as _, StoreError};
 use crate::folder::{self, Lock};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::path::Path;
 use std::time::Duration;
 
@@ -46,7 +50,102 @@ CREATE TABLE IF NOT EXISTS source (
   name TEXT PRIMARY KEY,
   last INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS told (
+  subject INTEGER PRIMARY KEY,
+  serial INTEGER NOT NULL,
+  open INTEGER NOT NULL,
+  digest INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS course (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  started INTEGER NOT NULL DEFAULT 0,
+  begun INTEGER NOT NULL DEFAULT 0,
+  delivered INTEGER NOT NULL DEFAULT 0,
+  repeated INTEGER NOT NULL DEFAULT 0,
+  delivered_at INTEGER,
+  failed_at INTEGER,
+  failure TEXT
+) STRICT;
+INSERT OR IGNORE INTO course (one) VALUES (1);
 ";
+
+/// What a receiver was told of one subject.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Told {
+    /// Id of the subject.
+    pub subject: i64,
+    /// Messages about it so far; 0 where it was seen and nothing said.
+    pub serial: u32,
+    /// Whether it was open then.
+    pub open: bool,
+    /// What it was then; equal where nothing changed that is worth a message.
+    pub digest: i64,
+}
+
+/// What is to be remembered of a subject, and the message about it, where there is one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Telling {
+    /// What the receiver knows with it.
+    pub told: Told,
+    /// The message.
+    pub text: Option<Vec<u8>>,
+}
+
+/// How it goes with a receiver.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Course {
+    /// Messages that wait.
+    pub waiting: i64,
+    /// When the oldest of them was put, in nanoseconds since the epoch.
+    pub oldest: Option<i64>,
+    /// Messages that are put aside, because the receiver refused them.
+    pub refused: i64,
+    /// Messages that were delivered, ever.
+    pub delivered: i64,
+    /// Those of them that may have arrived before.
+    pub repeated: i64,
+    /// When the last one was.
+    pub delivered_at: Option<i64>,
+    /// When delivering last failed; none where it went well since.
+    pub failed_at: Option<i64>,
+    /// Why.
+    pub failure: Option<String>,
+}
+
+/// How it goes with the receiver of the outbox in `folder`, also while another process has it; none where there is no
+/// outbox.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn course(folder: &Path) -> Result<Option<Course>, StoreError> {
+    let path = folder.join(DATABASE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    // Reading a database in write-ahead mode needs its companions, which only one who may write can make.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags).doing("open the outbox")?;
+    connection.busy_timeout(BUSY).doing("open the outbox")?;
+    course_of(&connection).map(Some)
+}
+
+fn course_of(connection: &Connection) -> Result<Course, StoreError> {
+    let sql = "SELECT (SELECT count(*) FROM waiting), (SELECT min(accepted) FROM waiting), \
+               (SELECT count(*) FROM refused), delivered, repeated, delivered_at, failed_at, failure FROM course";
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok(Course {
+            waiting: row.get(0)?,
+            oldest: row.get(1)?,
+            refused: row.get(2)?,
+            delivered: row.get(3)?,
+            repeated: row.get(4)?,
+            delivered_at: row.get(5)?,
+            failed_at: row.get(6)?,
+            failure: row.get(7)?,
+        })
+    };
+    connection.query_row(sql, [], row).doing("be read")
+}
 
 /// A message that waits.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -150,15 +249,25 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub fn oldest(&self, most: usize) -> Result<Vec<Waiting>, StoreError> {
+        self.next(i64::MIN, most)
+    }
+
+    /// The oldest messages that wait, of those after a number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn next(&self, after: i64, most: usize) -> Result<Vec<Waiting>, StoreError> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT number, accepted, text FROM waiting ORDER BY number LIMIT ?1")
+            .prepare_cached(
+                "SELECT number, accepted, text FROM waiting WHERE number > ?1 ORDER BY number LIMIT ?2",
+            )
             .doing("be read")?;
         let row = |row: &rusqlite::Row<'_>| {
             Ok(Waiting { number: row.get(0)?, accepted: row.get(1)?, text: row.get(2)? })
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = statement.query_map([most], row).doing("be read")?;
+        let rows = statement.query_map(params![after, most], row).doing("be read")?;
         rows.collect::<rusqlite::Result<_>>().doing("be read")
     }
 
@@ -206,6 +315,155 @@ impl Outbox {
     pub const fn waiting(&self) -> i64 {
         self.waiting
     }
+
+    /// What the receiver was told, of every subject.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn told(&self) -> Result<Vec<Told>, StoreError> {
+        let mut statement =
+            self.connection.prepare("SELECT subject, serial, open, digest FROM told").doing("be read")?;
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok(Told { subject: row.get(0)?, serial: row.get(1)?, open: row.get(2)?, digest: row.get(3)? })
+        };
+        let rows = statement.query_map([], row).doing("be read")?;
+        rows.collect::<rusqlite::Result<_>>().doing("be read")
+    }
+
+    /// Keeps messages, and what the receiver knows with them, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where more than [`WAITING_MAX`] messages would wait, [`StoreError::Full`] where the disk is;
+    /// then nothing is kept.
+    pub fn tell(&mut self, accepted: i64, tellings: &[Telling]) -> Result<(), StoreError> {
+        let texts = tellings.iter().filter(|telling| telling.text.is_some()).count();
+        let texts = i64::try_from(texts).unwrap_or(i64::MAX);
+        if self.waiting.saturating_add(texts) > WAITING_MAX {
+            return Err(StoreError::Refused(format!(
+                "{WAITING_MAX} messages wait for their receiver already"
+            )));
+        }
+        let doing = "keep messages";
+        let transaction = self.connection.transaction().doing(doing)?;
+        {
+            let mut put = transaction
+                .prepare_cached("INSERT INTO waiting (accepted, text) VALUES (?1, ?2)")
+                .doing(doing)?;
+            let mut remember = transaction
+                .prepare_cached("INSERT OR REPLACE INTO told VALUES (?1, ?2, ?3, ?4)")
+                .doing(doing)?;
+            for Telling { told, text } in tellings {
+                if let Some(text) = text {
+                    put.execute(params![accepted, text]).doing(doing)?;
+                }
+                remember.execute(params![told.subject, told.serial, told.open, told.digest]).doing(doing)?;
+            }
+        }
+        transaction.commit().doing(doing)?;
+        self.waiting += texts;
+        Ok(())
+    }
+
+    /// Subjects that are no more need not be remembered.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn forget(&mut self, subjects: &[i64]) -> Result<(), StoreError> {
+        let doing = "forget a subject";
+        let transaction = self.connection.transaction().doing(doing)?;
+        for subject in subjects {
+            transaction.execute("DELETE FROM told WHERE subject = ?1", [subject]).doing(doing)?;
+        }
+        transaction.commit().doing(doing)
+    }
+
+    /// Whether the receiver never was told anything before; asked once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn start(&self) -> Result<bool, StoreError> {
+        let start = "UPDATE course SET started = 1 WHERE started = 0";
+        self.connection.execute(start, []).doing("start an outbox").map(|rows| rows == 1)
+    }
+
+    /// Up to which number messages were begun to be sent: those may arrive a second time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn begun(&self) -> Result<i64, StoreError> {
+        let begun = self.connection.query_row("SELECT begun FROM course", [], |row| row.get(0));
+        begun.doing("be read")
+    }
+
+    /// Messages up to this number are about to be sent; or were not, where it is the number before.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then they must not be sent.
+    pub fn begin(&self, through: i64) -> Result<(), StoreError> {
+        let begin = "UPDATE course SET begun = ?1";
+        self.connection.execute(begin, [through]).doing("begin to send").map(drop)
+    }
+
+    /// Messages were delivered at a moment of the clock, `repeated` of them perhaps not for the first time: they go, in one
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then they still wait.
+    pub fn delivered_all(&mut self, numbers: &[i64], repeated: i64, at: i64) -> Result<(), StoreError> {
+        let doing = "settle messages";
+        let transaction = self.connection.transaction().doing(doing)?;
+        let mut gone = 0;
+        {
+            let mut delete =
+                transaction.prepare_cached("DELETE FROM waiting WHERE number = ?1").doing(doing)?;
+            for number in numbers {
+                gone += delete.execute([number]).doing(doing)?;
+            }
+        }
+        let gone = i64::try_from(gone).unwrap_or(i64::MAX);
+        transaction
+            .execute(
+                "UPDATE course SET delivered = delivered + ?1, repeated = repeated + ?2, delivered_at = ?3, \
+                 failed_at = NULL, failure = NULL",
+                params![gone, repeated, at],
+            )
+            .doing(doing)?;
+        transaction.commit().doing(doing)?;
+        self.waiting = self.waiting.saturating_sub(gone);
+        Ok(())
+    }
+
+    /// Delivering failed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn failed(&self, why: &str, at: i64) -> Result<(), StoreError> {
+        let note = "UPDATE course SET failed_at = ?1, failure = ?2";
+        self.connection.execute(note, params![at, why]).doing("note a failure").map(drop)
+    }
+
+    /// Messages that were put aside wait again, in their old order. How many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn readmit(&mut self) -> Result<i64, StoreError> {
+        let doing = "readmit messages";
+        let transaction = self.connection.transaction().doing(doing)?;
+        let again = transaction.execute("INSERT INTO waiting SELECT * FROM refused", []).doing(doing)?;
+        transaction.execute("DELETE FROM refused", []).doing(doing)?;
+        transaction.commit().doing(doing)?;
+        let again = i64::try_from(again).unwrap_or(i64::MAX);
+        self.waiting = self.waiting.saturating_add(again);
+        Ok(again)
+    }
+
+    /// How it goes with the receiver.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn course(&self) -> Result<Course, StoreError> {
+        course_of(&self.connection)
+    }
 }
 
 #[cfg(test)]
@@ -243,6 +501,39 @@ mod tests {
         }
         outbox.put("another", 6000, b"m6").unwrap();
         assert_eq!(outbox.oldest(9).unwrap().first().map(|one| one.number), Some(6));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_was_told_and_what_was_begun_outlive_the_process() {
+        let folder = folder("told");
+        let mut outbox = Outbox::open(&folder).unwrap();
+        let told = |subject, serial| Told { subject, serial, open: true, digest: 7 };
+        let telling = |subject, text: Option<&str>| Telling {
+            told: told(subject, u32::from(text.is_some())),
+            text: text.map(|text| text.as_bytes().to_vec()),
+        };
+        outbox.tell(5, &[telling(1, Some("a")), telling(-2, None), telling(3, Some("b"))]).unwrap();
+        assert_eq!((outbox.start().unwrap(), outbox.start().unwrap()), (true, false));
+        assert_eq!(outbox.begun().unwrap(), 0);
+        outbox.begin(2).unwrap();
+        outbox.delivered_all(&[1], 0, 9).unwrap();
+        outbox.failed("no route", 11).unwrap();
+        outbox.refused(2).unwrap();
+        drop(outbox);
+        let mut outbox = Outbox::open(&folder).unwrap();
+        assert_eq!(outbox.told().unwrap(), [told(-2, 0), told(1, 1), told(3, 1)]);
+        assert_eq!(outbox.begun().unwrap(), 2);
+        let seen = course(&folder).unwrap().unwrap();
+        assert_eq!((seen.waiting, seen.refused, seen.delivered, seen.delivered_at), (0, 1, 1, Some(9)));
+        assert_eq!((seen.failed_at, seen.failure.as_deref()), (Some(11), Some("no route")));
+        assert_eq!(outbox.readmit().unwrap(), 1);
+        outbox.delivered_all(&[2], 1, 12).unwrap();
+        outbox.forget(&[1]).unwrap();
+        let seen = outbox.course().unwrap();
+        assert_eq!((seen.delivered, seen.repeated, seen.failed_at, outbox.waiting()), (2, 1, None, 0));
+        assert_eq!(outbox.told().unwrap(), [told(-2, 0), told(3, 1)]);
+        assert_eq!(course(&folder.join("none")).unwrap(), None);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

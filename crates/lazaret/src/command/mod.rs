@@ -7,6 +7,7 @@ mod enforce;
 mod evidence;
 mod findings;
 mod gateway;
+mod outputs;
 mod playbook;
 mod policy;
 mod report;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Watch(Box<watch::Options>),
     /// Serve console and API over a store.
     Serve(Box<serve::Options>),
+    /// Send findings to syslog, SIEMs, webhooks and mail, and show what waits.
+    Outputs(Box<outputs::Options>),
     /// Show it all on a simulated ward: sensor, store and console in one process, on this machine alone.
     Demo(Box<demo::Options>),
     /// Cut a monitor off and keep its vital signs flowing: a central station that leads nowhere.
@@ -81,6 +84,7 @@ impl Command {
             Self::Evidence(options) => options.run(),
             Self::Watch(options) => options.run(),
             Self::Serve(options) => options.run(),
+            Self::Outputs(options) => options.run(),
             Self::Demo(options) => options.run(),
             Self::Gateway(options) => options.run(),
             Self::Playbook(options) => options.run(),

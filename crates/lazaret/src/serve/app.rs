@@ -5,10 +5,11 @@ use super::problem::Problem;
 use super::scans::Scans;
 use super::secret::Passwords;
 use crate::live::Hub;
+use crate::outputs::Output;
 use inventory::Site;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use store::{Actor, Reader, StoreError, Writer};
 use tokio::sync::{Semaphore, watch};
@@ -63,6 +64,8 @@ pub(crate) struct App {
     pub(crate) scans: Scans,
     /// What devices say just now.
     pub(crate) hub: Arc<Hub>,
+    /// Who is told of findings.
+    pub(crate) outputs: OnceLock<Vec<Output>>,
 }
 
 /// The same for all requests.
@@ -83,7 +86,18 @@ impl App {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             scans: Scans::new(folder, site),
             hub,
+            outputs: OnceLock::new(),
         })
+    }
+
+    /// Who is told of findings.
+    pub(crate) fn outputs(&self) -> &[Output] {
+        self.outputs.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Folder of the store.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.store.folder
     }
 
     /// The secret of the one-time link, if somebody still may use it.

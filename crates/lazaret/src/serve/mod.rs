@@ -21,8 +21,11 @@ mod secret;
 mod tests;
 mod tls;
 
+pub(crate) use tls::host;
+
 use crate::exit::Failure;
 use crate::live::Hub;
+use crate::outputs::{self, Outputs};
 use crate::pipeline::{self, Replay};
 use app::{App, Shared, Terms};
 use axum::extract::{DefaultBodyLimit, Request};
@@ -62,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) transport: Transport,
     /// What the site says of itself, for captures that are sent.
     pub(crate) site: Site,
+    /// Who is told of findings.
+    pub(crate) outputs: Option<Outputs>,
     /// Largest capture that may be sent, in bytes.
     pub(crate) upload_bytes_max: u64,
     /// A session ends when it was not used for so long.
@@ -128,6 +133,10 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
     let app = App::new(&plan.folder, terms, plan.site.clone(), Arc::clone(&plan.hub))
         .map_err(|problem| Failure::Usage(format!("{problem:?}")))?;
     let app = Arc::new(app);
+    if let Some(outputs) = &plan.outputs {
+        // Set once, here.
+        drop(app.outputs.set(outputs.outputs.clone()));
+    }
     tell(&app, at, identity.as_ref(), users)?;
     let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
     let (handle, ending) = (Handle::new(), Arc::clone(&app));
@@ -137,6 +146,8 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
         let (app, stop) = (Arc::clone(&app), Arc::clone(&signals.stop));
         tokio::spawn(play(app, replay, stop))
     });
+    let sending = plan.outputs.as_ref().map(|outputs| outputs::start(&plan.folder, &plan.site, outputs));
+    let sending = sending.transpose()?;
     let kept = tokio::spawn(retention::keep(Arc::clone(&app)));
     let watched = tokio::spawn(watch(handle.clone(), signals.clone(), config.clone().zip(place), ending));
     let served = match config {
@@ -152,6 +163,10 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
     };
     watched.abort();
     kept.abort();
+    if let Some(sending) = sending {
+        // Each ends what it has begun; they are threads that wait.
+        drop(tokio::task::spawn_blocking(move || sending.end()).await);
+    }
     if let Some(replaying) = replaying {
         // It looks at the same signal.
         drop(replaying.await);

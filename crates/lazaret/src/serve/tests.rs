@@ -202,6 +202,7 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("get", "/api/v1/live/waveforms", Some(Role::Clinical)),
     ("get", "/api/v1/map", Some(Role::Viewer)),
     ("get", "/api/v1/openapi.json", Some(Role::Viewer)),
+    ("get", "/api/v1/outputs", Some(Role::Admin)),
     ("get", "/api/v1/overview", Some(Role::Viewer)),
     ("get", "/api/v1/scans", Some(Role::Analyst)),
     ("get", "/api/v1/scans/{id}", Some(Role::Analyst)),
@@ -222,6 +223,7 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("delete", "/api/v1/users/{id}", Some(Role::Admin)),
     ("get", "/api/v1/users/{id}", Some(Role::Admin)),
     ("patch", "/api/v1/users/{id}", Some(Role::Admin)),
+    ("get", "/metrics", Some(Role::Viewer)),
 ];
 
 /// Routes that a token cannot use, whatever its role.

@@ -4,6 +4,7 @@
 
 mod leaks;
 mod live;
+mod metrics;
 mod schema;
 mod server;
 

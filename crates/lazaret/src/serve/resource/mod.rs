@@ -34,6 +34,8 @@ resources! {
     findings,
     live,
     map,
+    metrics,
+    outputs,
     overview,
     sensors,
     session,

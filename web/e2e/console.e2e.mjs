@@ -290,6 +290,7 @@ const PLACES = [
   ["/map", "Map", "map"],
   ["/captures", "Captures", "captures"],
   ["/audit", "Audit", "audit"],
+  ["/sensors", "Sensors", "sensors"],
   ["/settings", "Settings", "settings"],
   ["/account", "Your account", "account"],
 ];

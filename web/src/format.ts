@@ -68,8 +68,13 @@ export function ago(text: string, now: number): string {
 
 /** `3 min 20 s` between two moments. */
 export function span(from: string, to: string): string {
-  const seconds = Math.max(0, Math.round((new Date(to).getTime() - new Date(from).getTime()) / 1000));
-  if (Number.isNaN(seconds)) return "";
+  const seconds = (new Date(to).getTime() - new Date(from).getTime()) / 1000;
+  return Number.isNaN(seconds) ? "" : spanOf(seconds);
+}
+
+/** `3 min 20 s` of so many seconds. */
+export function spanOf(exactly: number): string {
+  const seconds = Math.max(0, Math.round(exactly));
   const parts = [
     [Math.floor(seconds / 86_400), "d"],
     [Math.floor(seconds / 3600) % 24, "h"],

@@ -68,3 +68,9 @@ export interface MapZone { id: string; name: string; assets: number; medical: nu
 export interface MapPeer { id: string; name: string; where: string; addresses: number }
 export interface MapLink { zone: string; peer: string; assets: number; flows: number; bytes_out: number; bytes_in: number; first: string; last: string }
 export interface MapAnswer { zones: MapZone[]; peers: MapPeer[]; links: MapLink[]; first?: string | null; last?: string | null; left_out: number }
+export interface SensorRow {
+  name: string; period: string; at: string; silent_seconds: number; ended?: string | null; standing?: string | null; up_seconds?: number | null;
+  frames?: number | null; bytes?: number | null; frames_lost?: number | null; interface_overrun?: number | null; backlog_dropped?: number | null;
+  lag_seconds?: number | null; flows?: number | null; resident_bytes?: number | null; cpu_seconds?: number | null; evidence_bytes?: number | null;
+  evidence_seconds?: number | null; evidence_frames_lost?: number | null; blind_spots: string[];
+}

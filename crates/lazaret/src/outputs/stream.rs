@@ -92,7 +92,9 @@ impl Stream {
                 }
                 Form::NoticeLines => {
                     let mut document = serde_json::to_value(notice).unwrap_or_default();
-                    document["repeat"] = (*sent == export::notice::Sent::Again).into();
+                    if let Some(fields) = document.as_object_mut() {
+                        fields.insert("repeat".to_owned(), (*sent == export::notice::Sent::Again).into());
+                    }
                     out.extend_from_slice(document.to_string().as_bytes());
                     out.push(b'\n');
                 }

@@ -587,6 +587,7 @@ async fn sensors_are_told_with_what_they_lost_and_could_not_see() {
         period: &period,
         report: &report,
         trends: &[],
+        taken_back: &[],
         health: &health.to_string(),
         extent: store::Extent::All,
         version: "1",

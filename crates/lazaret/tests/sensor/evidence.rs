@@ -46,8 +46,8 @@ fn evidence_of_what_was_told_is_cut_from_the_ring_of_a_watch_that_was_killed() {
     told.iter().take(3).for_each(|finding| cut(finding));
     let watched = watch.end("-TERM");
     assert_eq!(watched.status, 0, "{}", watched.all);
-    let lines = watched.all.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let last = lines.filter(|line| line["type"] == "sensor").next_back().unwrap();
+    let mut lines = watched.all.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let last = lines.rfind(|line| line["type"] == "sensor").unwrap();
     assert_eq!(
         (&last["evidence_frames"], &last["evidence_frames_lost"]),
         (&count.into(), &0.into()),

@@ -216,7 +216,7 @@ impl Notice {
     /// The words of the change and of the finding, for people.
     #[must_use]
     pub fn headline(&self) -> String {
-        format!("{} ({}): {}", self.change.as_str(), self.severity, self.title)
+        format!("{} ({}): {}", self.change.as_str(), self.severity, printable(&self.title))
     }
 }
 

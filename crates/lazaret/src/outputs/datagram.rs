@@ -12,8 +12,8 @@ use std::io;
 use std::net::{ToSocketAddrs as _, UdpSocket};
 use std::time::Duration;
 
-/// Messages of one batch. Our limit: a receiver's buffer must hold them while it is busy.
-const MOST: usize = 50;
+/// Messages of one batch. Our limit: a receiver's buffer must hold them while it is busy, and Linux gives a socket 208 KiB.
+const MOST: usize = 20;
 /// Pause before it is asked whether somebody listened.
 const PAUSE: Duration = Duration::from_millis(30);
 

@@ -84,7 +84,8 @@ fn mail(test: &str, mode: &str) {
         assert_eq!(row["to"], serde_json::json!(["biomed@ward.example", "haldis@ward.example"]));
         assert!(row["tls"] == true && row["defects"] == serde_json::json!([]), "{row}");
         assert!(row["subject"].as_str().unwrap().starts_with("[lazaret] "), "{row}");
-        assert!(row["text"].as_str().unwrap().contains("\nWhat to do\nUnplug it.\n"), "{row}");
+        // RFC 5322: lines of a message end with CRLF.
+        assert!(row["text"].as_str().unwrap().contains("\r\nWhat to do\r\nUnplug it.\r\n"), "{row}");
         let id = row["id"].as_str().unwrap();
         assert_eq!(row["message_id"], format!("<{id}.people@ward.example>"));
     }

@@ -34,7 +34,9 @@ fn promtool_finds_nothing_wrong_with_the_numbers() {
     );
     assert!(text.contains(&format!("\nlazaret_output_waiting{{output=\"dead\"}} {open}\n")), "{text}");
     assert!(text.contains("\nlazaret_output_failing{output=\"dead\"} 1\n"), "{text}");
-    assert!(text.contains("\nlazaret_assets{medical=\"true\"} 3\n"), "{text}");
+    let medical = admin.get("/api/v1/assets")["tally"]["medical"].as_u64().unwrap();
+    assert!(medical >= 3, "{medical}");
+    assert!(text.contains(&format!("\nlazaret_assets{{medical=\"true\"}} {medical}\n")), "{text}");
     let mut checker = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

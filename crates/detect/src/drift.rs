@@ -42,32 +42,10 @@ pub fn drifted(
 mod tests {
     use super::*;
     use model::{AssetId, Severity};
-    use std::collections::BTreeSet;
-
-    fn asset(id: AssetId) -> Asset {
-        Asset {
-            id,
-            macs: BTreeSet::new(),
-            ips: BTreeSet::new(),
-            vlans: BTreeSet::new(),
-            names: BTreeSet::new(),
-            class: None,
-            maker: None,
-            model: None,
-            aliases: Vec::new(),
-            firmware: None,
-            serial: None,
-            confidence: 0.0,
-            signs: Vec::new(),
-            conversations: Vec::new(),
-            exposures: Vec::new(),
-            profile: None,
-        }
-    }
 
     #[test]
     fn a_changed_table_is_a_finding_about_each_device_and_an_unchanged_one_is_none() {
-        let devices = [asset(AssetId(7)), asset(AssetId(8))];
+        let devices = [Asset::unknown(AssetId(7)), Asset::unknown(AssetId(8))];
         let time = CaptureTime::from_nanos(5);
         let found = drifted(&devices, "ward 3", &["+ accept".to_owned()], time).unwrap();
         assert_eq!(found.iter().map(|one| one.asset).collect::<Vec<_>>(), [AssetId(7), AssetId(8)]);

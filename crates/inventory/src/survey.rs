@@ -204,24 +204,7 @@ fn described(
     id: AssetId,
     stations: &[StationId],
 ) -> Asset {
-    let mut asset = Asset {
-        id,
-        macs: BTreeSet::new(),
-        ips: BTreeSet::new(),
-        vlans: BTreeSet::new(),
-        names: BTreeSet::new(),
-        class: None,
-        maker: None,
-        model: None,
-        aliases: Vec::new(),
-        firmware: None,
-        serial: None,
-        confidence: 0.0,
-        signs: Vec::new(),
-        conversations: Vec::new(),
-        exposures: Vec::new(),
-        profile: None,
-    };
+    let mut asset = Asset::unknown(id);
     let by_mac = |row: &Station| row.mac.is_some_and(|mac| Key::Mac(mac).id() == id);
     for row in stations.iter().filter_map(|id| inventory.station(*id)) {
         // A router's link address is not the address of those behind it.

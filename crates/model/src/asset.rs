@@ -121,6 +121,29 @@ pub struct Asset {
 }
 
 impl Asset {
+    /// An asset of which nothing is known but its id.
+    #[must_use]
+    pub fn unknown(id: AssetId) -> Self {
+        Self {
+            id,
+            macs: BTreeSet::new(),
+            ips: BTreeSet::new(),
+            vlans: BTreeSet::new(),
+            names: BTreeSet::new(),
+            class: None,
+            maker: None,
+            model: None,
+            aliases: Vec::new(),
+            firmware: None,
+            serial: None,
+            confidence: 0.0,
+            signs: Vec::new(),
+            conversations: Vec::new(),
+            exposures: Vec::new(),
+            profile: None,
+        }
+    }
+
     /// Whether rules that speak of a medical device apply.
     #[must_use]
     pub fn is_medical(&self) -> bool {

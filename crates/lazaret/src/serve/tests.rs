@@ -50,22 +50,10 @@ fn terms(tls: bool, idle: Duration) -> Terms {
 fn report() -> Report {
     let time = CaptureTime::from_nanos(1_772_409_600_000_000_000);
     let asset = Asset {
-        id: AssetId(1),
-        macs: BTreeSet::new(),
         ips: BTreeSet::from([[10, 0, 0, 7].into()]),
-        vlans: BTreeSet::new(),
-        names: BTreeSet::new(),
         class: Some(DeviceClass { id: "patient-monitor".to_owned(), medical: true }),
-        maker: None,
-        model: None,
-        aliases: Vec::new(),
-        firmware: None,
-        serial: None,
         confidence: 0.97,
-        signs: Vec::new(),
-        conversations: Vec::new(),
-        exposures: Vec::new(),
-        profile: None,
+        ..Asset::unknown(AssetId(1))
     };
     let finding = |id| Finding {
         id: FindingId(id),

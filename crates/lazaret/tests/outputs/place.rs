@@ -221,22 +221,10 @@ fn report(numbers: std::ops::Range<u64>) -> Report {
     let time = CaptureTime::from_nanos(DAY);
     let mark = u8::try_from(numbers.start % 251).unwrap();
     let asset = Asset {
-        id: AssetId(1),
-        macs: BTreeSet::new(),
         ips: BTreeSet::from([[10, 20, 4, 7].into()]),
-        vlans: BTreeSet::new(),
-        names: BTreeSet::new(),
         class: Some(DeviceClass { id: "patient-monitor".to_owned(), medical: true }),
-        maker: None,
-        model: None,
-        aliases: Vec::new(),
-        firmware: None,
-        serial: None,
         confidence: 0.97,
-        signs: Vec::new(),
-        conversations: Vec::new(),
-        exposures: Vec::new(),
-        profile: None,
+        ..Asset::unknown(AssetId(1))
     };
     let finding = |number| Finding {
         id: FindingId(number),

@@ -6,7 +6,7 @@
 use crate::exit::Failure;
 use crate::stored::shown;
 use enforce::host::Kept;
-use model::{Asset, AssetId, CaptureSummary, CaptureTime, Digest256, Prefix, Report, Text, stable_hash};
+use model::{Asset, AssetId, CaptureSummary, CaptureTime, Digest256, Prefix, Report, stable_hash};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -71,7 +71,8 @@ fn devices(store: &Writer, kept: &Kept, now: i64) -> Result<(Vec<Asset>, Vec<Ass
                 known.push(Asset {
                     maker: asset.maker.clone(),
                     model: asset.model.clone(),
-                    ..bare(asset.id, mine.clone())
+                    ips: mine.clone(),
+                    ..Asset::unknown(asset.id)
                 });
                 seen.extend(mine);
             }
@@ -79,30 +80,9 @@ fn devices(store: &Writer, kept: &Kept, now: i64) -> Result<(Vec<Asset>, Vec<Ass
     }
     // A network without a device that was seen has none to speak of.
     let single = networks.iter().filter(|network| network.bits() == if network.is_ipv4() { 32 } else { 128 });
-    let unknown = single
-        .map(Prefix::ip)
-        .filter(|ip| !seen.contains(ip))
-        .map(|ip| bare(AssetId(stable_hash(&[b"asset-ip", ip.to_string().as_bytes()])), [ip].into()));
+    let unknown = single.map(Prefix::ip).filter(|ip| !seen.contains(ip)).map(|ip| {
+        let id = AssetId(stable_hash(&[b"asset-ip", ip.to_string().as_bytes()]));
+        Asset { ips: [ip].into(), ..Asset::unknown(id) }
+    });
     Ok((known, unknown.collect()))
-}
-
-fn bare(id: AssetId, ips: BTreeSet<IpAddr>) -> Asset {
-    Asset {
-        id,
-        macs: BTreeSet::new(),
-        ips,
-        vlans: BTreeSet::new(),
-        names: BTreeSet::<Text>::new(),
-        class: None,
-        maker: None,
-        model: None,
-        aliases: Vec::new(),
-        firmware: None,
-        serial: None,
-        confidence: 0.0,
-        signs: Vec::new(),
-        conversations: Vec::new(),
-        exposures: Vec::new(),
-        profile: None,
-    }
 }

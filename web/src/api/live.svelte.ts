@@ -37,8 +37,8 @@ class Live {
         if (this.#last) headers["Last-Event-ID"] = this.#last;
         const answer = await fetch("/api/v1/events", { headers, signal });
         if (answer.ok && answer.body) {
-          // What happened while nobody told is not known, so that all is asked again.
-          if (!this.connected && !this.#last) this.#changed();
+          // What happened before the first event is not known, and a page that found nobody while the server was away still says so.
+          if (this.failed || !this.#last) this.#changed();
           this.connected = true;
           this.failed = false;
           wait = 1000;

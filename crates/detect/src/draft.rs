@@ -6,6 +6,7 @@ use inventory::Survey;
 use model::{Asset, AssetId, Detail, Endpoint, Finding, FindingId, Location, Peer, Transport, stable_hash};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Something that a detector found, before a rule says what it is worth.
 pub(crate) struct Matter<'a> {
@@ -70,7 +71,8 @@ impl<'a> Matter<'a> {
 /// Findings so far.
 pub(crate) struct Draft<'a> {
     rules: &'a Rules,
-    found: BTreeMap<FindingId, (Finding, Tally)>,
+    /// Boxed: a map's nodes have room for more than they hold.
+    found: BTreeMap<FindingId, Box<(Finding, Tally)>>,
     of_asset: BTreeMap<AssetId, Vec<FindingId>>,
 }
 
@@ -87,7 +89,7 @@ impl<'a> Draft<'a> {
     /// Findings so far, about an asset.
     pub(crate) fn about(&self, asset: &'a Asset) -> impl Iterator<Item = &Finding> {
         let ids = self.of_asset.get(&asset.id).into_iter().flatten();
-        ids.filter_map(|id| self.found.get(id)).map(|(finding, _)| finding)
+        ids.filter_map(|id| self.found.get(id)).map(|found| &found.0)
     }
 
     /// Asks the rule what `matter` is worth; one matter seen in several places becomes one finding.
@@ -122,18 +124,19 @@ impl<'a> Draft<'a> {
             count: matter.tally.count,
             evidence: Vec::new(),
             details: matter.details,
-            attack: rule.attack.clone(),
+            attack: Arc::clone(&rule.attack),
             advisories,
             cves,
             why,
-            fix: rule.fix.clone(),
+            fix: Arc::clone(&rule.fix),
         };
         self.put(finding, matter.tally);
     }
 
     /// Takes over what another draft, by the same rules, has found.
     pub(crate) fn join(&mut self, other: Self) {
-        for (finding, tally) in other.found.into_values() {
+        for found in other.found.into_values() {
+            let (finding, tally) = *found;
             self.put(finding, tally);
         }
     }
@@ -142,9 +145,10 @@ impl<'a> Draft<'a> {
         match self.found.get_mut(&finding.id) {
             None => {
                 self.of_asset.entry(finding.asset).or_default().push(finding.id);
-                self.found.insert(finding.id, (finding, seen));
+                self.found.insert(finding.id, Box::new((finding, seen)));
             }
-            Some((known, tally)) => {
+            Some(found) => {
+                let (known, tally) = &mut **found;
                 tally.merge(&seen);
                 if (finding.certainty, finding.severity) > (known.certainty, known.severity) {
                     *known = finding;
@@ -158,11 +162,12 @@ impl<'a> Draft<'a> {
         let mut findings: Vec<_> = self
             .found
             .into_values()
-            .map(|(mut finding, tally)| {
+            .map(|found| {
+                let (mut finding, tally) = *found;
                 finding.first = tally.first;
                 finding.last = tally.last;
                 finding.count = tally.count;
-                finding.evidence = tally.evidence();
+                finding.evidence = tally.into_evidence();
                 finding
             })
             .collect();

@@ -8,6 +8,7 @@ use inventory::{FormError, read_form};
 use model::{Certainty, Severity};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 include!(concat!(env!("OUT_DIR"), "/shelf.rs"));
 
@@ -62,13 +63,13 @@ pub struct Rule {
     /// Why it matters, with `{name}`s.
     pub why: String,
     /// What to do.
-    pub fix: String,
+    pub fix: Arc<str>,
     /// When it is found and nothing is wrong.
     pub false_positives: Vec<String>,
     /// Where to read more.
     pub references: Vec<String>,
     /// MITRE ATT&CK techniques.
-    pub attack: Vec<String>,
+    pub attack: Arc<[String]>,
     learnt: bool,
     cites: Vec<Cite>,
     cases: Vec<Case>,
@@ -274,10 +275,10 @@ fn parse(text: &str, file: &str) -> Result<Rule, RuleError> {
         id: form.id,
         title: form.title,
         why: form.why,
-        fix: form.fix,
+        fix: form.fix.into(),
         false_positives: form.false_positives,
         references: form.references,
-        attack: form.attack,
+        attack: form.attack.into(),
         learnt: form.learnt,
         cites: form.cite,
         cases: form.case.into_iter().map(case).collect::<Result<_, _>>()?,

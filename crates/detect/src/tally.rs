@@ -107,8 +107,8 @@ impl Tally {
 
     /// The frames: the first ones and the last, each once.
     #[must_use]
-    pub fn evidence(&self) -> Vec<Evidence> {
-        let mut frames = self.first_frames.clone();
+    pub fn into_evidence(self) -> Vec<Evidence> {
+        let mut frames = self.first_frames;
         frames.sort_unstable();
         if self.count > 0 && !frames.contains(&self.last_frame) {
             frames.push(self.last_frame);

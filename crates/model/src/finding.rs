@@ -3,6 +3,7 @@
 use crate::{AssetId, CaptureTime, Endpoint, Evidence, Location, Transport};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -116,16 +117,16 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// Numbers and names of the matter, by key.
     pub details: BTreeMap<&'static str, Detail>,
-    /// MITRE ATT&CK techniques.
-    pub attack: Vec<String>,
+    /// MITRE ATT&CK techniques; of the rule, so that all its findings share them.
+    pub attack: Arc<[String]>,
     /// Notices.
     pub advisories: Vec<String>,
     /// Vulnerabilities.
     pub cves: Vec<String>,
     /// Why it matters, here.
     pub why: String,
-    /// What to do.
-    pub fix: String,
+    /// What to do; of the rule, too.
+    pub fix: Arc<str>,
 }
 
 impl Finding {

@@ -91,11 +91,11 @@ fn finding(number: u64) -> Finding {
         count: 60,
         evidence: (1..9).map(|frame| Evidence { capture: 0, frame }).collect(),
         details: BTreeMap::new(),
-        attack: vec!["T1041".to_owned()],
+        attack: ["T1041".to_owned()].into(),
         advisories: Vec::new(),
         cves: Vec::new(),
         why: "An address outside the site that is not in the profile of the device. ".repeat(4),
-        fix: "Find out who owns the address; block it until then. ".repeat(3),
+        fix: "Find out who owns the address; block it until then. ".repeat(3).into(),
     }
 }
 

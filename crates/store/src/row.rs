@@ -420,11 +420,11 @@ impl FindingRow {
         let body = FindingBody {
             peer: finding.peer.as_ref().map(StoredPeer::from),
             details: finding.details.iter().map(|(key, value)| ((*key).to_owned(), value.into())).collect(),
-            attack: finding.attack.clone(),
+            attack: finding.attack.to_vec(),
             advisories: finding.advisories.clone(),
             cves: finding.cves.clone(),
             why: finding.why.clone(),
-            fix: finding.fix.clone(),
+            fix: finding.fix.to_string(),
             evidence: finding.evidence.iter().map(|shown| (shown.capture, shown.frame)).collect(),
         };
         Self {

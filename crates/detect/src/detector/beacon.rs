@@ -43,6 +43,18 @@ struct Contacts {
 }
 
 impl Contacts {
+    /// What the stations of one asset had, together.
+    fn all(stations: &[&Self]) -> Self {
+        let mut all = Self::default();
+        for contacts in stations {
+            all.tally.merge(&contacts.tally);
+            all.times.extend(&contacts.times);
+            all.sizes.extend(&contacts.sizes);
+            all.exchange = all.exchange.or(contacts.exchange);
+        }
+        all
+    }
+
     fn see(&mut self, time: CaptureTime) {
         if self.times.len() >= CONTACTS_KEPT_MAX {
             self.times.pop_front();
@@ -117,22 +129,19 @@ impl Beacons {
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {
         let survey = ground.survey;
         // One asset may contact a peer from several stations.
-        let mut of_asset: BTreeMap<(AssetId, IpAddr, Transport, u16), (&Asset, Contacts)> = BTreeMap::new();
+        let mut of_asset: BTreeMap<(AssetId, IpAddr, Transport, u16), (&Asset, Vec<&Contacts>)> =
+            BTreeMap::new();
         for ((client, server, transport, port), contacts) in &self.0 {
             let Some(asset) = survey.asset_of(*client).filter(|asset| asset.is_medical()) else { continue };
             let Some(ip) = survey.inventory().station(*server).and_then(|row| row.ip) else { continue };
             let found = of_asset.entry((asset.id, ip, *transport, *port));
-            let (_, all) = found.or_insert_with(|| (asset, Contacts::default()));
-            all.tally.merge(&contacts.tally);
-            all.times.extend(&contacts.times);
-            all.sizes.extend(&contacts.sizes);
-            all.exchange = all.exchange.or(contacts.exchange);
+            found.or_insert_with(|| (asset, Vec::new())).1.push(contacts);
         }
-        for ((_, ip, transport, port), (asset, contacts)) in of_asset {
-            let mut times: Vec<_> = contacts.times.iter().copied().collect();
+        for ((_, ip, transport, port), (asset, all)) in of_asset {
+            let mut times: Vec<_> = all.iter().flat_map(|contacts| contacts.times.iter().copied()).collect();
             times.sort_unstable();
             if let Some(rhythm) = rhythm(times) {
-                contacts.tell(survey, asset, (ip, transport, port), rhythm, draft);
+                Contacts::all(&all).tell(survey, asset, (ip, transport, port), rhythm, draft);
             }
         }
     }

@@ -203,11 +203,11 @@ fn finding(of: &Matter<'_>) -> Finding {
         count,
         evidence: (0..count.min(6)).map(|n| frame(7 + n * 13)).collect(),
         details: BTreeMap::new(),
-        attack: Vec::new(),
+        attack: [].into(),
         advisories: Vec::new(),
         cves: Vec::new(),
         why: of.why.to_owned(),
-        fix: of.fix.to_owned(),
+        fix: of.fix.into(),
     }
 }
 
@@ -230,7 +230,7 @@ fn leak() -> Finding {
         ("disclosed", Detail::List(vec!["patient-name".into(), "heart-rate".into(), "spo2".into()])),
         ("bytes", Detail::Number(77_210)),
     ]);
-    leak.attack = vec!["T1041".to_owned()];
+    leak.attack = ["T1041".to_owned()].into();
     leak.advisories = vec!["ICSMA-25-030-01".to_owned()];
     leak.cves = vec!["CVE-2025-0683".to_owned()];
     leak
@@ -257,7 +257,7 @@ fn code_fetch() -> Finding {
         ("whole", Detail::Flag(true)),
         ("sha256", Detail::Text("5f".repeat(32))),
     ]);
-    fetch.attack = vec!["T1105".to_owned()];
+    fetch.attack = ["T1105".to_owned()].into();
     fetch.cves = vec!["CVE-2025-0626".to_owned()];
     fetch
 }
@@ -464,7 +464,7 @@ pub(crate) fn hostile() -> Report {
     for finding in &mut report.findings {
         finding.title = bad.clone();
         finding.why = bad.clone();
-        finding.fix = bad.clone();
+        finding.fix = bad.as_str().into();
         finding.details.insert("path", Detail::Text(bad.clone()));
         finding.cves.push(bad.clone());
     }

@@ -324,11 +324,11 @@ mod tests {
             count: 1,
             evidence: Vec::new(),
             details: std::collections::BTreeMap::new(),
-            attack: Vec::new(),
+            attack: [].into(),
             advisories: Vec::new(),
             cves: Vec::new(),
             why: "Why.".to_owned(),
-            fix: "Do.".to_owned(),
+            fix: "Do.".into(),
         };
         let report = Report { findings: severity.map(finding).into_iter().collect(), ..Report::default() };
         ScanOutcome { report, rejected: Vec::new(), skipped: Vec::new() }

@@ -118,9 +118,12 @@ fn judge_all(observations: &mut Vec<Observation>, judgement: &mut Judgement) {
     observations.clear();
 }
 
-fn conclude(mut run: Run) -> Report {
-    let coverage = finish_all(&mut run.shards, &mut run.judgement);
-    run.judgement.finish(run.captures.summaries(), coverage)
+fn conclude(run: Run) -> Report {
+    let Run { mut captures, mut judgement, mut shards } = run;
+    let coverage = finish_all(&mut shards, &mut judgement);
+    // The tables of flows make room for the report.
+    drop(shards);
+    judgement.finish(captures.summaries(), coverage)
 }
 
 /// Ends every flow, judges what that tells, and sums up what was seen.

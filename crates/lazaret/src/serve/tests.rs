@@ -68,11 +68,11 @@ fn report() -> Report {
         count: 1,
         evidence: vec![Evidence { capture: 0, frame: 1 }],
         details: BTreeMap::new(),
-        attack: Vec::new(),
+        attack: [].into(),
         advisories: Vec::new(),
         cves: Vec::new(),
         why: "Why.".to_owned(),
-        fix: "Do.".to_owned(),
+        fix: "Do.".into(),
     };
     Report {
         captures: vec![CaptureSummary {

@@ -243,11 +243,11 @@ fn report(numbers: std::ops::Range<u64>) -> Report {
         count: number + 1,
         evidence: vec![Evidence { capture: 0, frame: 1 }],
         details: BTreeMap::from([("name", Detail::Text(HOSTILE.to_owned()))]),
-        attack: vec!["T1041".to_owned()],
+        attack: ["T1041".to_owned()].into(),
         advisories: Vec::new(),
         cves: vec!["CVE-2025-0626".to_owned()],
         why: format!("Because of {HOSTILE}."),
-        fix: "Unplug it.".to_owned(),
+        fix: "Unplug it.".into(),
     };
     Report {
         captures: vec![CaptureSummary {

@@ -115,11 +115,11 @@ pub(crate) fn finding(id: u64, count: u64, hour: i64) -> Finding {
         count,
         evidence: vec![Evidence { capture: 0, frame: 12 }],
         details: BTreeMap::new(),
-        attack: Vec::new(),
+        attack: [].into(),
         advisories: Vec::new(),
         cves: Vec::new(),
         why: "Why.".to_owned(),
-        fix: "Do.".to_owned(),
+        fix: "Do.".into(),
     }
 }
 

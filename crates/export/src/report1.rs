@@ -44,7 +44,7 @@ impl<'a> Tool<'a> {
 }
 
 /// Rows of a list that one thread spells at a time; what waits to be written is this many for each thread.
-const ROWS_AT_ONCE: usize = 256;
+const ROWS_AT_ONCE: usize = 32;
 
 /// Writes the whole document on one line, with a line end after it.
 ///

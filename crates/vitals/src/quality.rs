@@ -7,7 +7,6 @@
 //! * [`Flat`] and [`Rails`]: exact statements about the codes.
 
 use crate::ring::Ring;
-use crate::shape::correlation;
 use crate::usable_rate_hz;
 
 /// How far back the indices look, in seconds.
@@ -117,11 +116,13 @@ impl Recent {
     }
 }
 
-/// One beat's shape around its peak.
+/// One beat's shape around its peak, about its mean.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     at: u64,
     points: [f32; POINTS],
+    /// Root of the sum of their squares.
+    norm: f32,
 }
 
 /// How alike the beats of a wave are.
@@ -136,6 +137,8 @@ pub struct Template {
     /// Beats whose samples have not all come.
     waiting: Recent,
     shapes: Box<[Shape]>,
+    /// Where the next goes, over the oldest.
+    next: usize,
     held: usize,
 }
 
@@ -159,7 +162,8 @@ impl Template {
             before: (before_s * rate_hz) as u64,
             after: (after_s * rate_hz) as u64,
             waiting: Recent::default(),
-            shapes: vec![Shape { at: 0, points: [0.0; POINTS] }; SHAPES_MAX].into_boxed_slice(),
+            shapes: vec![Shape { at: 0, points: [0.0; POINTS], norm: 0.0 }; SHAPES_MAX].into_boxed_slice(),
+            next: 0,
             held: 0,
         }
     }
@@ -189,14 +193,17 @@ impl Template {
     fn keep(&mut self, at: u64) {
         let Some(start) = at.checked_sub(self.before).filter(|&start| start >= self.start) else { return };
         let length = self.before + self.after;
-        self.shapes.rotate_right(1);
-        if let Some(shape) = self.shapes.first_mut() {
+        if let Some(shape) = self.shapes.get_mut(self.next) {
             shape.at = at;
             for (number, point) in (0_u64..).zip(&mut shape.points) {
                 let place = start + number * length / (POINTS as u64 - 1);
                 *point = self.samples.at(place) as f32;
             }
+            let mean = shape.points.iter().sum::<f32>() / POINTS as f32;
+            shape.points.iter_mut().for_each(|point| *point -= mean);
+            shape.norm = dot(&shape.points, &shape.points).sqrt();
         }
+        self.next = (self.next + 1) % SHAPES_MAX;
         self.held = (self.held + 1).min(SHAPES_MAX);
     }
 
@@ -204,29 +211,32 @@ impl Template {
     /// fewer than three beats.
     pub fn correlation(&self, now: u64) -> Option<f64> {
         let since = now.saturating_sub(self.window);
-        let held = self.shapes.get(..self.held)?;
-        let mut mean = [0.0_f32; POINTS];
+        // The sum of the beats correlates as their mean does; and the correlations with it add up to that of the sum of
+        // the beats, each at its norm.
+        let (mut sum, mut even) = ([0.0_f32; POINTS], [0.0_f32; POINTS]);
         let mut beats = 0_u32;
-        for shape in held.iter().filter(|shape| (since..=now).contains(&shape.at)) {
-            for (sum, point) in mean.iter_mut().zip(shape.points) {
+        // All places are taken before the first is taken again, so that what is held comes first.
+        for shape in self.shapes.iter().take(self.held).filter(|shape| (since..=now).contains(&shape.at)) {
+            let share = if shape.norm > 0.0 { 1.0 / shape.norm } else { 0.0 };
+            for ((sum, even), point) in sum.iter_mut().zip(&mut even).zip(&shape.points) {
                 *sum += point;
+                *even += point * share;
             }
             beats += 1;
         }
         if (beats as usize) < TEMPLATE_BEATS_MIN {
             return None;
         }
-        let within = held.iter().filter(|shape| (since..=now).contains(&shape.at));
-        // The sum of the beats correlates as their mean does.
-        let sum: f32 = within.map(|shape| correlation(&shape.points, &mean)).sum();
-        Some(f64::from(sum) / f64::from(beats))
+        let norm = dot(&sum, &sum).sqrt();
+        let correlations = if norm > 0.0 { dot(&sum, &even) / norm } else { 0.0 };
+        Some(f64::from(correlations) / f64::from(beats))
     }
 
     /// Forgets samples and beats, for a gap; positions count on.
     pub fn reset(&mut self) {
         self.start = self.samples.pushed();
         self.waiting.held = 0;
-        self.held = 0;
+        (self.next, self.held) = (0, 0);
     }
 }
 
@@ -319,6 +329,10 @@ impl Rails {
         let on_rail: u64 = self.on_rail.iter().sum();
         if samples > 0 { on_rail as f64 / samples as f64 } else { 0.0 }
     }
+}
+
+fn dot(one: &[f32; POINTS], other: &[f32; POINTS]) -> f32 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
 #[cfg(test)]

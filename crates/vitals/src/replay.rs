@@ -234,6 +234,8 @@ pub(crate) struct Tracker {
     last_power: u64,
     /// The last samples of a window, and during [`Tracker::push`] the block after them.
     recent: Vec<u8>,
+    /// Chosen in a block; empty between two.
+    windows: Vec<(u64, u32)>,
     /// Samples since the last gap.
     since_gap: u32,
     /// Samples in all.
@@ -270,6 +272,7 @@ impl Tracker {
             measure,
             last_power,
             recent: Vec::new(),
+            windows: Vec::new(),
             since_gap: 0,
             sample,
             rolling: 0,
@@ -311,50 +314,60 @@ impl Tracker {
         now: CaptureTime,
         table: &mut Table,
     ) -> Option<Repeat> {
+        self.recent.extend_from_slice(block);
+        let mut windows = std::mem::take(&mut self.windows);
+        self.choose(block, &mut windows);
+        self.recent.drain(..block.len());
         let mut found = None;
-        let mut recent = std::mem::take(&mut self.recent);
-        recent.extend_from_slice(block);
-        // The sample that leaves the window beside the one that enters it.
-        for (old, new) in recent.iter().zip(block) {
-            if let Some((hash, sample)) = self.roll(*old, *new) {
-                let place = Place { bed: own.0, channel: own.1, sample };
-                let known = table.swap(hash, place, now);
-                found = self.follow(known, place).or(found);
-            }
+        for (hash, sample) in windows.drain(..) {
+            let place = Place { bed: own.0, channel: own.1, sample };
+            let known = table.swap(hash, place, now);
+            found = self.follow(known, place).or(found);
         }
-        recent.drain(..block.len());
-        self.recent = recent;
+        self.windows = windows;
         found
     }
 
-    /// Takes one sample, for one that leaves; tells the window that is newly chosen.
-    #[inline]
-    fn roll(&mut self, old: u8, new: u8) -> Option<(u64, u32)> {
+    /// Hashes of the windows that are newly chosen in a block, with the sample at which each ends.
+    ///
+    /// They are looked up only when the block is over: apart from this loop, so that its numbers stay in registers, and
+    /// together, so that the processor fetches several lines of the table at a time.
+    fn choose(&mut self, block: &[u8], windows: &mut Vec<(u64, u32)>) {
         let window = self.measure.window;
-        let (old, new) = (u64::from(old), u64::from(new));
-        self.sample = self.sample.wrapping_add(1);
-        self.since_gap = self.since_gap.saturating_add(1);
-        let left = (old + 1).wrapping_mul(self.last_power);
-        self.rolling = self.rolling.wrapping_mul(BASE).wrapping_add(new + 1).wrapping_sub(left);
-        self.sum = self.sum + new - old;
-        self.squares = self.squares + new * new - old * old;
-        if self.since_gap < window {
-            return None;
+        // So many samples go by until a window does not span the gap, and until a run of them does not.
+        let (whole, told) = (
+            window.saturating_sub(self.since_gap),
+            (window + self.measure.run).saturating_sub(self.since_gap),
+        );
+        let (mut rolling, mut sum, mut squares) = (self.rolling, self.sum, self.squares);
+        let mut chosen = self.chosen;
+        // The sample that leaves the window beside the one that enters it.
+        for (at, (old, new)) in (1_u32..).zip(self.recent.iter().zip(block)) {
+            let (old, new) = (u64::from(*old), u64::from(*new));
+            let left = (old + 1).wrapping_mul(self.last_power);
+            rolling = rolling.wrapping_mul(BASE).wrapping_add((new + 1).wrapping_sub(left));
+            sum = sum + new - old;
+            squares = squares + new * new - old * old;
+            if at < whole {
+                continue;
+            }
+            let sample = self.sample.wrapping_add(at);
+            let spread = 4 * (u64::from(window) * squares - sum * sum);
+            let place = u64::from(sample) & ((1 << PLACE_BITS) - 1);
+            let key = mix(rolling) >> PLACE_BITS << PLACE_BITS | place;
+            let smallest = self.run.push(if spread > self.variance_min { key } else { u64::MAX });
+            if smallest == chosen || at < told {
+                continue;
+            }
+            chosen = smallest;
+            if smallest != u64::MAX {
+                let back = (place.wrapping_sub(smallest) & ((1 << PLACE_BITS) - 1)) as u32;
+                windows.push((smallest >> PLACE_BITS, sample.wrapping_sub(back)));
+            }
         }
-        let sample = self.sample;
-        let spread = 4 * (u64::from(window) * self.squares - self.sum * self.sum);
-        let place = u64::from(sample) & ((1 << PLACE_BITS) - 1);
-        let key = mix(self.rolling) >> PLACE_BITS << PLACE_BITS | place;
-        let smallest = self.run.push(if spread > self.variance_min { key } else { u64::MAX });
-        if smallest == self.chosen || self.since_gap < window + self.measure.run {
-            return None;
-        }
-        self.chosen = smallest;
-        if smallest == u64::MAX {
-            return None;
-        }
-        let back = (place.wrapping_sub(smallest) & ((1 << PLACE_BITS) - 1)) as u32;
-        Some((smallest >> PLACE_BITS, sample.wrapping_sub(back)))
+        (self.rolling, self.sum, self.squares, self.chosen) = (rolling, sum, squares, chosen);
+        self.sample = self.sample.wrapping_add(block.len() as u32);
+        self.since_gap = self.since_gap.saturating_add(block.len() as u32);
     }
 
     /// Follows matches at one distance until they prove a repetition.

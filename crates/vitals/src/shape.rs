@@ -177,15 +177,15 @@ impl Shapes {
 
     /// The median of `count` of the last beats, from the `from`th on.
     fn median_of(&self, from: usize, count: usize) -> Shape {
-        let mut present = [0.0; POINTS];
-        let mut values = Vec::with_capacity(RECENT);
-        for (point, place) in present.iter_mut().enumerate() {
-            values.clear();
-            values.extend(self.recent.iter().skip(from).take(count).filter_map(|shape| shape.get(point)));
-            values.sort_unstable_by(f32::total_cmp);
-            *place = values.get(values.len() / 2).copied().unwrap_or_default();
+        let mut shapes = [[0.0; POINTS]; RECENT];
+        let mut held = 0;
+        for (place, shape) in shapes.iter_mut().zip(self.recent.iter().skip(from).take(count)) {
+            *place = *shape;
+            held += 1;
         }
-        present
+        let Some(shapes) = shapes.get_mut(..held) else { return [0.0; POINTS] };
+        sort_points(shapes);
+        shapes.get(held / 2).copied().unwrap_or([0.0; POINTS])
     }
 
     /// How like the usual shapes the present one is, at best; none before it is known what is usual.
@@ -211,6 +211,20 @@ impl Shapes {
         let mean = self.intervals.iter().sum::<f32>() / count;
         let variance = self.intervals.iter().map(|interval| (interval - mean).powi(2)).sum::<f32>() / count;
         Some((noise, variance.sqrt(), STEADY_BEATS as u32))
+    }
+}
+
+/// Sorts each point among the shapes, all points at once: an odd-even transposition network (Habermann 1972) has no branch
+/// that depends on them.
+fn sort_points(shapes: &mut [Shape]) {
+    for pass in 0..shapes.len() {
+        for pair in shapes.get_mut(pass % 2..).unwrap_or_default().chunks_exact_mut(2) {
+            let [one, other] = pair else { continue };
+            for (one, other) in one.iter_mut().zip(other) {
+                let (low, high) = if *other < *one { (*other, *one) } else { (*one, *other) };
+                (*one, *other) = (low, high);
+            }
+        }
     }
 }
 

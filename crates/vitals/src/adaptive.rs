@@ -8,6 +8,13 @@ pub(crate) fn between(x: i64, from: (i64, i64), to: (i64, i64)) -> i64 {
     from.1 + (to.1 - from.1) * (x.clamp(from.0, to.0) - from.0) / (to.0 - from.0)
 }
 
+/// The step of a mean of which `error` is the newest value less the mean: over all values while there are fewer than
+/// `SPAN`, then over about the last `SPAN`. A division by a number known beforehand costs a tenth of one that is not.
+#[inline]
+pub(crate) const fn mean_step<const SPAN: i64>(error: i64, before: u64) -> i64 {
+    if (before as i64) < SPAN - 1 { error / (before as i64 + 1) } else { error / SPAN }
+}
+
 /// The last values and their median.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Remembered {

@@ -11,7 +11,7 @@
 //! Own design after the slope sum function of Zong et al. 2003 (CinC 30:259), which Charlton 2022
 //! (doi 10.1088/1361-6579/ac826d, there `qppg`) found among the best of 15 detectors.
 
-use crate::adaptive::{Remembered, between};
+use crate::adaptive::{Remembered, between, mean_step};
 use crate::grid::{FRACTION_BITS, Grid};
 use crate::ring::{MovingSum, Ring};
 
@@ -159,7 +159,7 @@ impl Detector {
         self.wave.push(smooth);
         let rise = self.rise.push((smooth - before).max(0));
         self.rises.push(rise);
-        self.mean += (rise - self.mean) / (now as i64 + 1).min(100);
+        self.mean += mean_step::<100>(rise - self.mean, now);
         if self.waiting.is_none() {
             self.waiting = now.checked_sub(PEAK_SAMPLES).filter(|&at| self.is_peak(at));
         }

@@ -30,8 +30,8 @@ pub const FINGERPRINTS_MAX: usize = 1 << 26;
 const AGES: usize = 4;
 /// Nanoseconds of one part: three whole ones are always there.
 const AGE_NANOS: i64 = HISTORY_SECONDS * 1_000_000_000 / (AGES as i64 - 1);
-/// Places of an empty table.
-const PLACES_MIN: usize = 1 << 10;
+/// Places of an empty part of the table.
+const PLACES_MIN: usize = 1 << 4;
 /// Multiplier of the rolling polynomial: odd, so that no sample is lost.
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -86,14 +86,25 @@ impl Cell {
 /// Ages that a cell can tell apart.
 const AGES_TOLD: u32 = 1 << AGE_BITS;
 
-/// The fingerprints of all beds: one table with open addressing, so that looking a window up and remembering it touch
-/// the same line of the cache. Whole ages are forgotten at once, when the table is made anew.
-#[derive(Clone, Debug, Default)]
+/// Lowest bits of a hash: its part of the table. The smallest hash of a run is chosen, so its highest bits say little.
+const PART_BITS: u32 = 6;
+
+/// The fingerprints of all beds, with open addressing, so that looking a window up and remembering it touch the same line
+/// of the cache. In parts that are made anew one after the other: each reuses the memory of the one before, where
+/// a table in one piece would need its old and its new place at once.
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
-    cells: Vec<Cell>,
+    parts: Box<[Part]>,
     held: usize,
     age: u32,
     began: Option<CaptureTime>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        let parts = vec![Part::default(); 1 << PART_BITS].into_boxed_slice();
+        Self { parts, held: 0, age: 0, began: None }
+    }
 }
 
 impl Table {
@@ -101,22 +112,53 @@ impl Table {
     fn swap(&mut self, hash: u64, place: Place, now: CaptureTime) -> Option<Place> {
         let began = *self.began.get_or_insert(now);
         if now.nanos_since(began) >= AGE_NANOS || self.held >= FINGERPRINTS_MAX {
-            self.began = Some(now);
-            self.age = self.age.wrapping_add(1);
-            self.make_anew();
-        } else if self.held * 4 >= self.cells.len() * 3 {
-            self.make_anew();
+            self.forget(now);
         }
         // Zero marks an empty place.
         let hash = hash.max(1);
+        let part = self.parts.get_mut(hash as usize & ((1 << PART_BITS) - 1))?;
+        let before = part.held;
+        let known = part.swap(hash, place, self.age);
+        self.held = self.held + part.held - before;
+        known
+    }
+
+    /// A new age begins: whole ages are forgotten at once.
+    fn forget(&mut self, now: CaptureTime) {
+        self.began = Some(now);
+        self.age = self.age.wrapping_add(1);
+        for part in &mut self.parts {
+            part.make_anew(self.age);
+        }
+        self.held = self.parts.iter().map(|part| part.held).sum();
+    }
+
+    /// Fingerprints held.
+    pub(crate) const fn held(&self) -> usize {
+        self.held
+    }
+}
+
+/// Fingerprints whose hashes end alike.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    cells: Vec<Cell>,
+    held: usize,
+}
+
+impl Part {
+    fn swap(&mut self, hash: u64, place: Place, age: u32) -> Option<Place> {
+        if self.held * 4 >= self.cells.len() * 3 {
+            self.make_anew(age);
+        }
         let mask = self.cells.len().checked_sub(1)?;
-        let mut at = hash as usize & mask;
+        let mut at = (hash >> PART_BITS) as usize & mask;
         // There is always an empty place: at most three of four are taken.
         while let Some(cell) = self.cells.get_mut(at) {
             if cell.hash == hash || cell.hash == 0 {
-                let known = (cell.hash == hash && cell.lives(self.age)).then(|| cell.place());
+                let known = (cell.hash == hash && cell.lives(age)).then(|| cell.place());
                 self.held += usize::from(cell.hash == 0);
-                *cell = Cell::new(hash, place, self.age);
+                *cell = Cell::new(hash, place, age);
                 return known;
             }
             at = (at + 1) & mask;
@@ -124,17 +166,16 @@ impl Table {
         None
     }
 
-    /// Forgets what is too old and makes room for as much again as is left. In order of the old table, so that memory is
-    /// walked through, not jumped about in.
-    fn make_anew(&mut self) {
-        let age = self.age;
+    /// Leaves out what is too old and makes room for as much again as is left. In order of the old cells, so that memory
+    /// is walked through, not jumped about in.
+    fn make_anew(&mut self, age: u32) {
         let living = self.cells.iter().filter(|cell| cell.hash != 0 && cell.lives(age)).count();
         let places = (living * 2).next_power_of_two().max(PLACES_MIN);
         let old = std::mem::replace(&mut self.cells, vec![Cell::default(); places]);
         self.held = living;
         let mask = places - 1;
         for cell in old.into_iter().filter(|cell| cell.hash != 0 && cell.lives(age)) {
-            let mut at = cell.hash as usize & mask;
+            let mut at = (cell.hash >> PART_BITS) as usize & mask;
             while self.cells.get(at).is_some_and(|taken| taken.hash != 0) {
                 at = (at + 1) & mask;
             }
@@ -142,11 +183,6 @@ impl Table {
                 *place = cell;
             }
         }
-    }
-
-    /// Fingerprints held.
-    pub(crate) const fn held(&self) -> usize {
-        self.held
     }
 }
 

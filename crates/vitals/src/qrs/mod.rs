@@ -21,7 +21,7 @@
 
 pub mod slope;
 
-use crate::adaptive::{Remembered, between};
+use crate::adaptive::{Remembered, between, mean_step};
 use crate::grid::Grid;
 use crate::ring::{MovingSum, Ring};
 
@@ -225,7 +225,7 @@ impl Front {
         let share = self.tuning.bend_share;
         let energy = self.energy.push((slope.abs() * (100 - share) + bend.abs() * share) / 100);
         self.envelope.push(energy);
-        self.mean += (energy - self.mean) / (now as i64 + 1).min(256);
+        self.mean += mean_step::<256>(energy - self.mean, now);
         if self.waiting.is_none() {
             self.waiting = now.checked_sub(PEAK_SAMPLES).filter(|&at| self.is_peak(at));
         }

@@ -10,6 +10,7 @@
 //! Christov 2004 (doi 10.1186/1475-925X-3-28), both much reduced.
 
 use super::{Beat, GRID_HZ};
+use crate::adaptive::mean_step;
 use crate::grid::Grid;
 use crate::ring::{MovingSum, Ring};
 
@@ -123,7 +124,7 @@ impl Slope {
         self.wave.push(smooth);
         let slope = (smooth - self.wave.at(now.saturating_sub(SLOPE_SAMPLES))).clamp(-SLOPE_MAX, SLOPE_MAX);
         let energy = self.energy.push(slope * slope);
-        self.floor += (energy.min(2 * self.floor + 1) - self.floor) / (now as i64 + 1).min(250);
+        self.floor += mean_step::<250>(energy.min(2 * self.floor + 1) - self.floor, now);
         if now < LEARNING_SAMPLES {
             self.strength = self.strength.max(energy);
             return None;

@@ -97,7 +97,7 @@ impl<'a> Draft<'a> {
         let Some(rule) = self.rules.rule(matter.rule) else { return };
         let Some(worth) = rule.worth(&|name| matter.circumstances.get(name).copied()) else { return };
         let words = words(&matter);
-        let mut why = filled(&rule.why, &words);
+        let mut why = filled(worth.why, &words);
         if let Some(doubt) = worth.doubt {
             why.push(' ');
             why.push_str(&filled(doubt, &words));
@@ -114,7 +114,7 @@ impl<'a> Draft<'a> {
         let finding = Finding {
             id: id_of(matter.rule, matter.asset, matter.peer.as_ref(), &matter.apart),
             rule: matter.rule,
-            title: filled(&rule.title, &words),
+            title: filled(worth.title, &words),
             severity: worth.severity,
             certainty: worth.certainty,
             asset: matter.asset.id,
@@ -128,7 +128,7 @@ impl<'a> Draft<'a> {
             advisories,
             cves,
             why,
-            fix: Arc::clone(&rule.fix),
+            fix: Arc::clone(worth.fix),
         };
         self.put(finding, matter.tally);
     }

@@ -1,4 +1,4 @@
-//! `policy-drift`: the rules that keep a device apart are no longer those that were applied.
+//! `policy-violation` by drift: the rules that keep a device apart are no longer those that were applied.
 //!
 //! No frame shows it; whoever looked at the kernel's rules says so.
 
@@ -25,8 +25,8 @@ pub fn drifted(
     let rules = Rules::built_in()?;
     let mut draft = Draft::new(&rules);
     for asset in assets {
-        let matter = Matter::new("policy-drift", asset, Tally::unshown(time))
-            .flag("drift", !lines.is_empty())
+        let matter = Matter::new("policy-violation", asset, Tally::unshown(time))
+            .case("by", if lines.is_empty() { "nobody" } else { "drift" })
             .text("policy", policy)
             .number("lines", lines.len() as u64)
             .list("changed", lines.iter().take(LINES_TOLD_MAX).cloned());
@@ -52,7 +52,7 @@ mod tests {
         let one = &found[0];
         assert_eq!(
             (one.rule, one.severity, one.count, one.first),
-            ("policy-drift", Severity::Medium, 1, time)
+            ("policy-violation", Severity::Medium, 1, time)
         );
         assert!(one.why.contains("ward 3") && one.why.contains("1 lines differ"), "{}", one.why);
         assert!(one.evidence.is_empty());

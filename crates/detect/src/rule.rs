@@ -2,7 +2,8 @@
 //!
 //! A detector describes a matter by circumstances (`where = "offsite"`, `answered = "yes"` …). The first
 //! `[[case]]` all of whose conditions hold gives severity and certainty; where none holds, there is no finding.
-//! `{name}` in `title`, `why` and `doubt` stands for a detail of the matter.
+//! `{name}` in `title`, `why` and `doubt` stands for a detail of the matter. A case may say `title`, `why` and `fix` in its
+//! own words.
 
 use inventory::{FormError, read_form};
 use model::{Certainty, Severity};
@@ -81,6 +82,9 @@ pub(crate) struct Worth<'a> {
     pub(crate) severity: Severity,
     pub(crate) certainty: Certainty,
     pub(crate) doubt: Option<&'a str>,
+    pub(crate) title: &'a str,
+    pub(crate) why: &'a str,
+    pub(crate) fix: &'a Arc<str>,
 }
 
 #[derive(Clone, Debug)]
@@ -89,6 +93,9 @@ struct Case {
     severity: Severity,
     certainty: Certainty,
     doubt: Option<String>,
+    title: Option<String>,
+    why: Option<String>,
+    fix: Option<Arc<str>>,
 }
 
 /// Notices that a finding about a product refers to.
@@ -133,6 +140,9 @@ struct CaseForm {
     severity: Option<String>,
     certainty: Option<String>,
     doubt: Option<String>,
+    title: Option<String>,
+    why: Option<String>,
+    fix: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -207,6 +217,9 @@ impl Rule {
             severity: case.severity,
             certainty: case.certainty,
             doubt: case.doubt.as_deref(),
+            title: case.title.as_ref().unwrap_or(&self.title),
+            why: case.why.as_ref().unwrap_or(&self.why),
+            fix: case.fix.as_ref().unwrap_or(&self.fix),
         })
     }
 
@@ -269,6 +282,9 @@ fn parse(text: &str, file: &str) -> Result<Rule, RuleError> {
                 .certainty
                 .map_or(Ok(Certainty::Confirmed), |certainty| certainty_of(&certainty, file))?,
             doubt: case.doubt,
+            title: case.title,
+            why: case.why,
+            fix: case.fix.map(Into::into),
         })
     };
     let rule = Rule {

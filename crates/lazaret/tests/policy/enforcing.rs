@@ -329,7 +329,7 @@ fn drift_becomes_a_finding_and_the_containment_report_tells_it_from_a_proof() {
     let device = contained(&store);
     assert_eq!((&device["standing"], &device["since"]), (&"broken".into(), &Value::Null), "{device}");
     let against = &device["against"][0];
-    assert_eq!((&against["rule"], &against["count"]), (&"policy-drift".into(), &2.into()), "{device}");
+    assert_eq!((&against["rule"], &against["count"]), (&"policy-violation".into(), &2.into()), "{device}");
     let shown = printed(&["findings", "--store", &store, "show", against["finding"].as_str().unwrap()]);
     assert!(shown.contains("+ accept") && shown.contains("playbook"), "{shown}");
     let page = printed(&["report", "--store", &store, "containment"]);

@@ -21,9 +21,8 @@ use store::{
 };
 
 /// Rules whose findings prove that a device is not contained. One that was only attempted does not.
-const AGAINST: [&str; 9] = [
+const AGAINST: [&str; 8] = [
     "not-isolated",
-    "policy-drift",
     "policy-violation",
     "patient-data-offsite",
     "offsite-egress",

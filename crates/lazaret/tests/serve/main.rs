@@ -5,6 +5,7 @@
 mod leaks;
 mod live;
 mod metrics;
+mod provider;
 mod schema;
 mod server;
 

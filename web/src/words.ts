@@ -435,6 +435,7 @@ export const words = {
     fresh: "New password",
     change: "Change it",
     changed: "Your password is changed; your other sessions have ended.",
+    elsewhere: "An identity provider vouches for you; your password is changed there.",
   },
   tokens: {
     title: "Tokens for programs",

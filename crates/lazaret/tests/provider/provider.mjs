@@ -4,6 +4,7 @@
 // given out is told on standard output, so that a test can look for them where they must not be.
 //
 // PORT: where it listens, 0 for any. USERINFO=1: groups and names are told by the userinfo endpoint alone, as the standard has it.
+// WITHOUT: a group that nobody is in any more.
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import Provider from "oidc-provider";
@@ -50,7 +51,7 @@ const provider = new Provider(issuer, {
   pkce: { required: () => true },
   findAccount: (_, id) => {
     const [name, group] = id.split(".");
-    return { accountId: id, claims: () => ({ sub: id, preferred_username: name, groups: group ? [group] : [] }) };
+    return { accountId: id, claims: () => ({ sub: id, preferred_username: name, groups: group && group !== process.env.WITHOUT ? [group] : [] }) };
   },
   // Nobody is asked whether Lazaret may know their name.
   loadExistingGrant: async (context) => {

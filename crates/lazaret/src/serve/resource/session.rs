@@ -61,6 +61,8 @@ pub(super) struct SessionRow {
     name: String,
     /// What they may.
     role: RoleName,
+    /// Whether there is a password; an identity provider vouches for those without.
+    password: bool,
     /// To be sent as `X-CSRF-Token` with every change; none for a token's caller, who needs none.
     csrf: Option<String>,
     /// When the session ends at the latest; none for a token's caller.
@@ -74,7 +76,14 @@ impl SessionRow {
             Means::Session { secret, session } => (Some(csrf(secret)), Some(rfc3339(session.expires))),
             Means::Token { .. } => (None, None),
         };
-        Self { user: caller.user.id, name: caller.user.name.clone(), role: caller.role.into(), csrf, expires }
+        Self {
+            user: caller.user.id,
+            name: caller.user.name.clone(),
+            role: caller.role.into(),
+            password: caller.user.has_password,
+            csrf,
+            expires,
+        }
     }
 }
 
@@ -110,6 +119,7 @@ pub(super) async fn open(app: &Shared, user: User, from: IpAddr) -> Result<Signe
         user: user.id,
         name: user.name,
         role: user.role.into(),
+        password: user.has_password,
         csrf: Some(csrf(&begun.secret)),
         expires: Some(rfc3339(begun.expires)),
     };

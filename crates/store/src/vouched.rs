@@ -127,7 +127,9 @@ impl Vouching for Writer {
         });
         if let Some(detail) = detail.as_object_mut() {
             detail.extend(refused.name.map(|name| ("name".to_owned(), json!(name))));
-            detail.extend((refused.unnoted > 0).then(|| ("not-noted-before".to_owned(), json!(refused.unnoted))));
+            detail.extend(
+                (refused.unnoted > 0).then(|| ("not-noted-before".to_owned(), json!(refused.unnoted))),
+            );
         }
         audit::append(&step, actor, "refuse-sign-in", &subject, &detail)?;
         step.commit().doing(ADMIT)

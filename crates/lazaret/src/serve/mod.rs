@@ -230,7 +230,10 @@ fn believe(app: &Shared, plan: ProviderPlan, base: &str) -> Result<tokio::task::
     Ok(tokio::spawn(async move {
         let Some(provider) = app.provider.get() else { return };
         if let Err(why) = provider.look().await {
-            eprintln!("lazaret: {} does not answer as it should: {why}; it is asked again when somebody signs in", provider.name());
+            eprintln!(
+                "lazaret: {} does not answer as it should: {why}; it is asked again when somebody signs in",
+                provider.name()
+            );
         }
     }))
 }

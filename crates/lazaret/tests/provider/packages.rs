@@ -35,7 +35,8 @@ fn install() -> Result<PathBuf, String> {
     // Tests are processes of their own, and the first of them installs.
     let alone = fs::File::create(place.join("in-use")).unwrap();
     alone.lock().unwrap();
-    let wanted = ["package.json", "package-lock.json", "provider.mjs"].map(|name| (name, Path::new(FILES).join(name)));
+    let wanted =
+        ["package.json", "package-lock.json", "provider.mjs"].map(|name| (name, Path::new(FILES).join(name)));
     for (name, from) in &wanted {
         let there = fs::read(from).unwrap();
         // What others may be reading just now is not written again.

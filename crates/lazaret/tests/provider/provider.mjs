@@ -92,6 +92,8 @@ async function spoilt(token, fault) {
 provider.use(async (context, next) => {
   await next();
   const sent = context.body;
+  // Its pages ask somebody outside for letters; tests ask nobody.
+  if (typeof sent === "string") context.body = sent.replaceAll(/@import url\([^)]*\);?/g, "");
   if (context.path === "/token" && sent?.id_token) {
     const { sub } = JSON.parse(Buffer.from(sent.id_token.split(".")[1], "base64url").toString());
     sent.id_token = await spoilt(sent.id_token, sub.split(".")[2]);

@@ -289,7 +289,8 @@ fn a_provider_makes_users_and_says_what_they_may_each_time() {
         names: vec!["haldis".to_owned(), "haldis@id".to_owned()],
         role,
     };
-    let admitted = |store: &mut Writer, subject: &str, role| store.admit(&who(subject, role), &actor()).unwrap();
+    let admitted =
+        |store: &mut Writer, subject: &str, role| store.admit(&who(subject, role), &actor()).unwrap();
     assert_eq!(admitted(&mut store, "1", Role::Admin), Admission::NoUserYet);
     let local = store.add_first_user(&new("Haldis", Role::Admin), &actor()).unwrap();
     // The local account of that name stays the local one's.

@@ -99,7 +99,8 @@ impl Directory {
             .map_err(|seconds| format!("it was asked often and did not help; again in {seconds} s"))?;
         let place = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let document = self.get(endpoint(&place)?).await?;
-        let keys = document.get("jwks_uri").and_then(Value::as_str).ok_or("it does not say where its keys are")?;
+        let keys =
+            document.get("jwks_uri").and_then(Value::as_str).ok_or("it does not say where its keys are")?;
         let keys = self.get(endpoint(keys).map_err(|why| format!("jwks_uri: {why}"))?).await?;
         let fresh = Arc::new(read(&self.issuer, &document, &keys)?);
         *known = Some(Arc::clone(&fresh));
@@ -134,7 +135,9 @@ fn read(issuer: &str, document: &Value, keys: &Value) -> Result<Known, String> {
     if text("issuer") != Some(issuer) {
         let says = text("issuer").map_or_else(|| "nothing".to_owned(), crate::stored::shown);
         let says: String = says.chars().take(200).collect();
-        return Err(format!("it says of itself that its issuer is {says}; the file must say exactly the same"));
+        return Err(format!(
+            "it says of itself that its issuer is {says}; the file must say exactly the same"
+        ));
     }
     let place = |name: &str| {
         let place = text(name).ok_or_else(|| format!("it does not say its {name}"))?;
@@ -154,7 +157,8 @@ fn read(issuer: &str, document: &Value, keys: &Value) -> Result<Known, String> {
         keys,
         // Who says nothing takes it in the head (Discovery, section 3).
         secret_in_body: ways.is_some() && !takes("client_secret_basic") && takes("client_secret_post"),
-        tells_issuer: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+        tells_issuer: document.get("authorization_response_iss_parameter_supported")
+            == Some(&Value::Bool(true)),
     })
 }
 
@@ -168,7 +172,8 @@ mod tests {
         let good = json!({
             "issuer": "https://id", "authorization_endpoint": "https://id/a", "token_endpoint": "https://id/t",
         });
-        let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        let key =
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
         let keys = json!({ "keys": [{ "kty": "oct", "k": "AA" }, key] });
         let known = read("https://id", &good, &keys).unwrap();
         assert_eq!((known.keys.len(), known.secret_in_body, known.tells_issuer), (1, false, false));

@@ -212,7 +212,10 @@ impl Provider {
     pub(crate) async fn back(&self, cookie: Option<&str>, brought: Brought) -> Result<Person, Refusal> {
         let now_s = now_s();
         let door = cookie.ok_or(Refusal::Stale("this browser began none"))?;
-        let door = self.doors.find(door, now_s).ok_or(Refusal::Stale("it took too long, or the server was restarted"))?;
+        let door = self
+            .doors
+            .find(door, now_s)
+            .ok_or(Refusal::Stale("it took too long, or the server was restarted"))?;
         let state = brought.state.as_deref().unwrap_or_default();
         if !self.doors.is_state(&door, state) {
             return Err(Refusal::Stale("its state is another"));
@@ -300,7 +303,13 @@ impl Provider {
     }
 
     /// The claims, with those that the provider tells at its userinfo endpoint only, where groups are missing.
-    async fn told(&self, known: &Known, mut claims: Claims, subject: &str, sent: &Value) -> Result<Claims, Refusal> {
+    async fn told(
+        &self,
+        known: &Known,
+        mut claims: Claims,
+        subject: &str,
+        sent: &Value,
+    ) -> Result<Claims, Refusal> {
         let (Some(place), true) = (&known.userinfo, find(&claims, &self.plan.role_claim).is_none()) else {
             return Ok(claims);
         };
@@ -333,7 +342,8 @@ impl Provider {
 
     /// Names for an account. One that a local account has is told apart by the provider's host.
     fn names(&self, claims: &Claims, subject: &str) -> Vec<String> {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let text =
+            |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         let name = text(&self.plan.name_claim).or_else(|| text("email")).unwrap_or(subject);
         let cut = |name: &str| {
             shown(name.trim()).chars().take(NAME_LETTERS_MAX).collect::<String>().trim().to_owned()
@@ -378,7 +388,8 @@ mod tests {
     use serde_json::json;
 
     fn provider(more: &str) -> Provider {
-        let path = std::env::temp_dir().join(format!("lazaret-provider-{}-{}", std::process::id(), more.len()));
+        let path =
+            std::env::temp_dir().join(format!("lazaret-provider-{}-{}", std::process::id(), more.len()));
         let text = format!(
             "schema = 1\nname = 'H'\nissuer = 'http://127.0.0.1:1/h'\nclient_id = 'c'\n{more}\n\
              [roles]\nadmin = ['admins']\nviewer = ['staff']\n"
@@ -436,7 +447,9 @@ mod tests {
         let door = provider.doors.open(now_s()).unwrap();
         let cookie = provider.doors.cookie(&door);
         let state = Some(provider.doors.state(&door));
-        for (cookie, state) in [(None, state.clone()), (Some("x"), state.clone()), (Some(cookie.as_str()), None)] {
+        for (cookie, state) in
+            [(None, state.clone()), (Some("x"), state.clone()), (Some(cookie.as_str()), None)]
+        {
             let brought = Brought { code: Some("c".to_owned()), state, ..Brought::default() };
             assert_eq!(provider.back(cookie, brought).await.unwrap_err().code(), "stale");
         }
@@ -450,10 +463,13 @@ mod tests {
     #[test]
     fn what_is_not_noted_is_counted() {
         let provider = provider("");
-        for _ in 0..NOTES_MAX {
-            assert_eq!(provider.noting(), Some(0));
+        let mut noted = 0;
+        while let Some(unnoted) = provider.noting() {
+            assert_eq!(unnoted, 0);
+            noted += 1;
+            assert!(noted < 2 * NOTES_MAX, "no end of them");
         }
-        assert_eq!((provider.noting(), provider.noting()), (None, None));
-        assert_eq!(provider.unnoted.load(Ordering::Relaxed), 2);
+        assert!(noted >= NOTES_MAX, "{noted}");
+        assert_eq!(provider.unnoted.load(Ordering::Relaxed), 1);
     }
 }

@@ -114,9 +114,7 @@ impl Key {
             Kind::P256(point) => {
                 UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
             }
-            Kind::Ed25519(key) => {
-                UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature)
-            }
+            Kind::Ed25519(key) => UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature),
         };
         verified.is_ok()
     }
@@ -278,7 +276,8 @@ mod tests {
         });
         let keys = [Key::read(&jwk).unwrap()];
         let coded = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-        let message = format!("{}.{}", coded(json!({ "alg": "EdDSA", "kid": "ward" })), coded(json!({ "a": 1 })));
+        let message =
+            format!("{}.{}", coded(json!({ "alg": "EdDSA", "kid": "ward" })), coded(json!({ "a": 1 })));
         let mut signature = pair.sign(message.as_bytes()).as_ref().to_vec();
         let token = |signature: &[u8]| format!("{message}.{}", BASE64URL_NOPAD.encode(signature));
         assert_eq!(verified(&token(&signature), &keys).unwrap()["a"], 1);
@@ -309,7 +308,11 @@ mod tests {
         let with = |changes: Value| {
             let mut claims = good.as_object().unwrap().clone();
             for (name, value) in changes.as_object().unwrap() {
-                if value.is_null() { claims.remove(name) } else { claims.insert(name.clone(), value.clone()) };
+                if value.is_null() {
+                    claims.remove(name)
+                } else {
+                    claims.insert(name.clone(), value.clone())
+                };
             }
             expected.subject(&claims)
         };

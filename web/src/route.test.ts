@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fit, query } from "./route";
+import { fit, query, within } from "./route";
 
 test("a path fits its pattern and gives its parts", () => {
   expect(fit("/", "/")).toEqual({});
@@ -13,4 +13,13 @@ test("a path fits its pattern and gives its parts", () => {
 test("a query leaves out what is empty", () => {
   expect(query({ text: "a b&c", state: "", severity: undefined, after: "f-1" })).toBe("?after=f-1&text=a+b%26c");
   expect(query({})).toBe("");
+});
+
+test("a place that was kept is one of this console or none", () => {
+  expect(within("/findings/f-1?state=new")).toBe("/findings/f-1?state=new");
+  expect(within("/?refused=no-role&text=a%20b")).toBe("/?text=a+b");
+  expect(within("/?refused=stale")).toBe("/");
+  for (const elsewhere of ["", "findings", "//evil.example/", "/\\evil.example", "https://evil.example/", "javascript:alert(1)"]) {
+    expect(within(elsewhere)).toBeUndefined();
+  }
 });

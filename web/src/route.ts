@@ -30,3 +30,14 @@ export function query(of: Readonly<Record<string, string | undefined>>): string 
   const text = new URLSearchParams(given).toString();
   return text ? `?${text}` : "";
 }
+
+/** A kept place as a place of this console, without why somebody was refused; none where it is something else. */
+export function within(place: string): string | undefined {
+  // `//host` and `/\host` are other sites to a browser.
+  if (!/^\/(?![/\\])/.test(place)) return undefined;
+  const [path = "", search = ""] = place.split("?", 2);
+  const asked = new URLSearchParams(search);
+  asked.delete("refused");
+  const rest = asked.toString();
+  return path + (rest ? `?${rest}` : "");
+}

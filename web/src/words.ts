@@ -116,6 +116,21 @@ export const words = {
     firstLost: "If it is lost, stop and start `lazaret serve`: it prints a new one.",
     ended: "Your session has ended. Sign in again; this page stays as it is.",
     notEmpty: "Enter name and password.",
+    byProvider: (name: string) => `Sign in with ${name}`,
+    orHere: "Or with a name and password of this server:",
+    /** By the codes of `/?refused=`. */
+    refused: {
+      "provider-down": "The identity provider does not answer. Try again, or sign in with a name and password of this server; its log says more.",
+      "provider-refused": "The identity provider did not let you in.",
+      stale: "That sign-in took too long or was begun elsewhere. Begin again.",
+      code: "The identity provider did not confirm the sign-in. Begin again; if it stays so, an admin finds more in the server's log.",
+      token: "What the identity provider sent cannot be believed, so nobody was signed in. An admin finds why under Audit.",
+      "no-role": "You are known, but in no group that may use this server. Ask whoever gives out access.",
+      shut: "Your account on this server is shut. Ask an admin.",
+      "no-admin": "There is no user yet: the first admin is made by the link that the server printed.",
+      "name-taken": "Another account has your name. Ask an admin.",
+      fault: "The server could not do that; its log says more.",
+    },
   },
   setup: {
     title: "Make the first admin",
@@ -420,6 +435,7 @@ export const words = {
     fresh: "New password",
     change: "Change it",
     changed: "Your password is changed; your other sessions have ended.",
+    elsewhere: "An identity provider vouches for you; your password is changed there.",
   },
   tokens: {
     title: "Tokens for programs",

@@ -482,11 +482,11 @@ impl Access for Writer {
 }
 
 /// Subject of the audit log's entries about a user.
-fn about(name: &str) -> String {
+pub(crate) fn about(name: &str) -> String {
     format!("user {name}")
 }
 
-fn insert_user(step: &Transaction<'_>, new: &NewUser, actor: &Actor) -> Result<User, StoreError> {
+pub(crate) fn insert_user(step: &Transaction<'_>, new: &NewUser, actor: &Actor) -> Result<User, StoreError> {
     let (password, issuer, subject) = match &new.proof {
         Proof::Password(hash) => (Some(hash), None, None),
         Proof::Provider { issuer, subject } => (None, Some(issuer), Some(subject)),

@@ -34,6 +34,7 @@ mod standing;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod vouched;
 
 pub use access::{
     Access, Granting, NewToken, NewUser, Proof, Role, SESSIONS_MAX, Session, TOKENS_MAX, Token, User,
@@ -61,3 +62,4 @@ pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};
 pub use standing::{Counted, Standing, Whereabouts};
 pub use survey::{Edge, Place, Since, Surveying};
+pub use vouched::{Admission, Unvouched, Vouched, Vouching};

@@ -10,6 +10,8 @@ class Session {
   who = $state<SessionRow>();
   /** Whether the server has no user yet. */
   first = $state(false);
+  /** What people call the identity provider that they can sign in by, where one is set. */
+  provider = $state<string>();
   /** Whether the session ended while the console was in use: its page stays, below a sign-in. */
   ended = $state(false);
   /** Why the server could not be asked at all. */
@@ -30,12 +32,18 @@ class Session {
         this.problem = thrown;
         return;
       }
-      try {
-        this.first = (await call<{ first: boolean }>("GET", "/api/v1/setup")).first;
-      } catch {
-        this.first = false;
-      }
+      await this.#askWays();
       this.state = "out";
+    }
+  }
+
+  async #askWays(): Promise<void> {
+    try {
+      const ways = await call<{ first: boolean; provider?: string | null }>("GET", "/api/v1/setup");
+      this.first = ways.first;
+      this.provider = ways.provider ?? undefined;
+    } catch {
+      this.first = false;
     }
   }
 
@@ -59,6 +67,7 @@ class Session {
     signed(undefined);
     this.who = undefined;
     this.ended = false;
+    await this.#askWays();
     this.state = "out";
   }
 
@@ -76,7 +85,9 @@ class Session {
 
   #lost(): void {
     signed(undefined);
-    if (this.state === "in") this.ended = true;
+    if (this.state !== "in") return;
+    this.ended = true;
+    void this.#askWays();
   }
 }
 

@@ -1,7 +1,7 @@
 export type Role = "viewer" | "clinical" | "analyst" | "admin";
 export type Severity = "low" | "medium" | "high" | "critical";
 export type State = "new" | "acknowledged" | "false-positive" | "resolved";
-export interface SessionRow { user: number; name: string; role: Role; csrf?: string | null; expires?: string | null }
+export interface SessionRow { user: number; name: string; role: Role; password: boolean; csrf?: string | null; expires?: string | null }
 export interface PeerRow { ip: string; port?: number | null; transport: string; where: string }
 export interface FindingRow {
   id: string; rule: string; title: string; severity: Severity; certainty: string; asset: string; peer?: PeerRow | null;

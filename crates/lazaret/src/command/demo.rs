@@ -137,6 +137,7 @@ impl Options {
             transport: Transport::Plain,
             site: inventory::Site::default(),
             outputs: None,
+            provider: None,
             upload_bytes_max: UPLOAD_BYTES_MAX,
             idle: Duration::from_secs(12 * 3600),
             absolute: Duration::from_secs(24 * 3600),

@@ -4,7 +4,7 @@ use super::source::read_site;
 use crate::exit::{Failure, Status};
 use crate::live::{Hub, Origin};
 use crate::outputs;
-use crate::serve::{Plan, Signals, Transport, serve};
+use crate::serve::{Plan, Signals, Transport, read_provider, serve};
 use crate::stored::{self, Where};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::net::SocketAddr;
@@ -56,6 +56,9 @@ pub(crate) struct Options {
     /// Send findings to the receivers this file names: syslog, webhooks, mail (TOML, see `outputs --help`)
     #[arg(long, value_name = "FILE")]
     outputs: Option<PathBuf>,
+    /// Let people sign in by the identity provider this file names: OpenID Connect (TOML, see the book's page on the API)
+    #[arg(long, value_name = "FILE")]
+    oidc: Option<PathBuf>,
     /// Largest capture that may be sent to be scanned, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     upload_max: u64,
@@ -111,6 +114,7 @@ impl Options {
             transport,
             site: read_site(self.site.as_deref())?,
             outputs: self.outputs.as_deref().map(outputs::read).transpose()?,
+            provider: self.oidc.as_deref().map(read_provider).transpose()?,
             upload_bytes_max: self.upload_max << 20,
             idle: Duration::from_secs(self.session_idle * 60),
             absolute: Duration::from_secs(self.session_max * 3_600),

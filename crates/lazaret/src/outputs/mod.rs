@@ -20,6 +20,7 @@ mod webhook;
 
 pub(crate) use file::{Output, Outputs, read};
 pub(crate) use look::{Finding, zone};
+pub(crate) use tls::{trusting, trusting_nobody};
 
 use crate::exit::Failure;
 use channel::Parcel;

@@ -28,6 +28,19 @@ pub(super) fn client(tls: &Tls) -> Result<ClientConfig, String> {
     builder.with_client_auth_cert(chain, key).map_err(|fault| fault.to_string())
 }
 
+/// A client that shows no certificate and trusts those of that file, else those this system trusts.
+pub(crate) fn trusting(ca: Option<&Path>) -> Result<ClientConfig, String> {
+    client(&Tls { ca: ca.map(Path::to_owned), identity: None })
+}
+
+/// A client that no server can convince: for receivers on this machine that speak without TLS.
+pub(crate) fn trusting_nobody() -> Result<ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|fault| fault.to_string())?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
 /// The certificates of that file, else those this system trusts.
 pub(super) fn trusted(ca: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, String> {
     ca.map_or_else(|| Ok(rustls_native_certs::load_native_certs().certs), certificates)

@@ -2,6 +2,7 @@
 
 use super::limit::Limit;
 use super::problem::Problem;
+use super::provider::Provider;
 use super::scans::Scans;
 use super::secret::Passwords;
 use crate::live::Hub;
@@ -66,6 +67,8 @@ pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
     /// Who is told of findings.
     pub(crate) outputs: OnceLock<Vec<Output>>,
+    /// Whose word is believed of who signs in, where somebody's is.
+    pub(crate) provider: OnceLock<Provider>,
 }
 
 /// The same for all requests.
@@ -87,6 +90,7 @@ impl App {
             scans: Scans::new(folder, site),
             hub,
             outputs: OnceLock::new(),
+            provider: OnceLock::new(),
         })
     }
 

@@ -141,13 +141,23 @@ pub(crate) const fn cookie_name(tls: bool) -> &'static str {
     if tls { "__Host-lazaret" } else { "lazaret" }
 }
 
-/// The secret of the session's cookie.
-fn cookie(headers: &HeaderMap, tls: bool) -> Option<&str> {
+/// Name of the cookie that a browser keeps while its person is at the identity provider.
+pub(crate) const fn door_cookie_name(tls: bool) -> &'static str {
+    if tls { "__Host-lazaret-door" } else { "lazaret-door" }
+}
+
+/// What that cookie holds.
+pub(crate) fn door_cookie(headers: &HeaderMap, tls: bool) -> Option<&str> {
+    cookie(headers, door_cookie_name(tls))
+}
+
+/// The value of a cookie.
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut cookies = lines.flat_map(|line| line.split(';')).take(COOKIES_MAX);
     cookies.find_map(|cookie| {
         let (name, value) = cookie.trim().split_once('=')?;
-        (name == cookie_name(tls)).then_some(value)
+        (name == wanted).then_some(value)
     })
 }
 
@@ -162,7 +172,7 @@ async fn caller(parts: &Parts, app: &Shared) -> Result<Caller, Problem> {
         })?;
         return by_token(app, secret, address).await;
     }
-    let secret = cookie(&parts.headers, app.terms.tls).ok_or_else(|| {
+    let secret = cookie(&parts.headers, cookie_name(app.terms.tls)).ok_or_else(|| {
         Problem::unauthenticated(
             "Sign in with POST /api/v1/session, or send an API token (Authorization: Bearer).",
         )
@@ -252,9 +262,10 @@ mod tests {
     #[test]
     fn the_cookie_is_found_among_others() {
         let among = parts(&[("cookie", "a=1; lazaret=x"), ("cookie", "__Host-lazaret=secret; b=2")]);
-        assert_eq!(cookie(&among.headers, true), Some("secret"));
-        assert_eq!(cookie(&among.headers, false), Some("x"));
-        assert_eq!(cookie(&parts(&[("cookie", "lazaretx=1")]).headers, false), None);
+        assert_eq!(cookie(&among.headers, cookie_name(true)), Some("secret"));
+        assert_eq!(cookie(&among.headers, cookie_name(false)), Some("x"));
+        assert_eq!(cookie(&parts(&[("cookie", "lazaretx=1")]).headers, cookie_name(false)), None);
+        assert_eq!(door_cookie(&among.headers, false), None);
     }
 
     #[test]

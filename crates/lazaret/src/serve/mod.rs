@@ -13,6 +13,7 @@ mod console;
 mod headers;
 mod limit;
 mod problem;
+mod provider;
 mod resource;
 mod retention;
 mod scans;
@@ -21,6 +22,7 @@ mod secret;
 mod tests;
 mod tls;
 
+pub(crate) use provider::{Plan as ProviderPlan, read as read_provider};
 pub(crate) use tls::host;
 
 use crate::exit::Failure;
@@ -67,6 +69,8 @@ pub(crate) struct Plan {
     pub(crate) site: Site,
     /// Who is told of findings.
     pub(crate) outputs: Option<Outputs>,
+    /// Whose word is believed of who signs in.
+    pub(crate) provider: Option<ProviderPlan>,
     /// Largest capture that may be sent, in bytes.
     pub(crate) upload_bytes_max: u64,
     /// A session ends when it was not used for so long.
@@ -137,7 +141,9 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
         // Set once, here.
         drop(app.outputs.set(outputs.outputs.clone()));
     }
-    tell(&app, at, identity.as_ref(), users)?;
+    let base = base(at, identity.is_some());
+    let looking = plan.provider.clone().map(|plan| believe(&app, plan, &base)).transpose()?;
+    tell(&app, &base, identity.as_ref(), users)?;
     let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
     let (handle, ending) = (Handle::new(), Arc::clone(&app));
     let config = identity.map(|identity| RustlsConfig::from_config(identity.config));
@@ -163,6 +169,7 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
     };
     watched.abort();
     kept.abort();
+    looking.inspect(tokio::task::JoinHandle::abort);
     if let Some(sending) = sending {
         // Each ends what it has begun; they are threads that wait.
         drop(tokio::task::spawn_blocking(move || sending.end()).await);
@@ -202,15 +209,37 @@ fn listen(at: SocketAddr) -> Result<TcpListener, Failure> {
     Ok(listener)
 }
 
-/// Says how to get in and, in the last line, where it is: whoever started it has read all when that is there.
-fn tell(app: &Shared, at: SocketAddr, identity: Option<&tls::Identity>, users: bool) -> Result<(), Failure> {
-    let scheme = if identity.is_some() { "https" } else { "http" };
+/// Where browsers find it.
+fn base(at: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
     let host = match at.ip() {
         ip if ip.is_unspecified() => tls::host(),
         IpAddr::V6(ip) => format!("[{ip}]"),
         IpAddr::V4(ip) => ip.to_string(),
     };
-    let base = format!("{scheme}://{host}:{}", at.port());
+    format!("{scheme}://{host}:{}", at.port())
+}
+
+/// Believes an identity provider, and looks at once whether it answers: a mistake is seen before somebody stands at the door.
+fn believe(app: &Shared, plan: ProviderPlan, base: &str) -> Result<tokio::task::JoinHandle<()>, Failure> {
+    let provider = provider::Provider::new(plan, base)?;
+    eprintln!("lazaret: sign-in by {} comes back to {}", provider.name(), provider.back_to());
+    // Set once, here.
+    drop(app.provider.set(provider));
+    let app = Arc::clone(app);
+    Ok(tokio::spawn(async move {
+        let Some(provider) = app.provider.get() else { return };
+        if let Err(why) = provider.look().await {
+            eprintln!(
+                "lazaret: {} does not answer as it should: {why}; it is asked again when somebody signs in",
+                provider.name()
+            );
+        }
+    }))
+}
+
+/// Says how to get in and, in the last line, where it is: whoever started it has read all when that is there.
+fn tell(app: &Shared, base: &str, identity: Option<&tls::Identity>, users: bool) -> Result<(), Failure> {
     if let Some(identity) = identity {
         eprintln!("lazaret: certificate SHA-256 {}", identity.fingerprint);
     }

@@ -199,6 +199,8 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("get", "/api/v1/session", Some(Role::Viewer)),
     ("post", "/api/v1/session", None),
     ("put", "/api/v1/session/password", Some(Role::Viewer)),
+    ("get", "/api/v1/session/provider", None),
+    ("get", "/api/v1/session/provider/back", None),
     ("get", "/api/v1/settings", Some(Role::Viewer)),
     ("patch", "/api/v1/settings", Some(Role::Admin)),
     ("get", "/api/v1/setup", None),

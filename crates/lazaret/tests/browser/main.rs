@@ -6,6 +6,9 @@
 #![expect(clippy::disallowed_methods, reason = "runs the binary under test, Node and a browser")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../provider/packages.rs"]
+mod provider;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,9 +42,10 @@ fn missing(browser: bool) -> bool {
     true
 }
 
-fn node(folder: &Path, words: &[&str]) {
+fn node(folder: &Path, words: &[&str], more: &[(&str, &Path)]) {
     let mut command = Command::new("node");
     command.current_dir(folder).args(words).env("LAZARET", BINARY).env("CHROMIUM", chromium());
+    command.envs(more.iter().copied());
     let done = command.output().unwrap();
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(done.status.success(), "{}\n{}", said(&done.stdout), said(&done.stderr));
@@ -49,7 +53,7 @@ fn node(folder: &Path, words: &[&str]) {
 }
 
 /// Runs one of the scripts of `web/e2e` from a folder below the packages: scripts look for them in the folders above.
-fn browse(script: &str) {
+fn browse(script: &str, more: &[(&str, &Path)]) {
     if missing(true) {
         return;
     }
@@ -62,14 +66,14 @@ fn browse(script: &str) {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
     }
-    node(&folder, &["--test", "--test-reporter=spec", script]);
+    node(&folder, &["--test", "--test-reporter=spec", script], more);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
 fn the_logic_of_the_console_holds() {
     if !missing(false) {
-        node(&packages(), &["node_modules/vitest/vitest.mjs", "run"]);
+        node(&packages(), &["node_modules/vitest/vitest.mjs", "run"], &[]);
     }
 }
 
@@ -77,16 +81,23 @@ fn the_logic_of_the_console_holds() {
 fn the_types_of_the_console_fit() {
     let checker = "node_modules/svelte-check/bin/svelte-check";
     if !missing(false) {
-        node(&packages(), &[checker, "--tsconfig", "./tsconfig.json", "--fail-on-warnings"]);
+        node(&packages(), &[checker, "--tsconfig", "./tsconfig.json", "--fail-on-warnings"], &[]);
     }
 }
 
 #[test]
 fn people_do_with_the_console_what_they_came_for() {
-    browse("console.e2e.mjs");
+    browse("console.e2e.mjs", &[]);
 }
 
 #[test]
 fn the_story_unfolds_on_the_wall() {
-    browse("wall.e2e.mjs");
+    browse("wall.e2e.mjs", &[]);
+}
+
+#[test]
+fn people_come_in_by_an_identity_provider() {
+    if let Some(place) = provider::packages() {
+        browse("provider.e2e.mjs", &[("LAZARET_PROVIDER", &place)]);
+    }
 }

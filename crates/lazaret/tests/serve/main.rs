@@ -5,6 +5,9 @@
 mod leaks;
 mod live;
 mod metrics;
+#[path = "../provider/packages.rs"]
+mod packages;
+mod provider;
 mod schema;
 mod server;
 

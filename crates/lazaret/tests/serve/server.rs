@@ -109,6 +109,11 @@ impl Server {
         said.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {said}")).to_owned()
     }
 
+    /// All that standard error said.
+    pub(crate) fn all_said(&self) -> String {
+        self.heard.0.lock().unwrap().clone()
+    }
+
     /// Waits for what standard error says.
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&str) -> bool) {
         let said = self.heard.0.lock().unwrap();

@@ -278,3 +278,77 @@ fn text_is_found_as_it_is_written() {
     let class = AssetQuery { class: Some("patient-monitor".to_owned()), limit: 99, ..AssetQuery::default() };
     assert_eq!(store.assets(&class).unwrap().len(), 9);
 }
+
+#[test]
+fn a_provider_makes_users_and_says_what_they_may_each_time() {
+    let folder = Folder::new("vouched");
+    let mut store = folder.writer();
+    let who = |subject: &str, role| Vouched {
+        issuer: "https://id".to_owned(),
+        subject: subject.to_owned(),
+        names: vec!["haldis".to_owned(), "haldis@id".to_owned()],
+        role,
+    };
+    let admitted =
+        |store: &mut Writer, subject: &str, role| store.admit(&who(subject, role), &actor()).unwrap();
+    assert_eq!(admitted(&mut store, "1", Role::Admin), Admission::NoUserYet);
+    let local = store.add_first_user(&new("Haldis", Role::Admin), &actor()).unwrap();
+    // The local account of that name stays the local one's.
+    let Admission::In(made) = admitted(&mut store, "1", Role::Analyst) else { panic!("not let in") };
+    assert_ne!(made.id, local.id);
+    assert_eq!((&*made.name, made.role, made.has_password), ("haldis@id", Role::Analyst, false));
+    assert_eq!(store.provided("https://id", "1").unwrap().as_ref(), Some(&made));
+    assert_eq!(store.provided("https://other", "1").unwrap(), None);
+    assert_eq!(admitted(&mut store, "2", Role::Viewer), Admission::NameTaken);
+    store.open_session("s", made.id, actor().at + HOUR, "10.0.0.9", &actor()).unwrap();
+    assert_eq!(admitted(&mut store, "1", Role::Analyst), Admission::In(made.clone()));
+    assert!(store.session("s").unwrap().is_some(), "nothing changed");
+    let Admission::In(lower) = admitted(&mut store, "1", Role::Viewer) else { panic!("not let in") };
+    assert_eq!((lower.id, lower.role), (made.id, Role::Viewer));
+    assert_eq!(store.session("s").unwrap(), None, "a session rests on the role it was opened with");
+    let shut = UserChange { disabled: Some(true), ..UserChange::default() };
+    let shut = store.change_user(made.id, &shut, &actor()).unwrap();
+    assert_eq!(admitted(&mut store, "1", Role::Admin), Admission::Shut(shut));
+    assert_eq!(actions(&store), ["add-user", "add-user", "sign-in", "change-user", "change-user"]);
+    assert!(store.verify_audit(None).unwrap().broken.is_none());
+}
+
+#[test]
+fn a_refusal_is_noted_and_ends_sessions_where_nobody_vouches_any_more() {
+    let folder = Folder::new("unvouched");
+    let mut store = folder.writer();
+    store.add_first_user(&new("ostrava", Role::Admin), &actor()).unwrap();
+    let who = Vouched {
+        issuer: "https://id".to_owned(),
+        subject: "1".to_owned(),
+        names: vec!["haldis".to_owned()],
+        role: Role::Viewer,
+    };
+    let Admission::In(user) = store.admit(&who, &actor()).unwrap() else { panic!("not let in") };
+    store.open_session("s", user.id, actor().at + HOUR, "10.0.0.9", &actor()).unwrap();
+    let mut refused = Unvouched {
+        issuer: "https://id",
+        subject: None,
+        name: None,
+        address: "10.0.0.9",
+        code: "stale",
+        why: "why",
+        unnoted: 0,
+        ends_sessions: false,
+    };
+    store.note_unvouched(&refused, &actor()).unwrap();
+    refused = Unvouched { subject: Some("1"), name: Some("x"), code: "token", unnoted: 7, ..refused };
+    store.note_unvouched(&refused, &actor()).unwrap();
+    assert!(store.session("s").unwrap().is_some());
+    store.note_unvouched(&Unvouched { ends_sessions: true, ..refused }, &actor()).unwrap();
+    assert_eq!(store.session("s").unwrap(), None);
+    let log = store.audit(0, 100).unwrap();
+    let noted: Vec<_> = log.iter().filter(|entry| entry.action == "refuse-sign-in").collect();
+    let subjects: Vec<_> = noted.iter().map(|entry| entry.subject.as_str()).collect();
+    assert_eq!(subjects, ["user of https://id", "user haldis", "user haldis"]);
+    let detail: serde_json::Value = serde_json::from_str(&noted[1].detail).unwrap();
+    let wanted = json!({
+        "from": "10.0.0.9", "provider": "https://id", "code": "token", "why": "why", "name": "x", "not-noted-before": 7,
+    });
+    assert_eq!(detail, wanted);
+}

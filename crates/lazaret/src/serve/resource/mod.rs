@@ -37,6 +37,7 @@ resources! {
     metrics,
     outputs,
     overview,
+    provider,
     sensors,
     session,
     settings,

@@ -61,6 +61,8 @@ pub(super) struct SessionRow {
     name: String,
     /// What they may.
     role: RoleName,
+    /// Whether there is a password; an identity provider vouches for those without.
+    password: bool,
     /// To be sent as `X-CSRF-Token` with every change; none for a token's caller, who needs none.
     csrf: Option<String>,
     /// When the session ends at the latest; none for a token's caller.
@@ -74,27 +76,54 @@ impl SessionRow {
             Means::Session { secret, session } => (Some(csrf(secret)), Some(rfc3339(session.expires))),
             Means::Token { .. } => (None, None),
         };
-        Self { user: caller.user.id, name: caller.user.name.clone(), role: caller.role.into(), csrf, expires }
+        Self {
+            user: caller.user.id,
+            name: caller.user.name.clone(),
+            role: caller.role.into(),
+            password: caller.user.has_password,
+            csrf,
+            expires,
+        }
     }
 }
 
 /// The answer to signing in: who, and the cookie.
 pub(super) type SignedIn = (AppendHeaders<[(header::HeaderName, HeaderValue); 1]>, Json<SessionRow>);
 
+/// A session that was opened.
+pub(super) struct Begun {
+    secret: String,
+    expires: i64,
+}
+
+impl Begun {
+    /// What the browser keeps of it.
+    pub(super) fn cookie(&self, app: &Shared) -> Result<HeaderValue, Problem> {
+        cookie(app, &self.secret, app.terms.absolute.as_secs())
+    }
+}
+
 /// Opens a session for a user who has proved who they are.
-pub(super) async fn open(app: &Shared, user: User, from: IpAddr) -> Result<SignedIn, Problem> {
+pub(super) async fn begin(app: &Shared, user: &User, from: IpAddr) -> Result<Begun, Problem> {
     let (secret, who, now) = (fresh()?, actor(&user.name), now());
     let absolute = i64::try_from(app.terms.absolute.as_nanos()).unwrap_or(i64::MAX);
     let (expires, hash, id) = (now.saturating_add(absolute), kept(&secret), user.id);
     write(app, move |store| store.open_session(&hash, id, expires, &from.to_string(), &who)).await?;
+    Ok(Begun { secret, expires })
+}
+
+/// The same, with the answer that says who signed in.
+pub(super) async fn open(app: &Shared, user: User, from: IpAddr) -> Result<SignedIn, Problem> {
+    let begun = begin(app, &user, from).await?;
     let row = SessionRow {
         user: user.id,
         name: user.name,
         role: user.role.into(),
-        csrf: Some(csrf(&secret)),
-        expires: Some(rfc3339(expires)),
+        password: user.has_password,
+        csrf: Some(csrf(&begun.secret)),
+        expires: Some(rfc3339(begun.expires)),
     };
-    Ok((AppendHeaders([(header::SET_COOKIE, cookie(app, &secret, app.terms.absolute.as_secs())?)]), Json(row)))
+    Ok((AppendHeaders([(header::SET_COOKIE, begun.cookie(app)?)]), Json(row)))
 }
 
 fn cookie(app: &Shared, secret: &str, seconds: u64) -> Result<HeaderValue, Problem> {

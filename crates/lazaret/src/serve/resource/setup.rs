@@ -26,6 +26,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 struct Entrances {
     /// Whether there is no user yet: open the link that the server printed when it started.
     first: bool,
+    /// What people call the identity provider that they can sign in by (`GET /api/v1/session/provider`), where one is set.
+    provider: Option<String>,
 }
 
 /// How one can get in: for the page on which people sign in.
@@ -35,7 +37,8 @@ struct Entrances {
     responses((status = 200, description = "How.", body = Entrances)),
 )]
 async fn ways(At(app): At<Shared>) -> Json<Entrances> {
-    Json(Entrances { first: app.first().is_some() })
+    let provider = app.provider.get().map(|provider| provider.name().to_owned());
+    Json(Entrances { first: app.first().is_some(), provider })
 }
 
 /// The first admin.

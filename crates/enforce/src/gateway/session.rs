@@ -4,16 +4,20 @@
 //! ever answered.
 
 use super::cycle::Cycle;
+use super::original::Bytes;
 use model::{
     About, CaptureTime, Endpoint, Fact, Field, Identifier, LinkFact, Schema, Side, Text, Transport, Value,
 };
 use std::ops::Range;
+use std::sync::Arc;
 use wire::proto::candidates;
 use wire::{
     ContentId, ContentPart, Expectation, Login, Parser, PatientFields, Probe, Protocol, Sink, Start, Step,
     UNIT_BYTES_MAX, Verdict,
 };
 
+/// Longest cycle that is kept byte for byte. Our limit, many times that of a real one; a longer one goes without its bytes.
+const CYCLE_BYTES_MAX: usize = 64 << 10;
 /// First bytes of a connection after which it must be known what is spoken. Our limit.
 const PROBE_BYTES_MAX: usize = 4096;
 
@@ -49,6 +53,40 @@ pub struct Session {
     skip: u64,
     need: usize,
     heard: Heard,
+    original: Option<Original>,
+}
+
+/// The cycle that goes on, byte for byte.
+#[derive(Default)]
+struct Original {
+    /// The last unit that named a patient.
+    head: Arc<[u8]>,
+    /// It is one of this cycle.
+    head_is_new: bool,
+    cycle: Vec<u8>,
+    too_long: bool,
+}
+
+impl Original {
+    fn take(&mut self, bytes: &[u8]) {
+        self.too_long |= self.cycle.len() + bytes.len() > CYCLE_BYTES_MAX;
+        if !self.too_long {
+            self.cycle.extend_from_slice(bytes);
+        }
+    }
+
+    fn name(&mut self, unit: &[u8]) {
+        self.head = Arc::from(unit);
+        self.head_is_new = true;
+    }
+
+    /// The cycle is at its end.
+    fn end(&mut self) -> Option<Bytes> {
+        let head = if std::mem::take(&mut self.head_is_new) { Arc::default() } else { Arc::clone(&self.head) };
+        let cycle = std::mem::take(&mut self.cycle);
+        let whole = !std::mem::take(&mut self.too_long);
+        whole.then_some(Bytes { head, cycle })
+    }
 }
 
 impl std::fmt::Debug for Session {
@@ -76,7 +114,14 @@ impl Session {
             skip: 0,
             need: 1,
             heard: Heard::default(),
+            original: None,
         }
+    }
+
+    /// Cycles carry the bytes that they were read from.
+    #[must_use]
+    pub fn with_original(self) -> Self {
+        Self { original: Some(Original::default()), ..self }
     }
 
     /// What it speaks, where that is known.
@@ -108,14 +153,28 @@ impl Session {
         loop {
             let passed = usize::try_from(self.skip).unwrap_or(usize::MAX).min(self.pending.len() - at);
             self.skip -= passed as u64;
+            if let (Some(original), Some(passed)) = (&mut self.original, self.pending.get(at..at + passed)) {
+                original.take(passed);
+            }
             at += passed;
             let input = self.pending.get(at..).unwrap_or_default();
             let Some(parser) = self.parser.as_mut().filter(|_| input.len() >= self.need.max(1)) else {
                 break;
             };
+            let ended = self.heard.ended.len();
             match parser.step(Side::Client, input, &mut self.heard) {
                 Step::Done(bytes) => {
-                    at += bytes.clamp(1, input.len());
+                    let bytes = bytes.clamp(1, input.len());
+                    if let (Some(original), Some(unit)) = (&mut self.original, input.get(..bytes)) {
+                        original.take(unit);
+                        if std::mem::take(&mut self.heard.named) {
+                            original.name(unit);
+                        }
+                        for cycle in self.heard.ended.iter_mut().skip(ended) {
+                            cycle.original = original.end();
+                        }
+                    }
+                    at += bytes;
                     self.need = 1;
                 }
                 Step::Need(bytes) if bytes > UNIT_BYTES_MAX => return Err(Unread::TooLong),
@@ -162,6 +221,8 @@ struct Heard {
     now: CaptureTime,
     cycle: Cycle,
     ended: Vec<Cycle>,
+    /// A patient was named.
+    named: bool,
 }
 
 impl Sink for Heard {
@@ -201,8 +262,11 @@ impl Sink for Heard {
 
     fn fact_of_other(&mut self, _: Fact, _: Range<usize>) {}
     fn link(&mut self, _: LinkFact, _: Range<usize>) {}
-    // Patients are not handed on.
-    fn patient(&mut self, _: &PatientFields<'_>, _: Range<usize>) {}
+    // Patients are not handed on, but in the device's own stream.
+    fn patient(&mut self, _: &PatientFields<'_>, _: Range<usize>) {
+        self.named = true;
+    }
+
     fn login(&mut self, _: &Login<'_>, _: Range<usize>) {}
     fn content(&mut self, _: ContentId, _: ContentPart<'_>) {}
     fn expect(&mut self, _: Expectation) {}

@@ -12,7 +12,7 @@ use crate::confine::drop_capabilities;
 use crate::exit::{Failure, Status};
 use crate::supervisor::Supervisor;
 use asked::Asked;
-use receipt::{Contained, Recorded};
+use receipt::Recorded;
 use enforce::gateway::service::Services;
 use enforce::gateway::{
     Buffer, BufferError, Carriers, Central, Delivery, Form, Identity, Interface, Kept, Kernel, Lane, Login, Outcome,

@@ -12,7 +12,9 @@ use model::{AssetId, Certainty, Prefix, stable_hash};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use store::{AssetBody, AssetQuery, Entry, FindingQuery, Reading, State, StoreError, StoredAsset, StoredFinding};
+use store::{
+    AssetBody, AssetQuery, Entry, FindingQuery, Reading, State, StoreError, StoredAsset, StoredFinding,
+};
 
 /// Rules whose findings prove that a device is not contained. One that was only attempted does not.
 const AGAINST: [&str; 9] = [
@@ -72,9 +74,7 @@ pub(crate) fn containment(
     let mut against: BTreeMap<_, Vec<StoredFinding>> = BTreeMap::new();
     for rule in AGAINST {
         for finding in findings(store, rule)? {
-            if finding.last >= span.0
-                && finding.first <= span.1
-                && finding.certainty != Certainty::Attempted
+            if finding.last >= span.0 && finding.first <= span.1 && finding.certainty != Certainty::Attempted
             {
                 against.entry(finding.asset).or_default().push(finding);
             }
@@ -100,10 +100,7 @@ pub(crate) fn containment(
         from: from.map(rfc3339),
         to: to.map(rfc3339),
         audit: Audit { entries: chain.entries, hash: chain.hash, whole: chain.broken.is_none() },
-        sensors: sensors
-            .iter()
-            .map(|one| Sensor { name: shown(&one.name), at: rfc3339(one.at) })
-            .collect(),
+        sensors: sensors.iter().map(|one| Sensor { name: shown(&one.name), at: rfc3339(one.at) }).collect(),
         devices,
     })
 }
@@ -161,9 +158,7 @@ fn receipts(store: &impl Reading, until: i64) -> Result<Vec<Entry>, StoreError> 
         let page = store.audit(after, PAGE)?;
         let Some(last) = page.last() else { return Ok(all) };
         after = last.seq;
-        all.extend(
-            page.into_iter().filter(|entry| is_receipt(&entry.action) && entry.at <= until),
-        );
+        all.extend(page.into_iter().filter(|entry| is_receipt(&entry.action) && entry.at <= until));
     }
 }
 
@@ -223,14 +218,26 @@ fn forces(receipts: &[Entry]) -> Vec<Force> {
                 let (way, devices, policy) = (gateway(), devices(), text("policy_id").unwrap_or_default());
                 // A gateway that starts again with the same rules was closed all the time: they outlive it.
                 let stays = |force: &Force| {
-                    force.until.is_none() && force.way == way && force.devices == devices && force.policy == policy
+                    force.until.is_none()
+                        && force.way == way
+                        && force.devices == devices
+                        && force.policy == policy
                 };
                 if all.iter().any(stays) {
                     continue;
                 }
                 end(&mut all, &way, entry.at);
                 let name = text("policy").unwrap_or_default();
-                all.push(Force { way, policy, name, by, since: entry.at, devices, until: None, unchanged: None });
+                all.push(Force {
+                    way,
+                    policy,
+                    name,
+                    by,
+                    since: entry.at,
+                    devices,
+                    until: None,
+                    unchanged: None,
+                });
             }
             ("gateway-remove", "open") => end(&mut all, &gateway(), entry.at),
             ("gateway-status", "unchanged") => {
@@ -323,8 +330,9 @@ fn device(
     let since = now_in_force.map(|force| force.since.max(resolved.unwrap_or(i64::MIN)));
     let since = since.filter(|_| standing == Standing::Contained);
     let proof = now_in_force.and_then(|force| {
-        let rules =
-            force.unchanged.map(|at| (at, format!("the rules were found unchanged ({} status)", force.way.as_str())));
+        let rules = force
+            .unchanged
+            .map(|at| (at, format!("the rules were found unchanged ({} status)", force.way.as_str())));
         let own = Some((
             asset.last,
             "its traffic was looked at until then, and nothing in it proved otherwise".to_owned(),
@@ -419,12 +427,16 @@ mod tests {
 
     #[test]
     fn a_gateway_contains_from_its_start_until_it_is_removed_whatever_a_host_does() {
-        let closed = |policy: &str| {
-            json!({ "policy": "ward", "policy_id": policy, "devices": ["202.114.4.0/24"], "table": "t" })
-        };
+        let closed = |policy: &str| json!({ "policy": "ward", "policy_id": policy, "devices": ["202.114.4.0/24"], "table": "t" });
         let receipts = [
             entry(1, "gateway-run", "eth1", "closed", &closed("aa")),
-            entry(2, "enforce-apply", "cc", "trial stands", &json!({ "policy": "w", "devices": ["10.0.0.7/32"] })),
+            entry(
+                2,
+                "enforce-apply",
+                "cc",
+                "trial stands",
+                &json!({ "policy": "w", "devices": ["10.0.0.7/32"] }),
+            ),
             entry(3, "enforce-confirm", "cc", "final rules stand", &json!({})),
             entry(4, "gateway-status", "eth1", "unchanged", &closed("aa")),
             entry(5, "gateway-status", "eth2", "unchanged", &closed("aa")),
@@ -435,7 +447,8 @@ mod tests {
             entry(9, "gateway-remove", "eth1", "open", &json!({})),
         ];
         let all = forces(&receipts);
-        let told: Vec<_> = all.iter().map(|one| (one.policy.as_str(), one.since, one.until, one.unchanged)).collect();
+        let told: Vec<_> =
+            all.iter().map(|one| (one.policy.as_str(), one.since, one.until, one.unchanged)).collect();
         assert_eq!(told, [("aa", 1, Some(8), Some(4)), ("cc", 3, Some(7), None), ("bb", 8, Some(9), None)]);
         assert_eq!(forces(&receipts[..6])[0].until, None);
     }

@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// Cycles of a device that wait for the station. Our limit; a further one is left out.
-const QUEUE_MAX: usize = 4;
+/// Cycles of a device that wait for the station. Our limit; a further one is left out. Age matters more: see [`STALE_MIN`].
+const QUEUE_MAX: usize = 32;
 /// From acceptance to handing on: what is older is left out. Our limit: a few cycles.
 pub const STALE_MIN: Duration = Duration::from_secs(5);
 /// How long the station may take to accept a connection, or bytes.
@@ -93,7 +93,8 @@ impl Line {
     /// Hands a cycle on, or leaves it out; never waits.
     pub(super) fn put(&mut self, bytes: Option<Bytes>, accepted: CaptureTime) {
         let after_gap = self.missed;
-        let put = bytes.is_some_and(|bytes| self.queue.try_send(Parcel { bytes, accepted, after_gap }).is_ok());
+        let put =
+            bytes.is_some_and(|bytes| self.queue.try_send(Parcel { bytes, accepted, after_gap }).is_ok());
         self.missed = !put;
         if let (false, Some(central)) = (put, &self.station.central) {
             central.left_out.fetch_add(1, Ordering::Relaxed);
@@ -127,7 +128,9 @@ fn hand_on(station: &Station, device: IpAddr, parcels: &Receiver<Parcel>) {
                 central.left_out.fetch_add(1, Ordering::Relaxed);
                 if !std::mem::replace(&mut lost, true) {
                     let address = &central.address;
-                    station.say(format!("{address} does not take the stream of {device}, cycles are left out: {error}"));
+                    station.say(format!(
+                        "{address} does not take the stream of {device}, cycles are left out: {error}"
+                    ));
                 }
             }
         }

@@ -176,7 +176,8 @@ impl Rules {
     /// What devices may ask for: a packet goes on only where the policy has its source, its target and its port; whoever it was
     /// sent to, the gateway answers; and what goes back belongs to a question, or is the lease of one station.
     fn services(&self) -> ServiceRules {
-        let mut rules = ServiceRules { addressed: "    counter drop\n  }\n".to_owned(), ..ServiceRules::default() };
+        let mut rules =
+            ServiceRules { addressed: "    counter drop\n  }\n".to_owned(), ..ServiceRules::default() };
         let Some(station) = self.stations.first() else { return rules };
         let device = &self.device;
         let mut asked = String::new();
@@ -278,6 +279,37 @@ mod tests {
         assert_eq!(across(&rules(None)), 0);
         let (monitor, central) = (Ipv4Addr::new(10, 0, 0, 7), Ipv4Addr::new(10, 1, 0, 1));
         assert_eq!(across(&rules(Some((monitor, central)))), 2);
+    }
+
+    #[test]
+    fn what_is_asked_for_passes_only_from_and_to_whom_the_policy_names() {
+        use crate::gateway::service::Leasing;
+        let ip = Ipv4Addr::new(202, 114, 4, 8);
+        let device = "202.114.4.8/32".parse().unwrap();
+        let asking =
+            Asking { devices: device, peers: "10.20.1.2/32".parse().unwrap(), service: Service::Names };
+        let lease = Lease {
+            of: Leasing { mac: model::Mac([2, 0, 0, 0, 0, 7]), ip },
+            near: Ipv4Addr::new(202, 114, 4, 119),
+        };
+        let text = Rules { askings: [asking].into(), leases: vec![lease], ..rules(None) }.text();
+        let chain = |name: &str| {
+            let (_, rest) = text.split_once(&format!("chain {name} {{\n")).unwrap();
+            rest.split_once("  }\n").unwrap().0.to_owned()
+        };
+        let of = |name: &str| chain(name).lines().filter(|line| line.contains("udp")).count();
+        assert_eq!(
+            ["before_routing", "asked", "from_device", "to_device", "across"].map(of),
+            [2, 1, 2, 2, 0]
+        );
+        assert!(chain("asked").contains(
+            "ip saddr 202.114.4.8/32 ip daddr 10.20.1.2/32 udp dport 53 dnat ip to 202.114.4.119:53"
+        ));
+        assert!(chain("to_device").contains("udp sport 53 ct state established counter accept"));
+        // A lease comes before it is looked whether the source lives here: it has no source yet.
+        let before = chain("before_routing");
+        assert!(before.find("ether saddr 02:00:00:00:00:07").unwrap() < before.find("fib saddr").unwrap());
+        assert!(!rules(None).text().contains("udp"));
     }
 
     #[test]

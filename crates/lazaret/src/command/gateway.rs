@@ -12,13 +12,13 @@ use crate::confine::drop_capabilities;
 use crate::exit::{Failure, Status};
 use crate::supervisor::Supervisor;
 use asked::Asked;
-use receipt::Recorded;
 use enforce::gateway::service::Services;
 use enforce::gateway::{
-    Buffer, BufferError, Carriers, Central, Delivery, Form, Identity, Interface, Kept, Kernel, Lane, Login, Outcome,
-    Ports, Receiver, Rules, Station,
+    Buffer, BufferError, Carriers, Central, Delivery, Form, Identity, Interface, Kept, Kernel, Lane, Login,
+    Outcome, Ports, Receiver, Rules, Station,
 };
 use model::CaptureTime;
+use receipt::Recorded;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -167,7 +167,8 @@ fn bypass(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
 }
 
 fn central(text: &str) -> Result<String, String> {
-    let place: Receiver = format!("mllp://{text}").parse().map_err(|_| format!("`{text}` is not HOST:PORT"))?;
+    let place: Receiver =
+        format!("mllp://{text}").parse().map_err(|_| format!("`{text}` is not HOST:PORT"))?;
     Ok(place.address())
 }
 
@@ -290,7 +291,9 @@ impl Run {
             receivers.join(", ")
         );
         if let Some(central) = &self.original {
-            eprintln!("lazaret: {central} gets the device's own stream, in clear, with the names of patients");
+            eprintln!(
+                "lazaret: {central} gets the device's own stream, in clear, with the names of patients"
+            );
         }
     }
 }

@@ -606,7 +606,10 @@ async fn containment_is_told_of_hosts_and_gateways_and_of_what_breaks_it() {
     let ask = || ward.by_token(Role::Viewer, Method::GET, "/api/v1/containment", None);
     let (status, none) = ask().await;
     assert_eq!(status, StatusCode::OK);
-    assert!(none["devices"].as_array().unwrap().iter().all(|device| device["standing"] == "not-contained"), "{none:#}");
+    assert!(
+        none["devices"].as_array().unwrap().iter().all(|device| device["standing"] == "not-contained"),
+        "{none:#}"
+    );
     assert_eq!(none["log_whole"], true);
     let named = |ip: &str| json!({ "policy": "ward", "policy_id": "ab", "devices": [ip] });
     let note = |action: &str, subject: &str, step: &str, more: Value| {
@@ -622,15 +625,25 @@ async fn containment_is_told_of_hosts_and_gateways_and_of_what_breaks_it() {
         let devices = told["devices"].as_array().unwrap();
         devices.iter().find(|one| one["addresses"] == json!([ip])).cloned().unwrap()
     };
-    for (ip, proof) in [("10.99.0.7", Value::Null), ("10.99.0.8", json!("the rules were found unchanged (gateway status)"))] {
+    for (ip, proof) in
+        [("10.99.0.7", Value::Null), ("10.99.0.8", json!("the rules were found unchanged (gateway status)"))]
+    {
         let device = of(ip);
-        assert_eq!((&device["standing"], &device["words"], &device["seen"]), (&json!("contained"), &json!("contained"), &json!(false)));
+        assert_eq!(
+            (&device["standing"], &device["words"], &device["seen"]),
+            (&json!("contained"), &json!("contained"), &json!(false))
+        );
         assert_eq!((&device["proof"]["what"], &device["since"]), (&proof, &device["policies"][0]["since"]));
         assert_eq!((&device["policies"][0]["by"], &device["broken_by"]), (&json!("R. Haldis"), &json!([])));
     }
     note("gateway-remove", "eth1", "open", json!({}));
     let (_, told) = ask().await;
-    let ended = told["devices"].as_array().unwrap().iter().find(|one| one["addresses"] == json!(["10.99.0.8"])).unwrap();
+    let ended = told["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["addresses"] == json!(["10.99.0.8"]))
+        .unwrap();
     assert_eq!((&ended["standing"], &ended["since"]), (&json!("ended"), &Value::Null));
 }
 

@@ -25,7 +25,9 @@ impl Place {
     pub(crate) fn asked_options(&self) -> Vec<String> {
         let mac = self.mac(At::Monitor, "eth0");
         let rule = |peer: &str, ports: &str| {
-            format!("  [[device.allow]]\n  opens = \"device\"\n  peer = \"{peer}\"\n  protocol = \"udp\"\n  ports = \"{ports}\"\n")
+            format!(
+                "  [[device.allow]]\n  opens = \"device\"\n  peer = \"{peer}\"\n  protocol = \"udp\"\n  ports = \"{ports}\"\n"
+            )
         };
         let rules = [
             rule(WARD, "53"),
@@ -84,10 +86,23 @@ impl Place {
         let mac = self.mac(At::Monitor, "eth0");
         let leases = self.path("leases");
         let names = [
-            "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-facility=-", "--user=root",
-            "--log-queries", "--log-dhcp", "--bind-interfaces", "--no-ping", "--pid-file=", "--address=/example/10.20.1.9",
-            "--dhcp-option=option:ntp-server,10.20.1.9", "--dhcp-option=option:dns-server,10.20.1.9,8.8.8.8",
-            "--dhcp-option=option:router,10.20.4.254", "--dhcp-boot=pm/update", "--dhcp-range=202.114.4.8,202.114.4.8,255.255.255.0,3600",
+            "--keep-in-foreground",
+            "--conf-file=/dev/null",
+            "--no-resolv",
+            "--no-hosts",
+            "--log-facility=-",
+            "--user=root",
+            "--log-queries",
+            "--log-dhcp",
+            "--bind-interfaces",
+            "--no-ping",
+            "--pid-file=",
+            "--address=/example/10.20.1.9",
+            "--dhcp-option=option:ntp-server,10.20.1.9",
+            "--dhcp-option=option:dns-server,10.20.1.9,8.8.8.8",
+            "--dhcp-option=option:router,10.20.4.254",
+            "--dhcp-boot=pm/update",
+            "--dhcp-range=202.114.4.8,202.114.4.8,255.255.255.0,3600",
             "--listen-address=10.20.1.9",
         ];
         let own = [format!("--dhcp-leasefile={}", text(&leases)), format!("--dhcp-host={mac},{DEVICE}")];
@@ -112,13 +127,24 @@ impl Place {
     /// Asks for an address with a client of others; what it was told.
     fn lease(&self) -> BTreeMap<String, String> {
         let (script, told) = (self.path("told.sh"), self.path("told"));
-        std::fs::write(&script, format!("#!/bin/sh\n[ \"$1\" = bound ] && env > {}\nexit 0\n", text(&told))).unwrap();
+        std::fs::write(&script, format!("#!/bin/sh\n[ \"$1\" = bound ] && env > {}\nexit 0\n", text(&told)))
+            .unwrap();
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
         let asks = ["udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "5", "-T", "2", "-s", text(&script)];
         let got = self.output(At::Monitor, &asks);
-        assert!(got.status.success(), "{}\n{}\n{}", said(&got), self.read("names.err"), self.read("gateway.err"));
+        assert!(
+            got.status.success(),
+            "{}\n{}\n{}",
+            said(&got),
+            self.read("names.err"),
+            self.read("gateway.err")
+        );
         let lines = self.read("told");
-        lines.lines().filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+        lines
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
     }
 }
 
@@ -153,14 +179,21 @@ fn a_device_gets_its_address_listed_names_and_the_time_and_nothing_unasked() {
     assert_eq!(place.ask(&["ntp", WARD]), json!({"stratum": 3, "own": true, "bytes": 48}));
     assert_eq!(place.ask(&["ntp", STATION]), Value::Null);
     // A client that checks what it is told.
-    let set = ["chronyd", "-Q", "-t", "20", "-f", "/dev/null", "-u", "root", "server 10.20.1.9 iburst maxsamples 4"];
+    let pid = format!("pidfile {}", text(&place.path("client.pid")));
+    let alone = ["cmdport 0", "bindcmdaddress /", &pid];
+    let set = ["chronyd", "-Q", "-t", "20", "-u", "root", "server 10.20.1.9 iburst maxsamples 4"];
+    let set = [&set[..], &alone].concat();
     let set = place.output(At::Monitor, &set);
     assert!(set.status.success() && said(&set).contains("System clock wrong by"), "{}", said(&set));
 
     assert_eq!(place.received(At::Internet, "eth0"), outside, "frames reached the internet");
     let by_port = place.only_answers();
     assert_eq!(by_port.keys().copied().collect::<Vec<_>>(), [53, 67, 123], "{by_port:?}");
-    assert_eq!((by_port[&67], by_port[&53]), (2, 4), "an offer and an acknowledgement; one datagram for each question");
+    assert_eq!(
+        (by_port[&67], by_port[&53]),
+        (2, 4),
+        "an offer and an acknowledgement; one datagram for each question"
+    );
     place.until("it counts", || place.service("dns", "asked") == 4 && place.service("ntp", "answered") >= 2);
     let counts = ["answered", "refused", "dropped", "wrong"].map(|counter| place.service("dns", counter));
     assert_eq!(counts, [2, 2, 0, 0]);
@@ -177,7 +210,10 @@ fn a_device_gets_its_address_listed_names_and_the_time_and_nothing_unasked() {
 fn what_a_lying_server_says_does_not_arrive() {
     let Some(place) = Place::new() else { return };
     let ward = place.name(At::Ward).to_owned();
-    assert!(place.output(At::Ward, &["ip", "address", "add", "10.20.1.10/24", "dev", "eth0"]).status.success(), "{ward}");
+    assert!(
+        place.output(At::Ward, &["ip", "address", "add", "10.20.1.10/24", "dev", "eth0"]).status.success(),
+        "{ward}"
+    );
     place.start_script(At::Ward, "liar", "liar.py", &[WARD, OTHER, "wrong"]);
     let ready = |place: &Place| place.read("liar.out").matches("ready").count();
     place.until("the liar is ready", || ready(&place) == 3);
@@ -193,7 +229,9 @@ fn what_a_lying_server_says_does_not_arrive() {
         line.map_or(0, |count| count.parse::<u64>().unwrap())
     };
     for (service, port) in [("dns", "53"), ("ntp", "123"), ("dhcp", "67")] {
-        place.until("every lie was counted", || lied(port) > 0 && place.service(service, "wrong") >= lied(port));
+        place.until("every lie was counted", || {
+            lied(port) > 0 && place.service(service, "wrong") >= lied(port)
+        });
         assert_eq!(place.service(service, "answered"), 0, "{service}");
     }
     assert_eq!(place.frames(), Vec::<Value>::new(), "something arrived at the monitor");
@@ -213,12 +251,16 @@ fn what_a_lying_server_says_does_not_arrive() {
 fn rules_of_what_may_be_asked_can_be_read_first() {
     let Some(place) = Place::new() else { return };
     let options = place.asked_options();
-    let servers = options.iter().map(String::as_str).filter(|one| !["--receiver", super::RECEIVER].contains(one));
+    let servers =
+        options.iter().map(String::as_str).filter(|one| !["--receiver", super::RECEIVER].contains(one));
     let rules = [LAZARET, "gateway", "rules", "--device-interface", "device0"].into_iter().chain(servers);
     let printed = place.output(At::Gateway, &rules.collect::<Vec<_>>());
     assert!(printed.status.success(), "{}", said(&printed));
     let text = String::from_utf8(printed.stdout).unwrap();
     assert!(text.contains("ip saddr 202.114.4.8/32 ip daddr 10.20.1.9/32 udp dport 123"), "{text}");
-    let alone = place.output(At::Gateway, &[LAZARET, "gateway", "rules", "--device-interface", "device0", "--dns-server", WARD]);
+    let alone = place.output(
+        At::Gateway,
+        &[LAZARET, "gateway", "rules", "--device-interface", "device0", "--dns-server", WARD],
+    );
     assert_eq!(alone.status.code(), Some(2), "{}", said(&alone));
 }

@@ -4,6 +4,9 @@ use super::place::{At, Place, said, text};
 use serde_json::Value;
 
 const CENTRAL: &str = "10.20.1.9:515";
+/// Length of what monitor.py sends of a patient, and of a cycle.
+const PATIENT_BYTES: usize = 4 + 0xAD;
+const CYCLE_BYTES: usize = 8 + 4 + 0x3D3 + 4 + 0x114 + 4;
 
 impl Place {
     /// A central station that keeps what it is sent in `file`, and talks back.
@@ -11,7 +14,9 @@ impl Place {
         let before = self.read("central.out").matches("listening").count();
         let path = self.path(file);
         self.start_script(At::Ward, "central", "receiver.py", &["raw", "10.20.1.9", "515", text(&path)]);
-        self.until("the central station listens", || self.read("central.out").matches("listening").count() > before);
+        self.until("the central station listens", || {
+            self.read("central.out").matches("listening").count() > before
+        });
     }
 
     /// What a monitor sends for these cycles, as a station of its own beside it takes it.
@@ -21,8 +26,8 @@ impl Place {
         self.start_script(At::Monitor, &name, "receiver.py", &["raw", "127.0.0.1", "9515", text(&path)]);
         self.until("it listens", || self.read(&format!("{name}.out")).contains("listening"));
         self.send_to("127.0.0.1", "9515", first, count, 0);
-        let bytes = usize::try_from(count).unwrap() * 1000;
-        self.until("it has all", || self.bytes(&name).len() > bytes);
+        let bytes = PATIENT_BYTES + usize::try_from(count).unwrap() * CYCLE_BYTES;
+        self.until("it has all", || self.bytes(&name).len() == bytes);
         self.end(&name, "-KILL");
         self.bytes(&name)
     }
@@ -53,23 +58,23 @@ impl Place {
 fn a_central_station_gets_the_devices_own_bytes_and_a_gap_shows_as_a_new_connection() {
     let Some(place) = Place::new() else { return };
     let first = place.reference(0, 20);
-    let patient = first[..first.windows(2).position(|pair| pair == [0x05, 0x45]).unwrap() - 2].to_vec();
+    let patient = first[..PATIENT_BYTES].to_vec();
     assert!(patient.windows(10).any(|part| part == b"ZQ70010001"), "the reference begins with the patient");
     place.start_receiver();
     place.start_central("central-1");
     place.start_gateway_to(&["--receiver", super::RECEIVER, "--original", CENTRAL]);
     place.look();
-    place.send(0, 20, 20);
+    place.send(0, 20, 50);
     place.until("the station has every byte", || place.bytes("central-1").len() >= first.len());
     assert_eq!(place.bytes("central-1"), first);
 
     // While it is gone, cycles are left out, though not for the others; nothing of them comes later.
     place.end("central", "-KILL");
-    place.send(20, 10, 20);
+    place.send(20, 10, 50);
     place.until_arrived(30);
     place.until("they are counted", || place.original("left_out") == 10);
     place.start_central("central-2");
-    place.send(30, 10, 20);
+    place.send(30, 10, 50);
     let third = place.reference(30, 10);
     place.until("the station has what came since", || place.bytes("central-2").len() >= third.len());
     assert_eq!(place.bytes("central-2"), third);
@@ -85,17 +90,33 @@ fn a_central_station_gets_the_devices_own_bytes_and_a_gap_shows_as_a_new_connect
     place.until_arrived(160);
     let whole = place.reference(40, 120);
     place.until("the station has the last cycle", || {
-        place.bytes("central-3").ends_with(&whole[whole.len() - 1000..])
+        place.bytes("central-3").ends_with(&whole[whole.len() - CYCLE_BYTES..])
     });
+    // Each connection begins with the patient, and its cycles follow one another; between two, some are missing.
     let after = place.bytes("central-3");
+    let cycles: Vec<&[u8]> = whole[PATIENT_BYTES..].chunks(CYCLE_BYTES).collect();
+    let (mut rest, mut next, mut begins) = (&after[..], 0, false);
+    while !rest.is_empty() {
+        if let Some(cycles) = rest.strip_prefix(&patient[..]) {
+            (rest, begins) = (cycles, true);
+            continue;
+        }
+        let number = cycles.iter().position(|cycle| rest.starts_with(cycle)).expect("a whole cycle");
+        assert!(number == next || (begins && number > next), "cycle {number} after {next}");
+        (rest, next, begins) = (&rest[CYCLE_BYTES..], number + 1, false);
+    }
     assert!(after.starts_with(&patient), "the new connection says who lies there");
-    assert!(whole.ends_with(&after[patient.len()..]), "after the gap the cycles follow one another");
     assert!(after.len() < whole.len(), "nothing was filled in");
     // The other receiver has everything, in order, without a name.
     assert_eq!(place.numbers(), (0..160).collect::<Vec<_>>());
     assert!(!place.read("messages.ndjson").contains("Marshgate"));
-    let buffer = std::fs::read_dir(place.path("buffer")).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
-    assert!(buffer.into_iter().all(|bytes| !bytes.windows(9).any(|part| part == b"Marshgate")), "a name is on disk");
+    let buffer = std::fs::read_dir(place.path("buffer"))
+        .unwrap()
+        .map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    assert!(
+        buffer.into_iter().all(|bytes| !bytes.windows(9).any(|part| part == b"Marshgate")),
+        "a name is on disk"
+    );
     // What the station says stays in the gateway.
     assert!(place.frames().iter().all(|frame| frame["payload"] == 0), "something was sent to the monitor");
 }
@@ -107,13 +128,17 @@ fn killed_it_lets_a_monitor_reach_its_named_central_station_and_nothing_else() {
     place.lead_nowhere();
     place.send(0, 10, 10);
     place.until("all are accepted", || place.standing()["cycles"] == 10);
-    assert!(place.output(At::Ward, &["ip", "address", "add", "10.20.1.10/24", "dev", "eth0"]).status.success());
+    assert!(
+        place.output(At::Ward, &["ip", "address", "add", "10.20.1.10/24", "dev", "eth0"]).status.success()
+    );
     let any = place.path("any");
     place.start_script(At::Ward, "other", "receiver.py", &["raw", "10.20.1.10", "515", text(&any)]);
     place.start_script(At::Internet, "leak", "receiver.py", &["raw", "198.51.100.2", "515", text(&any)]);
     place.start_script(At::Monitor, "open", "receiver.py", &["raw", "202.114.4.8", "515", text(&any)]);
     place.start_central("central");
-    place.until("all listen", || ["other", "leak", "open"].iter().all(|name| place.read(&format!("{name}.out")).contains("listening")));
+    place.until("all listen", || {
+        ["other", "leak", "open"].iter().all(|name| place.read(&format!("{name}.out")).contains("listening"))
+    });
     let outside = place.received(At::Internet, "eth0");
     place.end("gateway", "-KILL");
 
@@ -134,7 +159,10 @@ fn killed_it_lets_a_monitor_reach_its_named_central_station_and_nothing_else() {
     place.start_gateway_to(&["--receiver", super::RECEIVER, "--bypass", "202.114.4.8=10.20.1.9"]);
     place.until_arrived(10);
     assert_eq!(place.numbers(), (0..10).collect::<Vec<_>>(), "what was accepted before is not lost");
-    let refused = place.output(At::Gateway, &[super::LAZARET, "gateway", "rules", "--device-interface", "d", "--bypass", "x"]);
+    let refused = place.output(
+        At::Gateway,
+        &[super::LAZARET, "gateway", "rules", "--device-interface", "d", "--bypass", "x"],
+    );
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert_ne!(place.standing(), Value::Null);
 }

@@ -8,7 +8,17 @@ impl Place {
     /// Runs a step of the gateway with the store; its exit status and words.
     fn step(&self, step: &str) -> (Option<i32>, String) {
         let store = self.path("store");
-        let step = [LAZARET, "gateway", step, "--device-interface", "device0", "--store", text(&store), "--by", "R. Haldis"];
+        let step = [
+            LAZARET,
+            "gateway",
+            step,
+            "--device-interface",
+            "device0",
+            "--store",
+            text(&store),
+            "--by",
+            "R. Haldis",
+        ];
         let output = self.output(At::Gateway, &step);
         (output.status.code(), said(&output))
     }
@@ -38,7 +48,10 @@ fn a_store_knows_since_when_a_gateway_contains_and_that_its_rules_were_changed()
     place.start_gateway_to(&options);
     let device = place.contained();
     assert_eq!((&device["standing"], &device["addresses"]), (&json!("contained"), &json!(["202.114.4.8"])));
-    assert_eq!((&device["policies"][0]["name"], &device["policies"][0]["by"]), (&json!("ward"), &json!("R. Haldis")));
+    assert_eq!(
+        (&device["policies"][0]["name"], &device["policies"][0]["by"]),
+        (&json!("ward"), &json!("R. Haldis"))
+    );
     assert_eq!(device["proof"], Value::Null);
 
     let (status, words) = place.step("status");
@@ -55,7 +68,10 @@ fn a_store_knows_since_when_a_gateway_contains_and_that_its_rules_were_changed()
     let (status, words) = place.step("status");
     assert!(status == Some(1) && words.contains("DRIFT"), "{words}");
     let broken = place.contained();
-    assert_eq!((&broken["standing"], &broken["against"][0]["rule"]), (&json!("broken"), &json!("policy-drift")));
+    assert_eq!(
+        (&broken["standing"], &broken["against"][0]["rule"]),
+        (&json!("broken"), &json!("policy-drift"))
+    );
 
     place.end("gateway", "-TERM");
     let (status, words) = place.step("remove");

@@ -35,7 +35,9 @@ const CLIENT_PORT: u16 = 68;
 
 /// A socket of a service cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot serve {service} at {at}: {cause}; another program may hold the port, or there is no way to the server")]
+#[error(
+    "cannot serve {service} at {at}: {cause}; another program may hold the port, or there is no way to the server"
+)]
 pub struct ServicesError {
     service: &'static str,
     at: SocketAddr,
@@ -169,7 +171,14 @@ impl Services {
     }
 
     /// Counts a datagram that is dropped, and says the reason when it is the first of its kind.
-    fn drop_it(&self, service: Service, counter: fn(&Tally) -> &AtomicU64, who: &str, why: Why, station: &Station) {
+    fn drop_it(
+        &self,
+        service: Service,
+        counter: fn(&Tally) -> &AtomicU64,
+        who: &str,
+        why: Why,
+        station: &Station,
+    ) {
         self.count(service, counter);
         let kind = match why {
             Why::Malformed(malformed) => malformed.field,
@@ -177,7 +186,10 @@ impl Services {
         };
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.len() < SAID_MAX && said.insert((service, kind)) {
-            station.say(format!("{} of {who} is dropped: {why}; said once, counted from now on", service.as_str()));
+            station.say(format!(
+                "{} of {who} is dropped: {why}; said once, counted from now on",
+                service.as_str()
+            ));
         }
     }
 
@@ -271,15 +283,22 @@ impl Services {
         loop {
             let Some((bytes, from)) = received(socket, &mut datagram) else { continue };
             self.count(Service::Lease, |tally| &tally.asked);
-            let asked = random().ok_or(Why::Refused("comes while the system has no randomness")).and_then(|random| {
-                let mut leases = desk.leases.lock().unwrap_or_else(PoisonError::into_inner);
-                leases.ask(bytes, (random & 0xFFFF_FFFF) as u32, now())
-            });
+            let asked =
+                random().ok_or(Why::Refused("comes while the system has no randomness")).and_then(|random| {
+                    let mut leases = desk.leases.lock().unwrap_or_else(PoisonError::into_inner);
+                    leases.ask(bytes, (random & 0xFFFF_FFFF) as u32, now())
+                });
             match asked {
                 // A server that cannot be reached is one that does not answer: the device asks again.
                 Ok(text) => drop(desk.server.send(&text)),
                 Err(why) => {
-                    self.drop_it(Service::Lease, |tally| &tally.dropped, &from.ip().to_string(), why, station);
+                    self.drop_it(
+                        Service::Lease,
+                        |tally| &tally.dropped,
+                        &from.ip().to_string(),
+                        why,
+                        station,
+                    );
                 }
             }
         }
@@ -408,7 +427,8 @@ mod tests {
     #[test]
     fn a_device_knows_the_gateway_by_an_address_of_its_own_segment() {
         let stations = [Ipv4Addr::new(202, 114, 4, 119), Ipv4Addr::new(10, 20, 4, 1)];
-        let near = |ip| near(&stations, 24, Leasing { mac: model::Mac([2, 0, 0, 0, 0, 1]), ip }).unwrap().near;
+        let near =
+            |ip| near(&stations, 24, Leasing { mac: model::Mac([2, 0, 0, 0, 0, 1]), ip }).unwrap().near;
         assert_eq!(near(Ipv4Addr::new(10, 20, 4, 16)), stations[1]);
         assert_eq!(near(Ipv4Addr::new(202, 114, 4, 8)), stations[0]);
         assert_eq!(near(Ipv4Addr::new(192, 0, 2, 8)), stations[0]);

@@ -100,13 +100,16 @@ impl Grants {
         }
         let pairs = grants.askings.len() + grants.leasings.len();
         if pairs > PAIRS_MAX {
-            return Err(format!("the policy lets {pairs} pairs of networks ask, at most {PAIRS_MAX} can be served"));
+            return Err(format!(
+                "the policy lets {pairs} pairs of networks ask, at most {PAIRS_MAX} can be served"
+            ));
         }
         Ok(grants)
     }
 
     fn add(&mut self, policy: &Policy, unit: &Unit, services: &[Service]) {
-        let devices: BTreeSet<Prefix> = unit.networks.iter().copied().filter(|network| network.ip().is_ipv4()).collect();
+        let devices: BTreeSet<Prefix> =
+            unit.networks.iter().copied().filter(|network| network.ip().is_ipv4()).collect();
         let mut asks_names = false;
         for service in services {
             let peers: BTreeSet<Prefix> = peers_of(policy, unit, service.port()).collect();
@@ -118,7 +121,9 @@ impl Grants {
                 continue;
             }
             asks_names |= *service == Service::Names;
-            for (devices, peers) in devices.iter().flat_map(|device| peers.iter().map(move |peer| (*device, *peer))) {
+            for (devices, peers) in
+                devices.iter().flat_map(|device| peers.iter().map(move |peer| (*device, *peer)))
+            {
                 self.askings.insert(Asking { devices, peers, service: *service });
             }
         }
@@ -126,7 +131,9 @@ impl Grants {
             let names = names_of(policy, unit);
             if names.is_empty() {
                 let name = &unit.name;
-                self.unserved.push(format!("`{name}` may ask for names, and the policy names none (peer = \"name:HOST\")"));
+                self.unserved.push(format!(
+                    "`{name}` may ask for names, and the policy names none (peer = \"name:HOST\")"
+                ));
             }
             self.names.push((devices, names));
         }
@@ -190,7 +197,8 @@ fn names_of(policy: &Policy, unit: &Unit) -> Names {
     let mut names = Names::new();
     for allowed in &unit.allow {
         let Peer::Named(peer) = &allowed.rule.peer else { continue };
-        let Some(name) = peer.strip_prefix(NAME).map(|name| name.trim_end_matches('.').to_ascii_lowercase()) else {
+        let Some(name) = peer.strip_prefix(NAME).map(|name| name.trim_end_matches('.').to_ascii_lowercase())
+        else {
             continue;
         };
         let networks = names.entry(name.into_bytes()).or_default();
@@ -261,14 +269,18 @@ addresses = ["202.114.4.9/32"]
     fn a_policy_says_who_may_ask_whom_for_what() {
         let grants = grants();
         let prefix = |text: &str| text.parse::<Prefix>().unwrap();
-        let asking = |peer, service| Asking { devices: prefix("202.114.4.8/32"), peers: prefix(peer), service };
+        let asking =
+            |peer, service| Asking { devices: prefix("202.114.4.8/32"), peers: prefix(peer), service };
         let askings = [asking("10.20.1.9/32", Service::Time), asking("202.114.4.119/32", Service::Names)];
         assert_eq!(grants.askings, askings.into());
         let ip = Ipv4Addr::new(202, 114, 4, 8);
         assert_eq!(grants.leasings, [Leasing { mac: "02:1b:5e:00:10:20".parse().unwrap(), ip }].into());
         assert_eq!(grants.unserved.len(), 1, "{:?}", grants.unserved);
         assert!(grants.unserved[0].contains("`bed 8`"));
-        assert!(grants.may_ask(ip, Service::Time) && !grants.may_ask(Ipv4Addr::new(202, 114, 4, 9), Service::Time));
+        assert!(
+            grants.may_ask(ip, Service::Time)
+                && !grants.may_ask(Ipv4Addr::new(202, 114, 4, 9), Service::Time)
+        );
         // The table of addresses is by the name as the policy writes it.
         assert_eq!(grants.name(ip, b"time.hospital.example"), Some(&[prefix("10.20.1.9/32")].into()));
         assert_eq!(grants.name(ip, b"hospital.example"), None);

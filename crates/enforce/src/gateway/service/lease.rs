@@ -142,7 +142,9 @@ impl Leases {
         let server = match message.address(code::SERVER)? {
             None => None,
             Some(meant) if meant != lease.near => return Err(Why::Refused("is meant for another server")),
-            Some(_) if self.server.is_none() => return Err(Why::Refused("answers an offer that is forgotten")),
+            Some(_) if self.server.is_none() => {
+                return Err(Why::Refused("answers an offer that is forgotten"));
+            }
             Some(_) => self.server,
         };
         let client_id = message.options.get(&code::CLIENT_ID);
@@ -174,7 +176,8 @@ impl Leases {
             option(&mut text, code, value);
         }
         if is_answered {
-            let wishes = [code::MASK, code::NAME_SERVERS, code::TIME_SERVERS, code::LEASE, code::RENEW, code::REBIND];
+            let wishes =
+                [code::MASK, code::NAME_SERVERS, code::TIME_SERVERS, code::LEASE, code::RENEW, code::REBIND];
             option(&mut text, code::WISHES, &wishes);
         }
         // Sub-option 5: the segment that the address is for.
@@ -191,7 +194,9 @@ impl Leases {
     pub fn answer(&mut self, datagram: &[u8], grants: &Grants, now: CaptureTime) -> Result<Reply, Why> {
         let message = Message::read(datagram)?;
         self.open.retain(|_, open| now.since(open.since) < OPEN_FOR);
-        let Some(open) = self.open.get(&message.xid) else { return Err(Why::Refused("answers no open question")) };
+        let Some(open) = self.open.get(&message.xid) else {
+            return Err(Why::Refused("answers no open question"));
+        };
         let Lease { of: Leasing { mac, ip }, near } = open.lease;
         if message.op != REPLY || message.mac != mac || message.relay != self.relay {
             return Err(Why::Refused("answers another question"));
@@ -201,7 +206,9 @@ impl Leases {
             (kind::REQUEST, Some(kind @ (kind::ACK | kind::NAK))) => kind,
             _ => return Err(Why::Refused("is of a type that does not answer the question")),
         };
-        let Some(server) = message.address(code::SERVER)? else { return Err(Why::Refused("names no server")) };
+        let Some(server) = message.address(code::SERVER)? else {
+            return Err(Why::Refused("names no server"));
+        };
         let your_ip = if kind == kind::NAK { Ipv4Addr::UNSPECIFIED } else { ip };
         if message.your_ip != your_ip {
             return Err(Why::Refused("gives an address that the policy does not have for the device"));
@@ -219,7 +226,6 @@ impl Leases {
         self.open.remove(&message.xid);
         Ok(reply)
     }
-
 }
 
 /// What the lease holds for the device.
@@ -244,7 +250,8 @@ fn terms(text: &mut Vec<u8>, message: &Message, lease: Lease, grants: &Grants) -
     }
     for (code, service) in [(code::NAME_SERVERS, Service::Names), (code::TIME_SERVERS, Service::Time)] {
         let asked = |server: &Ipv4Addr| grants.may_ask_peer(lease.of.ip, *server, service);
-        let servers: Vec<Ipv4Addr> = message.addresses(code)?.into_iter().filter(asked).take(SERVERS_MAX).collect();
+        let servers: Vec<Ipv4Addr> =
+            message.addresses(code)?.into_iter().filter(asked).take(SERVERS_MAX).collect();
         if !servers.is_empty() {
             option(text, code, &servers.iter().flat_map(|server| server.octets()).collect::<Vec<_>>());
         }
@@ -347,7 +354,8 @@ mod tests {
     #[test]
     fn a_device_gets_the_address_that_the_policy_has_for_it() {
         let mut leases = leases();
-        let discover = from_device(kind::DISCOVER, &[(60, b"vendor"), (code::HOST_NAME, b"bed-7"), (55, &[1, 3, 67])]);
+        let discover =
+            from_device(kind::DISCOVER, &[(60, b"vendor"), (code::HOST_NAME, b"bed-7"), (55, &[1, 3, 67])]);
         let ours = Message::read(&leases.ask(&discover, 1, NOW).unwrap()).unwrap();
         assert_eq!((ours.xid, ours.hops, ours.flags, ours.relay), (1, 1, 0, RELAY));
         assert_eq!(ours.options.keys().copied().collect::<Vec<_>>(), [12, 53, 55, 82]);
@@ -434,7 +442,8 @@ mod tests {
         // A name that is none stays here, the rest goes.
         let ours = leases.ask(&from_device(kind::DISCOVER, &[(code::HOST_NAME, b"a b\0")]), 50, NOW).unwrap();
         assert!(!Message::read(&ours).unwrap().options.contains_key(&code::HOST_NAME));
-        let open = (100..).map_while(|xid| leases.ask(&from_device(kind::DISCOVER, &[]), xid, NOW).ok()).take(9999);
+        let open =
+            (100..).map_while(|xid| leases.ask(&from_device(kind::DISCOVER, &[]), xid, NOW).ok()).take(9999);
         assert_eq!(open.count(), OPEN_OF_DEVICE_MAX - 1);
     }
 }

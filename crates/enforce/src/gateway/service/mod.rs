@@ -55,7 +55,9 @@ impl std::fmt::Debug for Taken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Answered(text) => f.debug_tuple("Answered").field(text).finish(),
-            Self::Asked { question, .. } => f.debug_struct("Asked").field("question", question).finish_non_exhaustive(),
+            Self::Asked { question, .. } => {
+                f.debug_struct("Asked").field("question", question).finish_non_exhaustive()
+            }
         }
     }
 }

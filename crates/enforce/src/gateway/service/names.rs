@@ -44,7 +44,8 @@ pub fn question_of_names(grants: &Grants, device: Ipv4Addr, datagram: &[u8], id:
     }
     let [question] = &message.questions[..] else { return Err(Why::Refused("has not one question")) };
     // What a resolver may add about itself (RFC 6891) is not passed on.
-    let only_options = message.records.iter().all(|record| record.section == Section::Additional && record.kind == OPT);
+    let only_options =
+        message.records.iter().all(|record| record.section == Section::Additional && record.kind == OPT);
     if !only_options || message.records.len() > 1 {
         return Err(Why::Refused("brings records with its question"));
     }
@@ -87,7 +88,8 @@ fn outcome(
     if message.is_truncated() {
         return Err(Why::Refused("does not fit into its answer"));
     }
-    let answers: Vec<&Answer> = message.records.iter().filter(|record| record.section == Section::Answer).collect();
+    let answers: Vec<&Answer> =
+        message.records.iter().filter(|record| record.section == Section::Answer).collect();
     match message.rcode() {
         NO_ERROR => {}
         rcode @ (NO_SUCH_NAME | SERVER_FAILURE) if answers.is_empty() => return Ok((rcode, 0, Vec::new())),
@@ -129,7 +131,8 @@ fn aliases<'a>(name: &'a [u8], answers: &[&'a Answer]) -> Vec<&'a [u8]> {
 
 /// What is wrong with an address for a name.
 fn fault(ip: Ipv4Addr, networks: &BTreeSet<Prefix>) -> Option<&'static str> {
-    if ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || ip.is_broadcast() || ip.is_link_local() {
+    if ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || ip.is_broadcast() || ip.is_link_local()
+    {
         return Some("gives an address that is no host's");
     }
     let known = networks.is_empty() || networks.iter().any(|network| network.contains(ip.into()));
@@ -210,7 +213,9 @@ mod tests {
         let question = Question { name: NAME.to_vec(), kind: A, class: INTERNET };
         let mut text = header_and_question(id, flags, &question, u16::try_from(records.len()).unwrap());
         for (name, kind, data) in records {
-            text.extend_from_slice(&header_and_question(0, 0, &Question { name: name.to_vec(), kind: *kind, class: 1 }, 0)[12..]);
+            text.extend_from_slice(
+                &header_and_question(0, 0, &Question { name: name.to_vec(), kind: *kind, class: 1 }, 0)[12..],
+            );
             text.extend_from_slice(&60_u32.to_be_bytes());
             text.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
             text.extend_from_slice(data);
@@ -275,7 +280,9 @@ mod tests {
         let mut update = asks(NAME, A);
         update[2] = 0x28;
         let long = asks(&[b'a'; 60].repeat(2), A);
-        for datagram in [two, update, asks(b"a b", A), long, says(7, 0x8180, &[]), says(7, 0x0100, &[(NAME, A, &[1; 4])])] {
+        for datagram in
+            [two, update, asks(b"a b", A), long, says(7, 0x8180, &[]), says(7, 0x0100, &[(NAME, A, &[1; 4])])]
+        {
             assert!(taken(&datagram).is_err());
         }
     }

@@ -36,7 +36,8 @@ pub fn question_of_time(datagram: &[u8], cookie: u64) -> Result<Taken, Why> {
             return Err(Why::Refused("answers another question"));
         }
         // Stratum 0 is a "kiss of death": asks for less, and tells no time.
-        if said.leap == NOT_SET || !STRATA.contains(&said.stratum) || said.transmit == 0 || said.receive == 0 {
+        if said.leap == NOT_SET || !STRATA.contains(&said.stratum) || said.transmit == 0 || said.receive == 0
+        {
             return Err(Why::Refused("has no time to tell"));
         }
         Ok(written(&Message { version: asked.version, poll: asked.poll, origin: asked.transmit, ..said }))
@@ -69,7 +70,15 @@ mod tests {
 
     fn said() -> Message {
         let times = Message { reference: 1, origin: COOKIE, receive: 2, transmit: 3, ..Message::default() };
-        Message { version: 4, mode: SERVER, stratum: 2, precision: 0xE9, root_delay: 5, reference_id: *b"GPS\0", ..times }
+        Message {
+            version: 4,
+            mode: SERVER,
+            stratum: 2,
+            precision: 0xE9,
+            root_delay: 5,
+            reference_id: *b"GPS\0",
+            ..times
+        }
     }
 
     fn check() -> Check {
@@ -77,7 +86,10 @@ mod tests {
             Taken::Asked { question, check } => {
                 let ours = Message::read(&question).unwrap();
                 // Nothing of the device goes on.
-                assert_eq!(ours, Message { version: 4, mode: CLIENT, transmit: COOKIE, ..Message::default() });
+                assert_eq!(
+                    ours,
+                    Message { version: 4, mode: CLIENT, transmit: COOKIE, ..Message::default() }
+                );
                 check
             }
             other => panic!("{other:?}"),
@@ -106,7 +118,11 @@ mod tests {
             assert!(check(&written(&message)).is_err(), "{message:?}");
         }
         assert!(check(&[&written(&said())[..], &[0; 20]].concat()).is_err());
-        for message in [Message { mode: 4, ..asked() }, Message { version: 5, ..asked() }, Message { mode: 6, ..asked() }] {
+        for message in [
+            Message { mode: 4, ..asked() },
+            Message { version: 5, ..asked() },
+            Message { mode: 6, ..asked() },
+        ] {
             assert!(question_of_time(&written(&message), COOKIE).is_err());
         }
     }

@@ -42,7 +42,12 @@ impl<'a> Held<'a> {
 }
 
 /// Keeps what was found of the policy.
-pub(in super::super) fn keep(folder: &Path, kept: &Held<'_>, drift: &[String], actor: &Actor) -> Result<(), Failure> {
+pub(in super::super) fn keep(
+    folder: &Path,
+    kept: &Held<'_>,
+    drift: &[String],
+    actor: &Actor,
+) -> Result<(), Failure> {
     let mut store = Writer::open(folder, IfMissing::Make)?;
     let step = if drift.is_empty() { "unchanged" } else { "drift" };
     let lines: Vec<String> = drift.iter().take(LINES_MAX).map(|line| shown(line)).collect();

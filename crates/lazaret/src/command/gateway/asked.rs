@@ -33,7 +33,9 @@ pub(super) struct Asked {
 
 fn server<const PORT: u16>(text: &str) -> Result<SocketAddrV4, String> {
     let alone = text.parse().map(|ip: Ipv4Addr| SocketAddrV4::new(ip, PORT));
-    alone.or_else(|_| text.parse()).map_err(|_| format!("`{text}` is no IPv4 address, with or without `:PORT`"))
+    alone
+        .or_else(|_| text.parse())
+        .map_err(|_| format!("`{text}` is no IPv4 address, with or without `:PORT`"))
 }
 
 /// What devices may ask, before anything is opened.
@@ -77,7 +79,8 @@ impl Allowed {
             let devices = segments.iter().map(ToString::to_string).collect();
             return Contained { name: "the gateway's own rules".to_owned(), devices };
         };
-        let networks: BTreeSet<Prefix> = policy.units.iter().flat_map(|unit| unit.networks.iter().copied()).collect();
+        let networks: BTreeSet<Prefix> =
+            policy.units.iter().flat_map(|unit| unit.networks.iter().copied()).collect();
         Contained { name: policy.name.clone(), devices: networks.iter().map(ToString::to_string).collect() }
     }
 
@@ -87,8 +90,14 @@ impl Allowed {
     }
 
     /// Opens the sockets; while that is still allowed.
-    pub(super) fn open(self, device: &Interface, stations: &[Ipv4Addr]) -> Result<Option<Arc<Services>>, Failure> {
-        let Some(station) = stations.first().filter(|_| !self.servers.services().is_empty()) else { return Ok(None) };
+    pub(super) fn open(
+        self,
+        device: &Interface,
+        stations: &[Ipv4Addr],
+    ) -> Result<Option<Arc<Services>>, Failure> {
+        let Some(station) = stations.first().filter(|_| !self.servers.services().is_empty()) else {
+            return Ok(None);
+        };
         let opened = Services::open(device, *station, &self.servers, self.grants, &self.leases);
         opened.map(Some).map_err(|fault| Failure::Usage(fault.to_string()))
     }
@@ -108,7 +117,11 @@ pub(super) fn tallies(services: Option<&Arc<Services>>) -> Value {
         });
         (service.as_str().to_owned(), counts)
     };
-    services.into_iter().flat_map(|services| services.tallies().map(row)).collect::<serde_json::Map<_, _>>().into()
+    services
+        .into_iter()
+        .flat_map(|services| services.tallies().map(row))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 #[cfg(test)]

@@ -56,7 +56,8 @@ impl Recorded {
         let kernel = Kernel::new(device.clone());
         let listed = kernel.listed()?;
         let Some(folder) = &self.store else {
-            let there = if listed.is_some() { "is closed by a gateway's rules" } else { "has no gateway's rules" };
+            let there =
+                if listed.is_some() { "is closed by a gateway's rules" } else { "has no gateway's rules" };
             print(&format!("{device} {there}. --store DIR compares them with what was loaded.\n"))?;
             return Ok(if listed.is_some() { Status::Done } else { Status::Found });
         };

@@ -12,7 +12,10 @@ pub(super) fn page(document: &Document<'_>) -> Page {
     let passing = document.passing.len();
     let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let (class, verdict) = match (clinical, passing) {
-        (0, 0) => ("calm", "It would cut no clinical conversation, and no bad traffic that was seen would pass".to_owned()),
+        (0, 0) => (
+            "calm",
+            "It would cut no clinical conversation, and no bad traffic that was seen would pass".to_owned(),
+        ),
         (0, passing) => ("high", format!("Bad traffic would still pass: {passing}")),
         (clinical, _) => ("critical", format!("It would cut clinical conversations: {clinical}")),
     };

@@ -19,7 +19,6 @@ pub(super) fn page(document: &Document<'_>) -> Page {
         (0, passing) => ("high", format!("Bad traffic would still pass: {passing}")),
         (clinical, _) => ("critical", format!("It would cut clinical conversations: {clinical}")),
     };
-    let wrongly = |row: &&CutRow<'_>| row.clinical && row.findings.is_empty();
     Page {
         policy: document.policy.clone(),
         captures: document.captures.clone(),
@@ -35,54 +34,63 @@ pub(super) fn page(document: &Document<'_>) -> Page {
             "{} conversations were judged by whoever opens them: {} pass, {} are none of the policy's business.",
             document.conversations, document.pass, document.outside
         ),
-        sections: vec![
-            Section {
-                title: "Clinical conversations that would be cut",
-                about: "Patients' care depends on these. Allow them in the policy, or know why not, before anything is enforced.",
-                class: "critical",
-                heads: CONVERSATION,
-                rows: document.cut.iter().filter(wrongly).map(cut).collect(),
-                left_out: 0,
-                empty: "None was seen.",
-            },
-            Section {
-                title: "Bad traffic that would still pass",
-                about: "A finding is about each of these, and a rule of the policy, or its silence, lets it through.",
-                class: "high",
-                heads: PASSING,
-                rows: document.passing.iter().map(passes).collect(),
-                left_out: 0,
-                empty: "None was seen.",
-            },
-            Section {
-                title: "Other conversations that would be cut",
-                about: "Findings stand beside those that are cut on purpose.",
-                class: "low",
-                heads: CONVERSATION,
-                rows: document.cut.iter().filter(|row| !wrongly(row)).map(cut).collect(),
-                left_out: 0,
-                empty: "None was seen.",
-            },
-            Section {
-                title: "Unproven",
-                about: "What these captures neither prove nor refute: look at a longer time, an update, a night shift.",
-                class: "medium",
-                heads: &["What"],
-                rows: document.unproven.iter().map(|row| vec![row.what.clone()]).collect(),
-                left_out: 0,
-                empty: "Nothing.",
-            },
-            Section {
-                title: "What could not be seen",
-                about: "Of this nothing above speaks.",
-                class: "medium",
-                heads: &["What"],
-                rows: document.blind_spots.iter().map(|spot| vec![shown(spot)]).collect(),
-                left_out: 0,
-                empty: "Nothing that Lazaret knows of.",
-            },
-        ],
+        sections: sections(document),
     }
+}
+
+fn sections(document: &Document<'_>) -> Vec<Section> {
+    vec![
+        Section {
+            title: "Clinical conversations that would be cut",
+            about: "Patients' care depends on these. Allow them in the policy, or know why not, before anything is enforced.",
+            class: "critical",
+            heads: CONVERSATION,
+            rows: document.cut.iter().filter(|row| is_wrong(row)).map(cut).collect(),
+            left_out: 0,
+            empty: "None was seen.",
+        },
+        Section {
+            title: "Bad traffic that would still pass",
+            about: "A finding is about each of these, and a rule of the policy, or its silence, lets it through.",
+            class: "high",
+            heads: PASSING,
+            rows: document.passing.iter().map(passes).collect(),
+            left_out: 0,
+            empty: "None was seen.",
+        },
+        Section {
+            title: "Other conversations that would be cut",
+            about: "Findings stand beside those that are cut on purpose.",
+            class: "low",
+            heads: CONVERSATION,
+            rows: document.cut.iter().filter(|row| !is_wrong(row)).map(cut).collect(),
+            left_out: 0,
+            empty: "None was seen.",
+        },
+        Section {
+            title: "Unproven",
+            about: "What these captures neither prove nor refute: look at a longer time, an update, a night shift.",
+            class: "medium",
+            heads: &["What"],
+            rows: document.unproven.iter().map(|row| vec![row.what.clone()]).collect(),
+            left_out: 0,
+            empty: "Nothing.",
+        },
+        Section {
+            title: "What could not be seen",
+            about: "Of this nothing above speaks.",
+            class: "medium",
+            heads: &["What"],
+            rows: document.blind_spots.iter().map(|spot| vec![shown(spot)]).collect(),
+            left_out: 0,
+            empty: "Nothing that Lazaret knows of.",
+        },
+    ]
+}
+
+/// Clinical, and no finding condemns it.
+fn is_wrong(row: &CutRow<'_>) -> bool {
+    row.clinical && row.findings.is_empty()
 }
 
 fn cut(row: &CutRow<'_>) -> Vec<String> {

@@ -63,7 +63,8 @@ def dns(server, name, kind):
     answer = ask(server, 53, own + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + question)
     if answer is None:
         return None
-    assert answer[:2] == own and answer[12 : 12 + len(question)] == question, answer
+    # Names are equal whatever their case (RFC 4343); lengths and types hold no letters.
+    assert answer[:2] == own and answer[12 : 12 + len(question)] == question.lower(), answer
     _, flags, _, count, _, more = struct.unpack("!6H", answer[:12])
     at, addresses = 12 + len(question), []
     for _ in range(count):

@@ -9,6 +9,8 @@ fn read(pieces: &[&[u8]]) -> (Vec<Cycle>, bool) {
     let mut session = Session::new(at("202.114.4.8", 40000), at("202.114.4.119", 515)).with_original();
     let mut cycles = Vec::new();
     let read = pieces.iter().all(|piece| session.feed(piece, CaptureTime::default(), &mut cycles).is_ok());
+    // Cycles of one piece are a nanosecond apart.
+    cycles.iter_mut().for_each(|cycle| cycle.received = CaptureTime::default());
     (cycles, read)
 }
 

@@ -255,7 +255,10 @@ impl Sink for Heard {
                 // Bed and limits hold until others are told; numbers are told anew.
                 let next = Cycle { bed: *bed, limits: limits.clone(), ..Cycle::default() };
                 let ended = std::mem::replace(&mut self.cycle, next);
-                self.ended.push(Cycle { received: self.now, ..ended });
+                // What came in one piece came at one moment, and messages are known by their moment: a nanosecond apart, so
+                // that no receiver takes two cycles for one.
+                let received = self.now.plus_nanos(i64::try_from(self.ended.len()).unwrap_or(0));
+                self.ended.push(Cycle { received, ..ended });
             }
             _ => {}
         }
@@ -322,5 +325,16 @@ mod tests {
         let mut cycles = Vec::new();
         plain.feed(&[patient, cycle(70)].concat(), CaptureTime::default(), &mut cycles).unwrap();
         assert_eq!(cycles[0].original, None);
+    }
+
+    #[test]
+    fn cycles_that_came_in_one_piece_are_told_apart_by_their_time() {
+        let end = |port| Endpoint { ip: "202.114.4.8".parse().unwrap(), port };
+        let mut session = Session::new(end(40000), end(515));
+        let mut cycles = Vec::new();
+        session.feed(&[cycle(70), cycle(71)].concat(), CaptureTime::from_nanos(9), &mut cycles).unwrap();
+        session.feed(&cycle(72), CaptureTime::from_nanos(99), &mut cycles).unwrap();
+        let times: Vec<i64> = cycles.iter().map(|cycle| cycle.received.nanos()).collect();
+        assert_eq!(times, [9, 10, 99]);
     }
 }

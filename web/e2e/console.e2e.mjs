@@ -302,6 +302,7 @@ const PLACES = [
   ["/map", "Map", "map"],
   ["/captures", "Captures", "captures"],
   ["/audit", "Audit", "audit"],
+  ["/containment", "Containment", "containment"],
   ["/sensors", "Sensors", "sensors"],
   ["/settings", "Settings", "settings"],
   ["/account", "Your account", "account"],

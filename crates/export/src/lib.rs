@@ -8,6 +8,7 @@
 //! | [`html`] | one self-contained file | people, paper, the archive |
 //! | [`bundle`], [`signature`] | `lazaret.evidence/1`, tar with minisign | third parties who check a finding |
 //! | [`playbook()`] | what people do about a finding | the ward, biomedical engineering, security |
+//! | [`check`] | a policy held against captures, HTML | whoever decides about it |
 //! | [`containment`] | `lazaret.containment/1`, HTML, JSON, text | the ward and the regulator |
 //! | [`form`] | prefilled reports for authorities, HTML or text | whoever files them |
 //! | [`notice`] | one finding's message: JSON, syslog, CEF, ECS, e-mail, STIX | other programs of the site |
@@ -18,6 +19,7 @@
 //! the renderers escape once more what their own medium could run (terminal controls, markup).
 
 pub mod bundle;
+pub mod check;
 pub mod containment;
 pub mod form;
 pub mod html;

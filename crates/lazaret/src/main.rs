@@ -5,6 +5,7 @@
 
 mod command;
 mod confine;
+mod containment;
 mod cutting;
 mod evidence;
 mod exit;

@@ -56,7 +56,7 @@ pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
 pub use live::{Extent, Kept, Recording, StoredSensor, StoredTrend, TrendQuery, period};
 pub use order::Sorting;
-pub use outbox::{Course, Outbox, REFUSED_MAX, Telling, Told, WAITING_MAX, Waiting, course};
+pub use outbox::{Course, Outbox, OutboxLog, REFUSED_MAX, Telling, Told, WAITING_MAX, Waiting, course};
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};

@@ -68,6 +68,13 @@ export interface MapZone { id: string; name: string; assets: number; medical: nu
 export interface MapPeer { id: string; name: string; where: string; addresses: number }
 export interface MapLink { zone: string; peer: string; assets: number; flows: number; bytes_out: number; bytes_in: number; first: string; last: string }
 export interface MapAnswer { zones: MapZone[]; peers: MapPeer[]; links: MapLink[]; first?: string | null; last?: string | null; left_out: number }
+export interface ContainedRow {
+  asset: string; seen: boolean; what: string; addresses: string[]; standing: "broken" | "ended" | "not-contained" | "contained"; words: string;
+  since?: string | null; proof?: { at: string; what: string } | null;
+  policies: { policy: string; name: string; since: string; by: string; until?: string | null }[];
+  broken_by: { finding: string; rule: string; title: string; first: string; last: string; count: number; state: string }[];
+}
+export interface ContainmentList { made: string; log_whole: boolean; devices: ContainedRow[] }
 export interface SensorRow {
   name: string; period: string; at: string; silent_seconds: number; ended?: string | null; standing?: string | null; up_seconds?: number | null;
   frames?: number | null; bytes?: number | null; frames_lost?: number | null; interface_overrun?: number | null; backlog_dropped?: number | null;

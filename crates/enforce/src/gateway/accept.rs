@@ -1,10 +1,12 @@
 //! Accepting connections of devices, and keeping each of their cycles.
 
+use super::original::{Central, Line};
 use super::session::Session;
 use super::{Buffer, BufferError, Cycle, Form};
 use model::{CaptureTime, Endpoint};
 use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::TcpStreamExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,8 +16,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub const CONNECTIONS_MAX: u64 = 256;
 /// Read at a time.
 const READ_BYTES: usize = 16 << 10;
-/// How often a thread that has nothing to do looks whether the gateway ends.
-const TICK: Duration = Duration::from_millis(200);
+/// A connection that brings nothing for so long is closed: a device that lost its power left it behind, and nothing is ever sent
+/// that would find that out. Our limit: a cycle comes each second.
+const SILENT_MAX: Duration = Duration::from_secs(600);
+/// After an error of a listener.
+const AGAIN_TO_ACCEPT: Duration = Duration::from_millis(200);
 /// Between two tries to keep a cycle that the buffer did not take.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -93,10 +98,10 @@ impl Lane {
     /// Keeps a cycle; whether there was anything to keep.
     fn put(&self, cycle: &Cycle) -> Result<bool, BufferError> {
         let source = cycle.source();
-        let mut buffer = self.buffer();
-        let Some(text) = cycle.message(self.form, buffer.last(&source)?)? else { return Ok(false) };
-        buffer.put(&source, cycle.received, &text)?;
-        drop(buffer);
+        let last = self.buffer().last(&source)?;
+        // Nobody waits for the buffer while a message is written: its source has one connection.
+        let Some(text) = cycle.message(self.form, last)? else { return Ok(false) };
+        self.buffer().put(&source, cycle.received, &text)?;
         self.kept.notify_one();
         Ok(true)
     }
@@ -106,6 +111,8 @@ impl Lane {
 pub struct Station {
     /// The receivers, each with what waits for it.
     pub lanes: Vec<Lane>,
+    /// Who gets the devices' own streams.
+    pub central: Option<Central>,
     ending: AtomicBool,
     /// What was done.
     pub counters: Counters,
@@ -119,10 +126,14 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
-    /// Keeps cycles for each of `lanes`, and says by `tell` what people should know.
+    /// Keeps cycles for each of `lanes`, hands the streams on to `central`, and says by `tell` what people should know.
     #[must_use]
-    pub fn new(lanes: Vec<Lane>, tell: Box<dyn Fn(String) + Send + Sync>) -> Arc<Self> {
-        Arc::new(Self { lanes, ending: AtomicBool::new(false), counters: Counters::default(), tell })
+    pub fn new(
+        lanes: Vec<Lane>,
+        central: Option<Central>,
+        tell: Box<dyn Fn(String) + Send + Sync>,
+    ) -> Arc<Self> {
+        Arc::new(Self { lanes, central, ending: AtomicBool::new(false), counters: Counters::default(), tell })
     }
 
     /// Listens; connections are taken once [`Station::serve`] is called.
@@ -130,19 +141,16 @@ impl Station {
     /// # Errors
     /// What the system says of the address.
     pub fn listen(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
-        let listener = TcpListener::bind(SocketAddr::new(ip, port))?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
+        TcpListener::bind(SocketAddr::new(ip, port))
     }
 
-    /// Takes connections until the gateway ends. One thread, and one more for each connection.
+    /// Takes connections as long as the process lives. One thread, which sleeps until one comes, and one more for each.
     pub fn serve(self: &Arc<Self>, listener: &TcpListener) {
         while !self.is_ending() {
             match listener.accept() {
                 Ok((stream, device)) => self.take(stream, device),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(TICK / 20),
                 // Of one connection, or of the system's limits: the next may do.
-                Err(_) => std::thread::sleep(TICK),
+                Err(_) => std::thread::sleep(AGAIN_TO_ACCEPT),
             }
         }
     }
@@ -165,20 +173,26 @@ impl Station {
     }
 
     /// Reads a connection to its end. Nothing is ever written to it.
-    fn read(&self, mut stream: &TcpStream, device: SocketAddr) -> io::Result<()> {
-        stream.set_nonblocking(false)?;
-        stream.set_read_timeout(Some(TICK))?;
+    fn read(self: &Arc<Self>, mut stream: &TcpStream, device: SocketAddr) -> io::Result<()> {
+        stream.set_read_timeout(Some(SILENT_MAX))?;
         let local = stream.local_addr()?;
         let end = |at: SocketAddr| Endpoint { ip: at.ip(), port: at.port() };
         let mut session = Session::new(end(device), end(local));
+        let mut line = Line::new(self, device.ip());
+        if line.is_some() {
+            session = session.with_original();
+        }
         let (mut bytes, mut cycles) = (vec![0; READ_BYTES], Vec::new());
         let mut unread = false;
         while !self.is_ending() {
+            // A device that waits for our acknowledgement before it sends the rest of its cycle waits for up to 40 ms
+            // else; the kernel forgets this after a while.
+            stream.set_quickack(true)?;
             let count = match stream.read(&mut bytes) {
                 Ok(0) => return Ok(()),
                 Ok(count) => count,
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    continue;
+                    return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 // A device that was switched off is no matter for people.
@@ -190,8 +204,12 @@ impl Station {
                 continue;
             }
             let outcome = session.feed(bytes.get(..count).unwrap_or_default(), now(), &mut cycles);
-            for cycle in cycles.drain(..) {
+            for mut cycle in cycles.drain(..) {
+                let original = cycle.original.take();
                 self.keep(&cycle);
+                if let Some(line) = &mut line {
+                    line.put(original, cycle.received);
+                }
             }
             if let Err(why) = outcome {
                 unread = true;

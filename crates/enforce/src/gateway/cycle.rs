@@ -1,5 +1,6 @@
 //! One cycle of a monitor's telemetry, and the messages that it becomes.
 
+use super::original::Bytes;
 use super::receiver::Form;
 use export::vitals::{fhir, hl7};
 use model::{
@@ -30,6 +31,8 @@ pub struct Cycle {
     pub(super) numerics: BTreeMap<Vital, Sample>,
     /// Alarm limits in force.
     pub(super) limits: BTreeMap<Vital, AlarmLimit>,
+    /// Its bytes, where a station may have them.
+    pub original: Option<Bytes>,
 }
 
 impl Default for Cycle {
@@ -40,6 +43,7 @@ impl Default for Cycle {
             bed: None,
             numerics: BTreeMap::new(),
             limits: BTreeMap::new(),
+            original: None,
         }
     }
 }
@@ -176,7 +180,7 @@ mod tests {
             device: "202.114.4.8".parse().unwrap(),
             bed: Some(7),
             numerics: [(Vital::HeartRate, sample)].into(),
-            limits: BTreeMap::new(),
+            ..Cycle::default()
         }
     }
 

@@ -1,6 +1,6 @@
 //! Asks the kernel for addresses and rules, by the programs that administrators know: `ip` and `nft`.
 
-use super::rules::{Interface, Rules};
+use super::rules::{Interface, Rules, TABLE};
 use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
@@ -82,7 +82,20 @@ impl Kernel {
         for station in &rules.stations {
             self.address("replace", *station, prefix)?;
         }
+        self.forget_neighbours()?;
+        // A device that has no address yet cannot be asked for its link address, and nobody else shall answer for it.
+        for lease in &rules.leases {
+            let (ip, mac) = (lease.of.ip.to_string(), lease.of.mac.to_string());
+            let entry = ["neigh", "replace", &ip, "lladdr", &mac, "dev", &device, "nud", "permanent"];
+            run("ip", "iproute2", &entry, None)?;
+        }
         Ok(())
+    }
+
+    /// Takes back what [`Kernel::set_up`] said of neighbours.
+    fn forget_neighbours(&self) -> Result<(), KernelError> {
+        let device = self.device.to_string();
+        run("ip", "iproute2", &["neigh", "flush", "dev", &device, "nud", "permanent"], None).map(drop)
     }
 
     /// Gives the addresses and the rules back, in that order.
@@ -90,12 +103,25 @@ impl Kernel {
     /// # Errors
     /// [`KernelError`].
     pub fn remove(&self, stations: &[Ipv4Addr], prefix: u8) -> Result<(), KernelError> {
+        self.forget_neighbours()?;
         for station in stations {
             if self.has(*station)? {
                 self.address("delete", *station, prefix)?;
             }
         }
         load(&Rules::removal())
+    }
+
+    /// The table as the kernel has it, without counters; none where it is not there.
+    ///
+    /// # Errors
+    /// [`KernelError`].
+    pub fn listed(&self) -> Result<Option<String>, KernelError> {
+        let tables = run("nft", "nftables", &["list", "tables", "inet"], None)?;
+        if !tables.lines().any(|line| line.trim() == format!("table inet {TABLE}")) {
+            return Ok(None);
+        }
+        run("nft", "nftables", &["--stateless", "list", "table", "inet", TABLE], None).map(Some)
     }
 
     fn has(&self, station: Ipv4Addr) -> Result<bool, KernelError> {

@@ -14,16 +14,20 @@
 //!   process dies, and lets nothing through that this module does not take.
 //! * A cycle is *accepted* when the buffer has it. What the device has sent and the buffer does not have is no loss of
 //!   an accepted cycle; it shows as a gap.
-//! * The gateway originates no datagram towards the device, and no connection.
-//! * Patients are not handed on: identifiers stay out of the messages and out of the buffer.
+//! * The gateway originates no datagram towards the device, and no connection. What a device asks for and its policy allows
+//!   ([`service`]: names, the time, its address) is asked in its place, and answered to it alone.
+//! * Patients are not handed on: identifiers stay out of the messages and out of the buffer. A [`Central`] station that gets
+//!   the device's own stream is the exception, named by whoever runs the gateway.
 
 mod accept;
 mod carrier;
 mod cycle;
 mod deliver;
 mod kernel;
+mod original;
 mod receiver;
 mod rules;
+pub mod service;
 mod session;
 
 pub use accept::{CONNECTIONS_MAX, Counters, Lane, Station};
@@ -31,6 +35,7 @@ pub use carrier::{Carrier, Carriers, Identity, Login, TlsError};
 pub use cycle::{Cycle, GAP_MIN, LATE_MIN, late};
 pub use deliver::{Delivery, Outcome};
 pub use kernel::{Kernel, KernelError};
+pub use original::{Bytes, Central, STALE_MIN};
 pub use receiver::{Form, Receiver, ReceiverError, Way};
 pub use rules::{Interface, Ports, Rules, RulesError, TABLE};
 pub use session::{Session, Unread};

@@ -4,16 +4,20 @@
 //! ever answered.
 
 use super::cycle::Cycle;
+use super::original::Bytes;
 use model::{
     About, CaptureTime, Endpoint, Fact, Field, Identifier, LinkFact, Schema, Side, Text, Transport, Value,
 };
 use std::ops::Range;
+use std::sync::Arc;
 use wire::proto::candidates;
 use wire::{
     ContentId, ContentPart, Expectation, Login, Parser, PatientFields, Probe, Protocol, Sink, Start, Step,
     UNIT_BYTES_MAX, Verdict,
 };
 
+/// Longest cycle that is kept byte for byte. Our limit, many times that of a real one (1.3 kB); a longer one goes without its bytes.
+const CYCLE_BYTES_MAX: usize = 16 << 10;
 /// First bytes of a connection after which it must be known what is spoken. Our limit.
 const PROBE_BYTES_MAX: usize = 4096;
 
@@ -49,6 +53,41 @@ pub struct Session {
     skip: u64,
     need: usize,
     heard: Heard,
+    original: Option<Original>,
+}
+
+/// The cycle that goes on, byte for byte.
+#[derive(Default)]
+struct Original {
+    /// The last unit that named a patient.
+    head: Arc<[u8]>,
+    /// It is one of this cycle.
+    head_is_new: bool,
+    cycle: Vec<u8>,
+    too_long: bool,
+}
+
+impl Original {
+    fn take(&mut self, bytes: &[u8]) {
+        self.too_long |= self.cycle.len() + bytes.len() > CYCLE_BYTES_MAX;
+        if !self.too_long {
+            self.cycle.extend_from_slice(bytes);
+        }
+    }
+
+    fn name(&mut self, unit: &[u8]) {
+        self.head = Arc::from(unit);
+        self.head_is_new = true;
+    }
+
+    /// The cycle is at its end.
+    fn end(&mut self) -> Option<Bytes> {
+        let head =
+            if std::mem::take(&mut self.head_is_new) { Arc::default() } else { Arc::clone(&self.head) };
+        let cycle = std::mem::take(&mut self.cycle);
+        let whole = !std::mem::take(&mut self.too_long);
+        whole.then_some(Bytes { head, cycle })
+    }
 }
 
 impl std::fmt::Debug for Session {
@@ -76,7 +115,14 @@ impl Session {
             skip: 0,
             need: 1,
             heard: Heard::default(),
+            original: None,
         }
+    }
+
+    /// Cycles carry the bytes that they were read from.
+    #[must_use]
+    pub fn with_original(self) -> Self {
+        Self { original: Some(Original::default()), ..self }
     }
 
     /// What it speaks, where that is known.
@@ -108,14 +154,28 @@ impl Session {
         loop {
             let passed = usize::try_from(self.skip).unwrap_or(usize::MAX).min(self.pending.len() - at);
             self.skip -= passed as u64;
+            if let (Some(original), Some(passed)) = (&mut self.original, self.pending.get(at..at + passed)) {
+                original.take(passed);
+            }
             at += passed;
             let input = self.pending.get(at..).unwrap_or_default();
             let Some(parser) = self.parser.as_mut().filter(|_| input.len() >= self.need.max(1)) else {
                 break;
             };
+            let ended = self.heard.ended.len();
             match parser.step(Side::Client, input, &mut self.heard) {
                 Step::Done(bytes) => {
-                    at += bytes.clamp(1, input.len());
+                    let bytes = bytes.clamp(1, input.len());
+                    if let (Some(original), Some(unit)) = (&mut self.original, input.get(..bytes)) {
+                        original.take(unit);
+                        if std::mem::take(&mut self.heard.named) {
+                            original.name(unit);
+                        }
+                        for cycle in self.heard.ended.iter_mut().skip(ended) {
+                            cycle.original = original.end();
+                        }
+                    }
+                    at += bytes;
                     self.need = 1;
                 }
                 Step::Need(bytes) if bytes > UNIT_BYTES_MAX => return Err(Unread::TooLong),
@@ -162,6 +222,8 @@ struct Heard {
     now: CaptureTime,
     cycle: Cycle,
     ended: Vec<Cycle>,
+    /// A patient was named.
+    named: bool,
 }
 
 impl Sink for Heard {
@@ -193,7 +255,10 @@ impl Sink for Heard {
                 // Bed and limits hold until others are told; numbers are told anew.
                 let next = Cycle { bed: *bed, limits: limits.clone(), ..Cycle::default() };
                 let ended = std::mem::replace(&mut self.cycle, next);
-                self.ended.push(Cycle { received: self.now, ..ended });
+                // What came in one piece came at one moment, and messages are known by their moment: a nanosecond apart, so
+                // that no receiver takes two cycles for one.
+                let received = self.now.plus_nanos(i64::try_from(self.ended.len()).unwrap_or(0));
+                self.ended.push(Cycle { received, ..ended });
             }
             _ => {}
         }
@@ -201,8 +266,11 @@ impl Sink for Heard {
 
     fn fact_of_other(&mut self, _: Fact, _: Range<usize>) {}
     fn link(&mut self, _: LinkFact, _: Range<usize>) {}
-    // Patients are not handed on.
-    fn patient(&mut self, _: &PatientFields<'_>, _: Range<usize>) {}
+    // Patients are not handed on, but in the device's own stream.
+    fn patient(&mut self, _: &PatientFields<'_>, _: Range<usize>) {
+        self.named = true;
+    }
+
     fn login(&mut self, _: &Login<'_>, _: Range<usize>) {}
     fn content(&mut self, _: ContentId, _: ContentPart<'_>) {}
     fn expect(&mut self, _: Expectation) {}
@@ -210,5 +278,63 @@ impl Sink for Heard {
 
     fn recall(&self, _: u64) -> Option<Text> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(kind: u8, data: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(2 + data.len()).unwrap();
+        [&length.to_le_bytes()[..], &[0x05, kind], data].concat()
+    }
+
+    /// As the public description of the telemetry has it: bed, one unit of waveforms and numbers, the end of the cycle.
+    fn cycle(rate: u8) -> Vec<u8> {
+        let mut ecg = [0; 0x3D3];
+        ecg[2] = 0x14;
+        ecg[0x384] = rate;
+        [unit(0x45, &[0, 0, 7, 0xFF]), unit(0x46, &ecg), unit(0x47, &[])].concat()
+    }
+
+    fn read(session: &mut Session, bytes: &[u8]) -> Vec<Bytes> {
+        let mut cycles = Vec::new();
+        for piece in bytes.chunks(100) {
+            session.feed(piece, CaptureTime::default(), &mut cycles).unwrap();
+        }
+        cycles.into_iter().map(|cycle| cycle.original.unwrap()).collect()
+    }
+
+    #[test]
+    fn a_cycle_keeps_its_bytes_and_what_was_last_said_of_who_lies_there() {
+        let end = |ip: &str, port| Endpoint { ip: ip.parse().unwrap(), port };
+        let ends = || (end("202.114.4.8", 40000), end("202.114.4.119", 515));
+        let (device, station) = ends();
+        let mut session = Session::new(device, station).with_original();
+        let mut patient = [0; 0xAD];
+        patient[0x22] = 7;
+        patient[0x23..0x28].copy_from_slice(b"Haldi");
+        let patient = unit(0x3E, &patient);
+        let kept = read(&mut session, &[patient.clone(), cycle(70), cycle(71)].concat());
+        assert_eq!(kept[0].cycle, [patient.clone(), cycle(70)].concat());
+        assert_eq!((&*kept[0].head, &*kept[1].head), (&[][..], &patient[..]));
+        assert_eq!(kept[1].cycle, cycle(71));
+        let (device, station) = ends();
+        let mut plain = Session::new(device, station);
+        let mut cycles = Vec::new();
+        plain.feed(&[patient, cycle(70)].concat(), CaptureTime::default(), &mut cycles).unwrap();
+        assert_eq!(cycles[0].original, None);
+    }
+
+    #[test]
+    fn cycles_that_came_in_one_piece_are_told_apart_by_their_time() {
+        let end = |port| Endpoint { ip: "202.114.4.8".parse().unwrap(), port };
+        let mut session = Session::new(end(40000), end(515));
+        let mut cycles = Vec::new();
+        session.feed(&[cycle(70), cycle(71)].concat(), CaptureTime::from_nanos(9), &mut cycles).unwrap();
+        session.feed(&cycle(72), CaptureTime::from_nanos(99), &mut cycles).unwrap();
+        let times: Vec<i64> = cycles.iter().map(|cycle| cycle.received.nanos()).collect();
+        assert_eq!(times, [9, 10, 99]);
     }
 }

@@ -1,6 +1,6 @@
 //! `lazaret enforce`: a policy into this host's nftables, on trial first, with a way back.
 
-mod drift;
+pub(super) mod drift;
 
 use super::policy::read_policy;
 use super::source::Source;
@@ -366,7 +366,7 @@ fn status(state: &Path, told: &Told) -> Result<Status, Failure> {
     if let (Some(folder), Some(kept), Some(drift)) = (&told.store, &found.kept, &found.drift) {
         // Only what is in force is contained; a trial or what it left behind is no drift of it.
         if matches!(&found.standing, Standing::Final { id } if *id == kept.id) || drifted {
-            drift::keep(folder, kept, drift, &told.by.actor()?)?;
+            drift::keep(folder, &drift::Held::of(kept), drift, &told.by.actor()?)?;
         }
     }
     Ok(if drifted { Status::Found } else { Status::Done })

@@ -5,21 +5,31 @@
 //! ```
 //! The order matters: the device's side is closed before anything listens there.
 
+mod asked;
+mod receipt;
+
 use crate::confine::drop_capabilities;
 use crate::exit::{Failure, Status};
 use crate::supervisor::Supervisor;
+use asked::Asked;
+use enforce::gateway::service::Services;
 use enforce::gateway::{
-    Buffer, BufferError, Carriers, Delivery, Form, Identity, Interface, Kept, Kernel, Lane, Login, Outcome,
-    Ports, Receiver, Rules, Station,
+    Buffer, BufferError, Carriers, Central, Delivery, Form, Identity, Interface, Kept, Kernel, Lane, Login,
+    Outcome, Ports, Receiver, Rules, Station,
 };
 use model::CaptureTime;
+use receipt::Recorded;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use store::Outbox;
+use store::{Outbox, OutboxLog};
+
+/// How often the buffers' logs are carried into their databases; a log grows by some 10 MiB meanwhile with 64 devices.
+const CARRY_EVERY: Duration = Duration::from_secs(20);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,17 +38,23 @@ Examples:
       --receiver mllps://ward.example:2575 --receiver-ca ward-ca.pem   HL7 to the ward, which proves who it is
   sudo lazaret gateway run --device-interface eth1 --buffer /var/lib/lazaret/gateway \\
       --receiver https://fhir.example/r4 --receiver mqtts://broker.example/ward/3   to two receivers
+  sudo lazaret gateway run --device-interface eth1 --buffer /var/lib/lazaret/gateway --receiver ward.example:2575 \\
+      --policy ward.policy.toml --dns-server 10.20.1.2 --ntp-server 10.20.1.3 --dhcp-server 10.20.1.4
   sudo lazaret watch --interface eth1 --report r.json                beside it: what the device tries becomes findings
+  sudo lazaret gateway status --device-interface eth1 --store ward.store   that it still stands, as a receipt
   sudo lazaret gateway remove --device-interface eth1                gives addresses and rules back
 
 The device's cable goes into the device interface, and nowhere else. The gateway takes the addresses that the maker
 hard-coded, accepts vital signs, keeps each cycle on disk, and hands it on to each receiver: HL7 v2 (IHE PCD-01) over
 MLLP (mllps://HOST:PORT, or in clear HOST:PORT), FHIR R4 transactions (https://HOST/BASE), or FHIR bundles over MQTT
 (mqtts://HOST/TOPIC). A receiver that is down gets everything afterwards, in order. Patient identifiers are not handed
-on. Everything else from the device's side is dropped by the kernel: TCP to other ports is reset, datagrams, mounts and
-IPv6 get no answer, nothing crosses to another interface. These rules stay when the gateway ends or is killed.
+on. Names, the time and its address a device may ask for where --policy allows it: the gateway asks the hospital's server
+in its place and tells the device, alone, what it asked for; other names are refused. Everything else from the device's
+side is dropped by the kernel: TCP to other ports is reset, datagrams, mounts and IPv6 get no answer, nothing crosses to
+another interface. These rules stay when the gateway ends or is killed.
 
-Exit status: 0 done; 2 bad usage or configuration, no such interface, not allowed.";
+Exit status: 0 done; 1 `status` found that the rules are gone or not what was loaded; 2 bad usage or configuration, no such
+interface, not allowed.";
 
 /// What to do with the gateway.
 #[derive(Debug, clap::Args)]
@@ -53,9 +69,28 @@ enum What {
     /// Close the device's side and serve it until told to end
     Run(Run),
     /// Print the kernel's rules; changes nothing
-    Rules(Side),
+    Rules(Told),
     /// Give addresses and rules back: the device's side is open again
-    Remove(Side),
+    Remove(Removed),
+    /// Tell whether the rules stand and are what was loaded; with --store, as a receipt, and a finding where they are not
+    Status(Looked),
+}
+
+#[derive(Debug, clap::Args)]
+struct Removed {
+    #[command(flatten)]
+    side: Side,
+    #[command(flatten)]
+    recorded: Recorded,
+}
+
+#[derive(Debug, clap::Args)]
+struct Looked {
+    /// Network interface on the device's side
+    #[arg(long, value_name = "IF")]
+    device_interface: Interface,
+    #[command(flatten)]
+    recorded: Recorded,
 }
 
 /// The device's side.
@@ -74,15 +109,27 @@ struct Side {
     #[arg(long, value_name = "PORTS", value_delimiter = ',', default_value = "511,515-520")]
     ports: Vec<Ports>,
     /// A device and the central station of the hospital that it may reach directly, on the same ports, should the gateway
-    /// be dead: MONITOR=CENTRAL
-    #[arg(long, value_name = "IP=IP", value_parser = bypass)]
-    bypass: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// be dead: MONITOR=CENTRAL; may be given several times
+    #[arg(long = "bypass", value_name = "IP=IP", value_parser = bypass)]
+    bypasses: Vec<(Ipv4Addr, Ipv4Addr)>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Told {
+    #[command(flatten)]
+    side: Side,
+    #[command(flatten)]
+    asked: Asked,
 }
 
 #[derive(Debug, clap::Args)]
 struct Run {
     #[command(flatten)]
     side: Side,
+    #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
+    recorded: Recorded,
     /// Who takes the vital signs: HOST:PORT or mllp://, mllps://, https://, mqtts://; may be given several times
     #[arg(long = "receiver", value_name = "URL", required = true)]
     receivers: Vec<Receiver>,
@@ -98,6 +145,10 @@ struct Run {
     /// File with USER:PASSWORD or `Bearer TOKEN` for FHIR and MQTT
     #[arg(long, value_name = "FILE")]
     receiver_login: Option<PathBuf>,
+    /// Central station of the hospital that gets the device's own stream too, patients' names and all; what it does not take
+    /// at once is left out, never filled in
+    #[arg(long, value_name = "HOST:PORT", value_parser = central)]
+    original: Option<String>,
     /// Folder for cycles that wait for receivers
     #[arg(long, value_name = "DIR")]
     buffer: PathBuf,
@@ -115,13 +166,21 @@ fn bypass(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
     Ok((parse(monitor)?, parse(central)?))
 }
 
+fn central(text: &str) -> Result<String, String> {
+    let place: Receiver =
+        format!("mllp://{text}").parse().map_err(|_| format!("`{text}` is not HOST:PORT"))?;
+    Ok(place.address())
+}
+
 impl Side {
     fn rules(&self) -> Rules {
         Rules {
             device: self.device_interface.clone(),
             stations: self.addresses.clone(),
             ports: self.ports.clone(),
-            bypass: self.bypass,
+            bypasses: self.bypasses.clone(),
+            askings: BTreeSet::new(),
+            leases: Vec::new(),
         }
     }
 
@@ -135,11 +194,15 @@ impl Options {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         match &self.what {
             What::Run(run) => run.run(),
-            What::Rules(side) => {
-                print!("{}", side.rules().text());
+            What::Rules(Told { side, asked }) => {
+                let mut rules = side.rules();
+                asked.allowed(&side.addresses, side.prefix)?.add_to(&mut rules);
+                print!("{}", rules.text());
                 Ok(Status::Done)
             }
-            What::Remove(side) => {
+            What::Status(Looked { device_interface, recorded }) => recorded.status(device_interface),
+            What::Remove(Removed { side, recorded }) => {
+                recorded.opening(&side.device_interface)?;
                 side.kernel().remove(&side.addresses, side.prefix)?;
                 eprintln!(
                     "lazaret: {} is open again: its device reaches what routes and switches let it reach",
@@ -157,12 +220,13 @@ impl Run {
         let stop = super::watch::stop_on_signals()?;
         let supervisor = Supervisor::from_environment();
         let carriers = self.carriers()?;
-        let lanes = self.lanes()?;
-        let rules = self.side.rules();
+        let (lanes, logs) = self.lanes()?;
+        let mut rules = self.side.rules();
+        let allowed = self.asked.allowed(&self.side.addresses, self.side.prefix)?;
+        allowed.add_to(&mut rules);
         self.side.kernel().set_up(&rules, self.side.prefix)?;
-        let quiet = self.quiet;
-        let tell = Box::new(move |words: String| eprintln!("lazaret: {words}"));
-        let station = Station::new(lanes, tell);
+        let tell = Box::new(|words: String| eprintln!("lazaret: {words}"));
+        let station = Station::new(lanes, self.original.clone().map(Central::new), tell);
         let listeners = rules.sockets().map(|(ip, port)| {
             Station::listen(ip, port).map_err(|cause| {
                 Failure::Usage(format!(
@@ -171,25 +235,27 @@ impl Run {
             })
         });
         let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+        allowed.unserved().iter().for_each(|words| eprintln!("lazaret: {words}"));
+        let who = allowed.contained(&self.side.addresses, self.side.prefix);
+        let services = allowed.open(&self.side.device_interface, &self.side.addresses)?;
+        self.recorded.closed(&self.side.kernel(), &rules, &who)?;
         drop_capabilities().map_err(|(step, cause)| Failure::Confine { step, cause: cause.into() })?;
-        if !quiet {
-            eprintln!(
-                "lazaret: {} is closed but for {} on its own addresses; vital signs go to {}; end with Ctrl-C",
-                self.side.device_interface,
-                ports_said(&self.side.ports),
-                self.receivers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            );
-        }
+        self.say_begun();
         supervisor.ready();
         for listener in listeners {
             let station = Arc::clone(&station);
             std::thread::spawn(move || station.serve(&listener));
         }
+        if let Some(services) = &services {
+            services.serve(&station);
+        }
+        std::thread::spawn(move || carry(&logs));
         let deliver = |(lane, carriers)| {
             let station = Arc::clone(&station);
             std::thread::spawn(move || Delivery::new(lane, carriers).run(&station))
         };
         let delivering: Vec<_> = carriers.into_iter().enumerate().map(deliver).collect();
+        let standing = || println!("{}", standing(&station, &self.receivers, services.as_ref()));
         let mut left = Duration::ZERO;
         let tick = Duration::from_millis(200);
         while !stop.load(Ordering::Relaxed) {
@@ -197,7 +263,7 @@ impl Run {
             supervisor.alive();
             left = left.saturating_sub(tick);
             if left.is_zero() {
-                println!("{}", standing(&station, &self.receivers));
+                standing();
                 left = Duration::from_secs(self.every);
             }
         }
@@ -205,14 +271,40 @@ impl Run {
         for thread in delivering {
             drop(thread.join());
         }
-        println!("{}", standing(&station, &self.receivers));
-        if !quiet {
-            eprintln!(
-                "lazaret: ended; {} stays closed (`lazaret gateway remove` opens it)",
-                self.side.device_interface
-            );
+        standing();
+        if !self.quiet {
+            let device = &self.side.device_interface;
+            eprintln!("lazaret: ended; {device} stays closed (`lazaret gateway remove` opens it)");
         }
         Ok(Status::Done)
+    }
+
+    fn say_begun(&self) {
+        if self.quiet {
+            return;
+        }
+        let receivers: Vec<String> = self.receivers.iter().map(ToString::to_string).collect();
+        eprintln!(
+            "lazaret: {} is closed but for {} on its own addresses; vital signs go to {}; end with Ctrl-C",
+            self.side.device_interface,
+            ports_said(&self.side.ports),
+            receivers.join(", ")
+        );
+        if let Some(central) = &self.original {
+            eprintln!(
+                "lazaret: {central} gets the device's own stream, in clear, with the names of patients"
+            );
+        }
+    }
+}
+
+/// Carries the buffers' logs into their databases now and then, beside those who write and who then need not wait for the
+/// disk.
+fn carry(logs: &[OutboxLog]) {
+    loop {
+        std::thread::sleep(CARRY_EVERY);
+        // What cannot be carried now is carried later, or by whoever writes.
+        logs.iter().for_each(|log| drop(log.carry()));
     }
 }
 
@@ -235,8 +327,8 @@ impl Run {
     }
 
     /// What waits for each receiver, in a folder named by its kind: it may move to another address and gets what waits.
-    fn lanes(&self) -> Result<Vec<Lane>, Failure> {
-        let mut lanes = Vec::new();
+    fn lanes(&self) -> Result<(Vec<Lane>, Vec<OutboxLog>), Failure> {
+        let (mut lanes, mut logs) = (Vec::new(), Vec::new());
         let mut taken: Vec<PathBuf> = Vec::new();
         for receiver in &self.receivers {
             let kind = match receiver.form() {
@@ -247,9 +339,10 @@ impl Run {
             };
             let folder = free_folder(&self.buffer, kind, &taken);
             lanes.push(Lane::new(receiver.form(), Box::new(Waits(Outbox::open(&folder)?))));
+            logs.push(OutboxLog::open(&folder)?);
             taken.push(folder);
         }
-        Ok(lanes)
+        Ok((lanes, logs))
     }
 }
 
@@ -270,7 +363,7 @@ fn ports_said(ports: &[Ports]) -> String {
 }
 
 /// How the gateway does, as one line of JSON.
-fn standing(station: &Station, receivers: &[Receiver]) -> String {
+fn standing(station: &Station, receivers: &[Receiver], services: Option<&Arc<Services>>) -> String {
     let counters = &station.counters;
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let sum = |counter: fn(&Lane) -> &AtomicU64| -> u64 {
@@ -297,6 +390,13 @@ fn standing(station: &Station, receivers: &[Receiver]) -> String {
         "refused": sum(|lane| &lane.refused),
         "receiver_lost": sum(|lane| &lane.lost),
         "waiting": station.lanes.iter().map(Lane::waiting).sum::<Option<i64>>(),
+        "original": station.central.as_ref().map(|central| json!({
+            "station": central.address(),
+            "connections": of(&central.open),
+            "cycles": of(&central.cycles),
+            "left_out": of(&central.left_out),
+        })),
+        "services": asked::tallies(services),
         "receivers": receivers.iter().zip(&station.lanes).map(lane).collect::<Vec<_>>(),
     })
     .to_string()

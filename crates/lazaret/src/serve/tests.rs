@@ -179,6 +179,7 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("get", "/api/v1/beds/{id}/waveform", Some(Role::Clinical)),
     ("get", "/api/v1/captures", Some(Role::Viewer)),
     ("post", "/api/v1/captures", Some(Role::Analyst)),
+    ("get", "/api/v1/containment", Some(Role::Viewer)),
     ("get", "/api/v1/conversations", Some(Role::Viewer)),
     ("get", "/api/v1/events", Some(Role::Viewer)),
     ("get", "/api/v1/findings", Some(Role::Viewer)),
@@ -599,6 +600,53 @@ async fn sensors_are_told_with_what_they_lost_and_could_not_see() {
     let silent = sensor["silent_seconds"].as_i64().unwrap();
     assert!((0..=(actor("x").at - before) / 1_000_000_000 + 1).contains(&silent), "{silent}");
     assert_eq!(sensor["period"], json!(period));
+}
+
+#[tokio::test]
+async fn containment_is_told_of_hosts_and_gateways_and_of_what_breaks_it() {
+    let ward = Ward::peopled("containment");
+    let ask = || ward.by_token(Role::Viewer, Method::GET, "/api/v1/containment", None);
+    let (status, none) = ask().await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        none["devices"].as_array().unwrap().iter().all(|device| device["standing"] == "not-contained"),
+        "{none:#}"
+    );
+    assert_eq!(none["log_whole"], true);
+    let named = |ip: &str| json!({ "policy": "ward", "policy_id": "ab", "devices": [ip] });
+    let note = |action: &str, subject: &str, step: &str, more: Value| {
+        let by = store::Actor { name: "R. Haldis".to_owned(), at: actor("x").at };
+        ward.store().note(action, subject, &json!({ "step": step, "more": more }), &by).unwrap();
+    };
+    note("enforce-apply", "aa", "trial stands", named("10.99.0.7/32"));
+    note("enforce-confirm", "aa", "final rules stand", json!({}));
+    note("gateway-run", "eth1", "closed", named("10.99.0.8/32"));
+    note("gateway-status", "eth1", "unchanged", named("10.99.0.8/32"));
+    let (_, told) = ask().await;
+    let of = |ip: &str| {
+        let devices = told["devices"].as_array().unwrap();
+        devices.iter().find(|one| one["addresses"] == json!([ip])).cloned().unwrap()
+    };
+    for (ip, proof) in
+        [("10.99.0.7", Value::Null), ("10.99.0.8", json!("the rules were found unchanged (gateway status)"))]
+    {
+        let device = of(ip);
+        assert_eq!(
+            (&device["standing"], &device["words"], &device["seen"]),
+            (&json!("contained"), &json!("contained"), &json!(false))
+        );
+        assert_eq!((&device["proof"]["what"], &device["since"]), (&proof, &device["policies"][0]["since"]));
+        assert_eq!((&device["policies"][0]["by"], &device["broken_by"]), (&json!("R. Haldis"), &json!([])));
+    }
+    note("gateway-remove", "eth1", "open", json!({}));
+    let (_, told) = ask().await;
+    let ended = told["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["addresses"] == json!(["10.99.0.8"]))
+        .unwrap();
+    assert_eq!((&ended["standing"], &ended["since"]), (&json!("ended"), &Value::Null));
 }
 
 #[tokio::test]

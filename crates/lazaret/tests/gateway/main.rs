@@ -6,7 +6,10 @@
 #![expect(clippy::disallowed_methods, reason = "runs the peers and the binary under test")]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod asked;
+mod original;
 mod place;
+mod receipt;
 mod receivers;
 
 use place::{At, Place, said, text};

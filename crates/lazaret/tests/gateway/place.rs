@@ -36,7 +36,19 @@ pub(crate) struct Place {
 impl Place {
     /// The namespaces, or `None` after saying why not.
     pub(crate) fn new() -> Option<Self> {
-        for program in ["nft", "python3", "ip", "nfs-cp", "ganesha.nfsd", "rpcbind", "rpcinfo", "mosquitto"] {
+        for program in [
+            "nft",
+            "python3",
+            "ip",
+            "nfs-cp",
+            "ganesha.nfsd",
+            "rpcbind",
+            "rpcinfo",
+            "mosquitto",
+            "dnsmasq",
+            "chronyd",
+            "udhcpc",
+        ] {
             let found =
                 Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "sh", program]).status();
             if !found.is_ok_and(|status| status.success()) {

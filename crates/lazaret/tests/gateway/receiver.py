@@ -3,7 +3,7 @@
     receiver.py mllp  ADDRESS PORT FILE               appends each message as a line of JSON {time, text}, acknowledges with AA
     receiver.py mllps ADDRESS PORT FILE CERT KEY CA   the same over TLS, for clients with a certificate of that CA
     receiver.py fhir  ADDRESS PORT FILE CERT KEY CA   FHIR R4 transactions to /r4: appends each that made something
-    receiver.py raw   ADDRESS PORT FILE               appends what it is sent
+    receiver.py raw   ADDRESS PORT FILE               appends what it is sent, and says something itself
 
 The FHIR server wants lazaret:secret, and now and then loses an answer after it did what was asked.
 """
@@ -73,6 +73,8 @@ def made(bundle):
 
 def take(link):
     kept = b""
+    if HOW == "raw":
+        link.sendall(b"the station speaks")
     while data := link.recv(65536):
         if HOW == "raw":
             with lock, open(FILE, "ab") as out:

@@ -169,6 +169,14 @@ fn every_clinical_conversation_that_a_wrong_policy_cuts_is_told_with_its_frame()
         text.contains("Clinical conversations that would be cut:\n  ") && text.contains("was never seen"),
         "{text}"
     );
+    // The same as a page: a row for each conversation, the verdict in front, nothing that runs or is fetched.
+    let page = succeeds(&["policy", "check", "--quiet", "--format", "html", "--policy", &policy, &capture]);
+    let clinical = checked["clinical_cuts"].as_u64().unwrap();
+    assert!(page.contains(&format!("<h1>It would cut clinical conversations: {clinical}</h1>")), "{page}");
+    let all = ["cut", "passing", "unproven", "blind_spots"].map(|list| rows(&checked, list).len());
+    let heads = page.matches("<thead><tr>").count();
+    assert_eq!(page.matches("<tr>").count() - heads, all.iter().sum::<usize>(), "{page}");
+    assert!(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"), "{page}");
 }
 
 #[test]

@@ -32,6 +32,10 @@
 //! # Source
 //! RFC 951, RFC 2131, RFC 2132, RFC 3396, RFC 4702 (client FQDN); numbers from IANA "BOOTP/DHCP Parameters".
 
+mod whole;
+
+pub use whole::Message;
+
 use crate::{Cursor, Parser, Probe, Protocol, Sink, Start, Step, Verdict};
 use model::{
     About, Fact, Field, Identifier, Lease, Mac, Malformed, Operation, Reason, Side, Text, Transport, Value,

@@ -24,6 +24,10 @@
 //! # Source
 //! RFC 1035 §4, RFC 3596 (AAAA), RFC 2782 (SRV), RFC 6891 (EDNS); numbers from IANA "DNS Parameters".
 
+mod whole;
+
+pub use whole::{Answer, Message, Question};
+
 use crate::{Cursor, Gap, Parser, Probe, Protocol, Sink, Start, Step, Verdict};
 use model::{Fact, Field, Malformed, Reason, Schema, Side, Text, Transport, Value, stable_hash};
 use std::collections::BTreeSet;
@@ -213,18 +217,25 @@ pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Malformed> {
 
 /// Which section a record stands in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Section {
+pub enum Section {
+    /// What was asked.
     Answer,
+    /// Who is responsible.
     Authority,
+    /// What may be useful too.
     Additional,
 }
 
 /// What a record says.
-pub(super) enum Said {
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Said {
+    /// An address.
     Ip(IpAddr),
     /// The canonical name, a host, a target.
     Name(Vec<u8>),
+    /// Text.
     Text(Vec<u8>),
+    /// Something that is not read.
     Other,
 }
 
@@ -240,8 +251,8 @@ impl Said {
 
 /// One part of a message, as [`Read::message`] comes upon it.
 pub(super) enum Part<'a> {
-    Question { name: &'a [u8], kind: u16 },
-    Record { section: Section, name: &'a [u8], kind: u16, said: &'a Said, data: &'a [u8] },
+    Question { name: &'a [u8], kind: u16, class: u16 },
+    Record { section: Section, name: &'a [u8], kind: u16, class: u16, ttl: u32, said: &'a Said, data: &'a [u8] },
 }
 
 /// Reads one message part by part, so that what stands before a fault is told.
@@ -278,7 +289,7 @@ impl<'a> Read<'a> {
             // The top bit of the class asks for a unicast answer (RFC 6762 §5.4).
             self.class_in &= matches!(class & 0x7FFF, 1 | 255);
             self.at = cursor.offset();
-            tell(Part::Question { name: &asked, kind }, start..self.at);
+            tell(Part::Question { name: &asked, kind, class }, start..self.at);
         }
         let sections = [
             (Section::Answer, answers),
@@ -288,22 +299,30 @@ impl<'a> Read<'a> {
         for (section, count) in sections {
             for _ in 0..count {
                 let start = self.at;
-                let (owner, kind, said, data) = record(&mut cursor, self.raw)?;
+                let Record { name, kind, class, ttl, said, data } = record(&mut cursor, self.raw)?;
                 self.at = cursor.offset();
-                tell(Part::Record { section, name: &owner, kind, said: &said, data }, start..self.at);
+                let part = Part::Record { section, name: &name, kind, class, ttl, said: &said, data };
+                tell(part, start..self.at);
             }
         }
         Ok(())
     }
 }
 
-/// Owner, type, what it says, and the raw data.
-type Record<'a> = (Vec<u8>, u16, Said, &'a [u8]);
+/// One record: its owner, what kind it is of, what it says, and the raw data.
+struct Record<'a> {
+    name: Vec<u8>,
+    kind: u16,
+    class: u16,
+    ttl: u32,
+    said: Said,
+    data: &'a [u8],
+}
 
 fn record<'a>(cursor: &mut Cursor<'a>, raw: bool) -> Result<Record<'a>, Malformed> {
     let owner = name(cursor)?;
-    let (kind, _class) = (cursor.u16_be("record type")?, cursor.u16_be("record class")?);
-    cursor.skip(4, "record ttl")?;
+    let (kind, class) = (cursor.u16_be("record type")?, cursor.u16_be("record class")?);
+    let ttl = cursor.u32_be("record ttl")?;
     let bytes = usize::from(cursor.u16_be("record length")?);
     let start = *cursor;
     let data = cursor.take(bytes, "record data")?;
@@ -334,7 +353,7 @@ fn record<'a>(cursor: &mut Cursor<'a>, raw: bool) -> Result<Record<'a>, Malforme
         kind::TXT => Said::Text(strings(data)),
         _ => Said::Other,
     };
-    Ok((owner, kind, said, data))
+    Ok(Record { name: owner, kind, class, ttl, said, data })
 }
 
 /// The character strings of a TXT record, joined by blanks.
@@ -402,7 +421,7 @@ impl Declared {
         }
         self.shown += 1;
         match part {
-            Part::Question { name, kind } => {
+            Part::Question { name, kind, .. } => {
                 self.fields.push((&QNAME, Value::text(name)));
                 self.fields.push((&QTYPE, Value::Number((*kind).into())));
             }
@@ -484,7 +503,7 @@ impl Dns {
         let mut aliases: Vec<Vec<u8>> = Vec::new();
         let told = &mut self.told;
         declare(message, &SCHEMA, base, out, &mut |head, part, range, out| match part {
-            Part::Question { name, kind } => {
+            Part::Question { name, kind, .. } => {
                 if !head.is_response() && head.opcode() == 0 && kind != kind::PTR {
                     told.asked(name, range, out);
                 }

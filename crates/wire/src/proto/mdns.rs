@@ -82,7 +82,7 @@ impl Local {
             }
         };
         let read = dns::declare(input, self.schema, 0, out, &mut |head, part, range, out| match part {
-            Part::Question { name, kind } => {
+            Part::Question { name, kind, .. } => {
                 if !head.is_response() && matches!(kind, kind::A | kind::AAAA) {
                     told.asked(name, range, out);
                 }

@@ -95,7 +95,7 @@ impl Nbns {
             (&RCODE, Value::Number(head.rcode().into())),
         ];
         let read = Read::raw(input).message(&mut |part, range| match part {
-            Part::Question { name, kind } => {
+            Part::Question { name, kind, .. } => {
                 let Some((name, suffix)) = decoded(name) else { return };
                 fields.push((&NAME, Value::text(&name)));
                 fields.push((&SUFFIX, Value::Number(suffix.into())));

@@ -16,6 +16,10 @@
 //! # Source
 //! RFC 5905 §7.3, RFC 1059 and RFC 1119 (versions 1 and 2), RFC 9327 (control).
 
+mod whole;
+
+pub use whole::Message;
+
 use crate::{Cursor, Gap, Parser, Probe, Protocol, Sink, Start, Step, Verdict};
 use model::{Fact, Field, Malformed, Operation, Reason, Side, Transport, Value};
 

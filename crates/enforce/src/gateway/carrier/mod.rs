@@ -6,6 +6,7 @@ mod mqtt;
 mod stream;
 mod tls;
 
+pub(super) use stream::connect;
 pub use tls::{Identity, Login, TlsError};
 
 use super::receiver::{Receiver, Way};

@@ -7,6 +7,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A connection.
 pub(super) trait Stream: Read + Write + Send {}
@@ -29,7 +30,7 @@ impl Place {
 
     /// Connects. Over TLS it is known who is there before this returns.
     pub(super) fn connect(&self) -> io::Result<Box<dyn Stream>> {
-        let stream = connect(&self.address)?;
+        let stream = connect(&self.address, ANSWER_MAX)?;
         let Some((config, name)) = &self.tls else { return Ok(Box::new(stream)) };
         let session = ClientConnection::new(Arc::clone(config), name.clone()).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(session, stream);
@@ -40,13 +41,14 @@ impl Place {
     }
 }
 
-fn connect(address: &str) -> io::Result<TcpStream> {
+/// Connects in clear; neither that nor reading and writing takes longer than `most`.
+pub(in super::super) fn connect(address: &str, most: Duration) -> io::Result<TcpStream> {
     let mut refused = None;
     for place in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&place, ANSWER_MAX) {
+        match TcpStream::connect_timeout(&place, most) {
             Ok(stream) => {
-                stream.set_read_timeout(Some(ANSWER_MAX))?;
-                stream.set_write_timeout(Some(ANSWER_MAX))?;
+                stream.set_read_timeout(Some(most))?;
+                stream.set_write_timeout(Some(most))?;
                 stream.set_nodelay(true)?;
                 return Ok(stream);
             }

@@ -1,4 +1,4 @@
-//! What `enforce status` found, into a store: a receipt, and where the table drifted a finding about each device.
+//! What `enforce status` or `gateway status` found, into a store: a receipt, and where the table drifted a finding about each device.
 //!
 //! The finding comes as any other: in a report, whose "capture" is the difference between the kernel's table and what was
 //! loaded, known by its hash. No frame shows it.
@@ -19,24 +19,51 @@ const LINES_MAX: usize = 50;
 /// Devices of the store asked for at a time.
 const PAGE: u32 = 1000;
 
+/// What was looked at.
+pub(in super::super) struct Held<'a> {
+    /// The receipt's name.
+    pub(in super::super) action: &'a str,
+    /// Whose receipt it is: a policy's, or an interface's.
+    pub(in super::super) subject: &'a str,
+    /// Id of the policy.
+    pub(in super::super) policy: &'a str,
+    /// Its name.
+    pub(in super::super) name: &'a str,
+    /// Addresses and networks that it decides about.
+    pub(in super::super) devices: &'a [String],
+}
+
+impl<'a> Held<'a> {
+    /// A policy of this host.
+    pub(super) fn of(kept: &'a Kept) -> Self {
+        let Kept { id, name, devices, .. } = kept;
+        Self { action: "enforce-status", subject: id, policy: id, name, devices }
+    }
+}
+
 /// Keeps what was found of the policy.
-pub(super) fn keep(folder: &Path, kept: &Kept, drift: &[String], actor: &Actor) -> Result<(), Failure> {
+pub(in super::super) fn keep(
+    folder: &Path,
+    kept: &Held<'_>,
+    drift: &[String],
+    actor: &Actor,
+) -> Result<(), Failure> {
     let mut store = Writer::open(folder, IfMissing::Make)?;
     let step = if drift.is_empty() { "unchanged" } else { "drift" };
     let lines: Vec<String> = drift.iter().take(LINES_MAX).map(|line| shown(line)).collect();
-    let more = json!({ "policy": shown(&kept.name), "devices": kept.devices, "lines": drift.len(), "changed": lines });
-    store.note("enforce-status", &kept.id, &json!({ "step": step, "more": more }), actor)?;
+    let more = json!({ "policy": shown(kept.name), "policy_id": kept.policy, "devices": kept.devices, "lines": drift.len(), "changed": lines });
+    store.note(kept.action, kept.subject, &json!({ "step": step, "more": more }), actor)?;
     if drift.is_empty() {
         return Ok(());
     }
     let time = CaptureTime::from_nanos(actor.at);
     let (known, unknown) = devices(&store, kept, actor.at)?;
     let all = [known, unknown.clone()].concat();
-    let findings = detect::drifted(&all, &shown(&kept.name), &lines, time)?;
-    let mut hash = Sha256::new_with_prefix(format!("lazaret.drift/1\n{}\n{}\n", kept.id, actor.at));
+    let findings = detect::drifted(&all, &shown(kept.name), &lines, time)?;
+    let mut hash = Sha256::new_with_prefix(format!("lazaret.drift/1\n{}\n{}\n", kept.subject, actor.at));
     drift.iter().for_each(|line| hash.update(format!("{line}\n")));
     let capture = CaptureSummary {
-        name: format!("enforce status of policy {}", kept.id),
+        name: format!("{} of policy {}", kept.action.replace('-', " "), kept.policy),
         sha256: Some(Digest256(hash.finalize().into())),
         format: "nftables",
         compression: None,
@@ -54,7 +81,7 @@ pub(super) fn keep(folder: &Path, kept: &Kept, drift: &[String], actor: &Actor) 
 }
 
 /// Devices of the policy: those that the store knows, and those that it does not, by their address.
-fn devices(store: &Writer, kept: &Kept, now: i64) -> Result<(Vec<Asset>, Vec<Asset>), Failure> {
+fn devices(store: &Writer, kept: &Held<'_>, now: i64) -> Result<(Vec<Asset>, Vec<Asset>), Failure> {
     let networks: Vec<Prefix> = kept.devices.iter().filter_map(|text| text.parse().ok()).collect();
     let mut known = Vec::new();
     let mut seen: BTreeSet<IpAddr> = BTreeSet::new();

@@ -1,5 +1,7 @@
 //! `lazaret policy check`.
 
+mod page;
+
 use super::read_policy;
 use crate::command::source::Source;
 use crate::exit::{Failure, Status};
@@ -17,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   lazaret policy check --policy ward.policy.toml wednesday.pcap          what would have been cut that day, and what not
   lazaret policy check --policy ward.policy.toml --format json day.pcap  the same for programs: lazaret.policy-check/1
+  lazaret policy check --policy ward.policy.toml --format html -o check.html day.pcap   to read and hand over
   lazaret policy check --policy ward.policy.toml --fail captures/        in a script: 1 where it is wrong
 
 Use captures that the policy was not learnt from. A rule that no conversation used is unproven, not wrong. Whoever opens a
@@ -57,6 +60,8 @@ enum Format {
     Text,
     /// For programs: schema lazaret.policy-check/1
     Json,
+    /// One self-contained page, to read, print and hand over
+    Html,
 }
 
 impl Options {
@@ -84,6 +89,7 @@ impl Options {
                 serde_json::to_writer_pretty(&mut *to, &document)?;
                 writeln!(to)
             }
+            Format::Html => page::page(&document).write_html(to),
         })?;
         let wrong = document.clinical_cuts > 0 || !document.passing.is_empty();
         Ok(match (outcome.rejected.is_empty(), self.fail && wrong) {

@@ -1,8 +1,10 @@
 //! Fields of an incident report to CISA, prefilled.
 //!
 //! # Source
-//! CISA, "Federal Incident Notification Guidelines" and the Incident Reporting System's form: impact, when, who, what was
-//! affected, how, indicators.
+//! CISA, "Federal Incident Notification Guidelines" (in effect since 1 April 2017): impact on functions, on information,
+//! recoverability, first detection, systems and users, place in the network, contact, attack vector, indicators,
+//! mitigation. CISA, "Sharing Cyber Event Information" (April 2022), its ten key elements. The form at cisa.gov asks on
+//! from there (a draft of all its questions, information collection 202501-1670-001, has 120 pages).
 
 use super::Case;
 use export::form::{Form, Section};
@@ -36,31 +38,36 @@ pub(super) fn form(case: &Case) -> Form {
             "Nothing was sent to CISA or anybody else. A person decides whether this is reported, completes it, and files it \
              (report@cisa.gov, or the form at cisa.gov/report, whose fields may have changed)."
                 .to_owned(),
+            "Fields follow CISA's Federal Incident Notification Guidelines (2017) and the ten key elements that it asks everybody for \
+             (2022); those are marked with their number."
+                .to_owned(),
             "Seen on the network, passively. No patient identifier is in it; add none.".to_owned(),
         ],
         sections: vec![
             Section::new("Who reports")
-                .blank("", "Name, e-mail, telephone", "")
-                .blank("", "Organization", "")
-                .known("", "Critical infrastructure sector", "Healthcare and Public Health", "")
-                .blank("", "Others informed (FDA, manufacturer, HHS, law enforcement, H-ISAC)", "")
+                .blank("7", "Point of contact: name, e-mail, telephone", "")
+                .blank("6", "Organization", "")
+                .known("9", "Critical infrastructure sector", "Healthcare and Public Health", "")
+                .blank("10", "Others informed (FDA, manufacturer, HHS, law enforcement, H-ISAC)", "")
                 .blank("", "Sharing (TLP)", "the reporter's to choose"),
             Section::new("Impact")
                 .blank("", "Functional impact", "was care affected? the ward says")
                 .known("", "Information impact", impact(&finding.rule), "the privacy officer assesses it")
                 .blank("", "Recoverability", "")
-                .blank("", "Number of patients, systems, users affected", "this finding is about one device; look for the others of its model"),
+                .blank("5", "Number of people or systems affected; records, users", "this finding is about one device; look for the others of its model"),
             Section::new("When")
-                .known("", "Activity seen", &case.when(), "it may have begun before anybody listened")
-                .blank("", "Detected by a person", "")
+                .known("1", "Date and time of the activity", &case.when(), "it may have begun before anybody listened")
+                .blank("", "First detected", "by a person of the site")
                 .blank("", "Time zone of the site", ""),
             Section::new("What")
-                .known("", "Description", &case.story(), "")
-                .known("", "Severity in Lazaret", &format!("{}, {}", finding.severity.as_str(), finding.certainty.as_str()), "")
+                .known("3", "Type of observed activity", &finding.title, "")
+                .known("4", "Narrative", &case.story(), "")
+                .known("8", "Severity, as Lazaret has it", &format!("{}, {}", finding.severity.as_str(), finding.certainty.as_str()), "")
                 .known("", "Affected system", &device.join(", "), "by its traffic; relabelled units are common")
                 .known("", "Firmware", &case.of_asset(|asset| asset.firmware.clone()), "where the device says it")
                 .known("", "Its addresses", &case.of_asset(|asset| Some(asset.addresses.join(", "))), "")
-                .blank("", "Location of the system in the network", ""),
+                .blank("2", "Location of the incident", "site and ward")
+                .blank("", "Network location of the observed activity", "which segment"),
             Section::new("How")
                 .known("", "MITRE ATT&CK techniques", &case.list(|body| &body.attack), "")
                 .known("", "Vulnerabilities (CVE)", &case.list(|body| &body.cves), "")
@@ -71,7 +78,7 @@ pub(super) fn form(case: &Case) -> Form {
                 .known("", "Hashes of files (SHA-256)", &hashes.join(", "), "")
                 .blank("", "Other indicators", ""),
             Section::new("Response")
-                .blank("", "What was done, when", "")
+                .blank("", "Mitigation: what was done, when", "")
                 .blank("", "Evidence kept, and where", "captures, bundles of `lazaret evidence`, the unit itself")
                 .blank("", "Help wanted from CISA", ""),
         ],

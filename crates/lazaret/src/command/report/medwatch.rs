@@ -1,8 +1,9 @@
 //! Fields of FDA form 3500A (MedWatch, mandatory reporting), prefilled for a user facility.
 //!
 //! # Source
-//! 21 CFR 803.20, 803.30, 803.32 (what a user facility reports, blocks A, B, D, E, F); instructions of form FDA 3500A.
-//! Blocks G and H are the manufacturer's.
+//! 21 CFR 803.30 (when) and 803.32 (what a user facility reports, block by block: A, B, D, E, F), as Cornell's Legal
+//! Information Institute had them; instructions of form FDA 3500A, supplement 4/16. A field has a number where both agree; one
+//! without is in that block, at a place that changed between revisions. Blocks G and H are the manufacturer's.
 
 use super::Case;
 use export::form::{Form, Section};
@@ -22,7 +23,10 @@ pub(super) fn form(case: &Case) -> Form {
         title: "FDA form 3500A (MedWatch), prefilled".to_owned(),
         notices: vec![
             "Nothing was sent to FDA or anybody else. A person decides whether this is reported, completes it, and files it \
-             on the form as it stands (field numbers may have moved)."
+             on the form as it stands."
+                .to_owned(),
+            "Blocks and fields follow 21 CFR 803.32 and the instructions of form FDA 3500A, supplement 4/16. Where a field has no \
+             number here, its place changed between revisions of the form."
                 .to_owned(),
             "Due within 10 work days of becoming aware where a device has or may have caused or contributed to a death (to \
              FDA and the manufacturer) or a serious injury (to the manufacturer): 21 CFR 803.30. Other malfunctions may be \
@@ -36,15 +40,15 @@ pub(super) fn form(case: &Case) -> Form {
                 .blank("2", "Age or date of birth", "")
                 .blank("3", "Sex", "")
                 .blank("4", "Weight", "")
-                .blank("5", "Ethnicity and race", ""),
+                .blank("", "Ethnicity and race", "where the form's revision asks for it"),
             Section::new("B. Adverse event or product problem")
                 .blank("1", "Adverse event and/or product problem", "the traffic shows a product problem; whether there was an adverse event, a person says")
                 .blank("2", "Outcome attributed to adverse event", "")
                 .known("3", "Date of event", &case.when(), "check against the ward's clock")
                 .blank("4", "Date of this report", "the day on which a person signs it")
                 .known("5", "Describe event or problem", &story, "add what was seen at the bedside")
-                .blank("6", "Relevant tests, laboratory data", "")
-                .blank("7", "Other relevant history", ""),
+                .blank("6", "Relevant tests and laboratory data, with dates", "")
+                .blank("7", "Other relevant history, with preexisting conditions", ""),
             Section::new("D. Suspect medical device")
                 .blank("1", "Brand name", &brand)
                 .known("2a", "Common device name", &case.of_asset(|asset| asset.class.clone()), "by its traffic")
@@ -57,27 +61,28 @@ pub(super) fn form(case: &Case) -> Form {
                 .blank("4e", "Unique device identifier (UDI)", "the label")
                 .known("4f", "Network addresses", &case.of_asset(|asset| Some(asset.addresses.join(", "))), "to find the unit; no field of the form")
                 .blank("5", "Operator of device", "")
-                .blank("6", "If implanted, explanted: dates", "")
-                .blank("7", "Reprocessed single-use device", "")
-                .blank("8", "Serviced by a third party", "biomedical engineering")
-                .blank("9", "Device available for evaluation", "keep it as it is, with its power on")
-                .blank("10", "Concomitant medical products", ""),
+                .blank("6", "Date of implantation", "if it was")
+                .blank("7", "Date of explantation", "if it was")
+                .blank("", "Single-use device that was reprocessed and reused on a patient", "if so, who reprocessed it")
+                .blank("", "Serviced by a third party", "where the form's revision asks for it; biomedical engineering")
+                .blank("", "Available for evaluation; returned to the manufacturer, and when", "keep it as it is, with its power on")
+                .blank("", "Concomitant medical products and therapy dates", "not those that treated the event"),
             Section::new("E. Initial reporter")
-                .blank("1", "Name, address, telephone, e-mail", "")
+                .blank("1", "Name, address, telephone", "who first told the facility, or the manufacturer")
                 .blank("2", "Health professional", "")
                 .blank("3", "Occupation", "")
                 .blank("4", "Also sent report to FDA", ""),
             Section::new("F. For use by user facility or importer")
-                .blank("1", "User facility or importer", "")
+                .blank("1", "User facility or importer", "user facility")
                 .blank("2", "Report number", "")
                 .blank("3", "Name and address", "")
                 .blank("4", "Contact person", "")
                 .blank("5", "Telephone", "")
                 .blank("6", "Date aware of event", "when a person of the facility learnt of it; the time to report runs from it")
-                .blank("7", "Type of report", "")
+                .blank("7", "Type of report", "initial, or a follow-up with the number of the first")
                 .blank("8", "Date of this report", "")
                 .blank("9", "Approximate age of device", "biomedical engineering")
-                .blank("10", "Adverse event problem codes", "FDA's code lists")
+                .blank("10", "Event problem codes: patient, device", "FDA's lists of codes")
                 .blank("11", "Report sent to FDA", "")
                 .blank("12", "Location where event occurred", "")
                 .blank("13", "Report sent to manufacturer", "")

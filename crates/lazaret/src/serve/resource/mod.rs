@@ -28,6 +28,7 @@ resources! {
     audit,
     beds,
     captures,
+    containment,
     conversations,
     document,
     events,

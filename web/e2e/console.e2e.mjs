@@ -283,6 +283,21 @@ test("the audit log tells all of it, and is whole", async () => {
   clean(admin);
 });
 
+test("a report is made for the regulator, as a PDF and as a page", async () => {
+  const { page } = admin;
+  await page.goto(`${server.base}/reports`);
+  await settled(page, "Reports");
+  await page.getByRole("radio", { name: /The regulator/ }).check();
+  for (const [button, name, begins] of [["Posture: download PDF", /^posture-regulator-.*\.pdf$/, "%PDF-1.7"], ["Containment: download HTML", /^containment-regulator-.*\.html$/, "<!doctype html>"]]) {
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: button }).click();
+    const file = await download;
+    assert.match(file.suggestedFilename(), name);
+    assert.ok(readFileSync(await file.path(), "latin1").startsWith(begins), `${button} does not begin so`);
+  }
+  clean(admin);
+});
+
 const PLACES = [
   ["/", "Overview", "overview"],
   ["/findings", "Findings", "findings"],
@@ -290,6 +305,7 @@ const PLACES = [
   ["/map", "Map", "map"],
   ["/captures", "Captures", "captures"],
   ["/audit", "Audit", "audit"],
+  ["/reports", "Reports", "reports"],
   ["/sensors", "Sensors", "sensors"],
   ["/settings", "Settings", "settings"],
   ["/account", "Your account", "account"],

@@ -8,7 +8,8 @@
 //! | [`html`] | one self-contained file | people, paper, the archive |
 //! | [`bundle`], [`signature`] | `lazaret.evidence/1`, tar with minisign | third parties who check a finding |
 //! | [`playbook()`] | what people do about a finding | the ward, biomedical engineering, security |
-//! | [`containment`] | `lazaret.containment/1`, HTML, JSON, text | the ward and the regulator |
+//! | [`posture`], [`containment`] | documents for the ward, biomed, security, the regulator; the second also JSON, text | people and paper |
+//! | [`paper`] | how such a document is written: HTML, PDF | the two above |
 //! | [`form`] | prefilled reports for authorities, HTML or text | whoever files them |
 //! | [`notice`] | one finding's message: JSON, syslog, CEF, ECS, e-mail, STIX | other programs of the site |
 //! | [`vitals`] | vital signs in full, in seven formats | people, records, research |
@@ -24,9 +25,11 @@ pub mod html;
 pub mod metrics;
 pub mod ndjson;
 pub mod notice;
+pub mod paper;
 mod picture;
 mod playbook;
 mod printable;
+pub mod posture;
 pub mod report1;
 pub mod signature;
 mod summary;

@@ -64,6 +64,8 @@ pub(crate) struct App {
     pub(crate) scans: Scans,
     /// What devices say just now.
     pub(crate) hub: Arc<Hub>,
+    /// What the site says of itself.
+    pub(crate) site: Site,
     /// Who is told of findings.
     pub(crate) outputs: OnceLock<Vec<Output>>,
 }
@@ -84,7 +86,8 @@ impl App {
             requests: Limit::new(REQUESTS_MAX, REQUESTS_REFILL),
             changed: watch::Sender::new(0),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-            scans: Scans::new(folder, site),
+            scans: Scans::new(folder, site.clone()),
+            site,
             hub,
             outputs: OnceLock::new(),
         })

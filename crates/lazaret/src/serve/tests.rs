@@ -192,6 +192,8 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("get", "/api/v1/openapi.json", Some(Role::Viewer)),
     ("get", "/api/v1/outputs", Some(Role::Admin)),
     ("get", "/api/v1/overview", Some(Role::Viewer)),
+    ("get", "/api/v1/reports/containment", Some(Role::Analyst)),
+    ("get", "/api/v1/reports/posture", Some(Role::Viewer)),
     ("get", "/api/v1/scans", Some(Role::Analyst)),
     ("get", "/api/v1/scans/{id}", Some(Role::Analyst)),
     ("get", "/api/v1/sensors", Some(Role::Viewer)),

@@ -6,18 +6,16 @@
 //! | a proof | a later `enforce-status` that found the rules unchanged; traffic of the device that was judged; a sensor that listened |
 //! | otherwise | findings of [`AGAINST`] that are not quiet and whose evidence is later than the policy |
 
+use super::made::{Form, Letterhead, Made};
 use crate::exit::{Failure, Status};
-use crate::output::write_to;
-use crate::stored::{Direction, Where, at, moment, now, rfc3339, shown};
+use crate::stored::{Where, at, now, rfc3339, shown};
 use export::containment::{Against, Audit, Containment, Device, Period, Proof, SCHEMA, Sensor, Standing};
-use model::{AssetId, Certainty, Prefix, stable_hash};
+use model::{AssetId, CaptureTime, Certainty, Prefix, stable_hash};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use store::{
-    AssetBody, AssetQuery, Entry, FindingQuery, Reader, Reading as _, State, StoredAsset, StoredFinding,
+    AssetBody, AssetQuery, Entry, FindingQuery, Reader, Reading as _, State, StoreError, StoredAsset, StoredFinding,
 };
 
 /// Rules whose findings prove that a device is not contained. One that was only attempted does not.
@@ -32,29 +30,26 @@ const AGAINST: [&str; 9] = [
     "code-push",
     "remote-access-service",
 ];
+/// What the report is called in the names of files.
+const KIND: &str = "containment";
 /// Rows asked for at a time.
 const PAGE: u32 = 1000;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Nothing before this moment: a day, a moment, or a span ago, like 30d
-    #[arg(long, value_name = "TIME", value_parser = |text: &str| moment(text, Direction::Back))]
-    from: Option<i64>,
-    /// Nothing after this moment
-    #[arg(long, value_name = "TIME", value_parser = |text: &str| moment(text, Direction::Back))]
-    to: Option<i64>,
+    #[command(flatten)]
+    made: Made,
     /// Format
     #[arg(long, value_enum, default_value_t = Paper::Html)]
     format: Paper,
-    /// File to write to; it appears whole or not at all [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 enum Paper {
     /// One self-contained page, to read, sign and print
     Html,
+    /// The same as a PDF: tagged, with its fonts
+    Pdf,
     /// For programs: schema lazaret.containment/1
     Json,
     /// For a terminal
@@ -76,64 +71,68 @@ struct Force {
 
 impl Options {
     pub(super) fn run(&self, place: &Where) -> Result<Status, Failure> {
-        if let (Some(from), Some(to)) = (self.from, self.to)
-            && to < from
-        {
-            return Err(Failure::Usage("--to lies before --from; no time is between them".to_owned()));
+        let span = self.made.span()?;
+        let store = place.reader()?;
+        let letterhead = Letterhead::of(&store, now())?;
+        let report = gather(&store, span)?;
+        let paper = || {
+            let made = CaptureTime::from_nanos(letterhead.made);
+            report.paper(self.made.audience(), letterhead.site.as_deref(), made, env!("CARGO_PKG_VERSION"))
+        };
+        match self.format {
+            Paper::Html => self.made.write(KIND, Form::Html, &paper())?,
+            Paper::Pdf => self.made.write(KIND, Form::Pdf, &paper())?,
+            Paper::Json => self.made.place(KIND, "json", letterhead.made, |to| report.write_json(to))?,
+            Paper::Text => self.made.place(KIND, "text", letterhead.made, |to| report.write_text(to))?,
         }
-        let report = self.report(&place.reader()?)?;
-        write_to(self.output.as_deref(), |to: &mut (dyn Write + Send)| match self.format {
-            Paper::Html => report.write_html(to),
-            Paper::Json => report.write_json(to),
-            Paper::Text => report.write_text(to),
-        })?;
         Ok(Status::Done)
     }
+}
 
-    fn report(&self, store: &Reader) -> Result<Containment, Failure> {
-        let chain = store.verify_audit(None)?;
-        let span = (self.from.unwrap_or(i64::MIN), self.to.unwrap_or(i64::MAX));
-        let forces = forces(&receipts(store, span.1)?);
-        let sensors = store.sensors()?;
-        let heard: Vec<(i64, String)> = sensors.iter().map(|one| (one.at, shown(&one.name))).collect();
-        let mut against: BTreeMap<_, Vec<StoredFinding>> = BTreeMap::new();
-        for rule in AGAINST {
-            for finding in findings(store, rule)? {
-                if finding.last >= span.0
-                    && finding.first <= span.1
-                    && finding.certainty != Certainty::Attempted
-                {
-                    against.entry(finding.asset).or_default().push(finding);
-                }
+/// What the receipts and findings of the store say of what was seen in that span.
+pub(crate) fn gather(store: &Reader, (from, to): (Option<i64>, Option<i64>)) -> Result<Containment, StoreError> {
+    let chain = store.verify_audit(None)?;
+    let span = (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX));
+    let forces = forces(&receipts(store, span.1)?);
+    let sensors = store.sensors()?;
+    let heard: Vec<(i64, String)> = sensors.iter().map(|one| (one.at, shown(&one.name))).collect();
+    let mut against: BTreeMap<_, Vec<StoredFinding>> = BTreeMap::new();
+    for rule in AGAINST {
+        for finding in findings(store, rule)? {
+            if finding.last >= span.0
+                && finding.first <= span.1
+                && finding.certainty != Certainty::Attempted
+            {
+                against.entry(finding.asset).or_default().push(finding);
             }
         }
-        let mut devices = Vec::new();
-        let mut named: BTreeSet<IpAddr> = forces.iter().flat_map(Force::addresses).collect();
-        for asset in assets(store)? {
-            let ips = ips_of(&asset);
-            named.retain(|ip| !ips.contains(ip));
-            let of_concern = asset.medical || forces.iter().any(|force| force.names(&ips));
-            let found = against.remove(&asset.id).unwrap_or_default();
-            if of_concern || found.iter().any(|finding| finding.rule == "not-isolated") {
-                devices.push(device(&asset, &forces, found, &heard, span));
-            }
-        }
-        // What a policy names and no capture ever showed is contained, or not, all the same.
-        devices.extend(named.into_iter().map(|ip| device(&unseen(ip), &forces, Vec::new(), &heard, span)));
-        devices.sort_by(|a, b| (a.standing, &a.asset).cmp(&(b.standing, &b.asset)));
-        Ok(Containment {
-            schema: SCHEMA,
-            made: rfc3339(now()),
-            from: self.from.map(rfc3339),
-            to: self.to.map(rfc3339),
-            audit: Audit { entries: chain.entries, hash: chain.hash, whole: chain.broken.is_none() },
-            sensors: sensors
-                .iter()
-                .map(|one| Sensor { name: shown(&one.name), at: rfc3339(one.at) })
-                .collect(),
-            devices,
-        })
     }
+    let mut devices = Vec::new();
+    let mut named: BTreeSet<IpAddr> = forces.iter().flat_map(Force::addresses).collect();
+    for asset in assets(store)? {
+        let ips = ips_of(&asset);
+        named.retain(|ip| !ips.contains(ip));
+        let of_concern = asset.medical || forces.iter().any(|force| force.names(&ips));
+        let found = against.remove(&asset.id).unwrap_or_default();
+        if of_concern || found.iter().any(|finding| finding.rule == "not-isolated") {
+            devices.push(device(&asset, &forces, found, &heard, span));
+        }
+    }
+    // What a policy names and no capture ever showed is contained, or not, all the same.
+    devices.extend(named.into_iter().map(|ip| device(&unseen(ip), &forces, Vec::new(), &heard, span)));
+    devices.sort_by(|a, b| (a.standing, &a.asset).cmp(&(b.standing, &b.asset)));
+    Ok(Containment {
+        schema: SCHEMA,
+        made: rfc3339(now()),
+        from: from.map(rfc3339),
+        to: to.map(rfc3339),
+        audit: Audit { entries: chain.entries, hash: chain.hash, whole: chain.broken.is_none() },
+        sensors: sensors
+            .iter()
+            .map(|one| Sensor { name: shown(&one.name), at: rfc3339(one.at) })
+            .collect(),
+        devices,
+    })
 }
 
 impl Force {
@@ -173,7 +172,7 @@ fn unseen(ip: IpAddr) -> StoredAsset {
     }
 }
 
-fn receipts(store: &Reader, until: i64) -> Result<Vec<Entry>, Failure> {
+fn receipts(store: &Reader, until: i64) -> Result<Vec<Entry>, StoreError> {
     let (mut all, mut after) = (Vec::new(), 0);
     loop {
         let page = store.audit(after, PAGE)?;
@@ -185,7 +184,7 @@ fn receipts(store: &Reader, until: i64) -> Result<Vec<Entry>, Failure> {
     }
 }
 
-fn assets(store: &Reader) -> Result<Vec<StoredAsset>, Failure> {
+fn assets(store: &Reader) -> Result<Vec<StoredAsset>, StoreError> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let query = AssetQuery { after, limit: PAGE, now: now(), ..AssetQuery::default() };
@@ -196,7 +195,7 @@ fn assets(store: &Reader) -> Result<Vec<StoredAsset>, Failure> {
     }
 }
 
-fn findings(store: &Reader, rule: &str) -> Result<Vec<StoredFinding>, Failure> {
+fn findings(store: &Reader, rule: &str) -> Result<Vec<StoredFinding>, StoreError> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let query =

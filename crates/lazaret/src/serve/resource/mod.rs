@@ -37,6 +37,7 @@ resources! {
     metrics,
     outputs,
     overview,
+    reports,
     sensors,
     session,
     settings,

@@ -250,7 +250,10 @@ mod tests {
             // Ids of rules and the log's hash say nothing to the ward.
             let told = audience != Audience::Ward;
             assert_eq!(html.contains("f-1"), told, "{audience:?}: {html}");
-            assert_eq!(html.contains("<dd>ab</dd>"), matches!(audience, Audience::Security | Audience::Regulator));
+            assert_eq!(
+                html.contains("<dd>ab</dd>"),
+                matches!(audience, Audience::Security | Audience::Regulator)
+            );
         }
         let mut text = Vec::new();
         report.write_text(&mut text).unwrap();

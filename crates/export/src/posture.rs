@@ -243,7 +243,8 @@ impl Posture {
             what: format!("{severity}, open"),
         };
         let mut counts: Vec<Count> = Severity::ALL.into_iter().rev().map(count).collect();
-        let decided = Count { tone: Tone::Calm, count: self.decided.len() as u64, what: "decided".to_owned() };
+        let decided =
+            Count { tone: Tone::Calm, count: self.decided.len() as u64, what: "decided".to_owned() };
         counts.push(decided);
         Block::Counts(counts)
     }

@@ -477,6 +477,10 @@ fn the_units_are_ones_that_systemd_takes_and_finds_hardened() {
     ];
     for (check, units) in checks {
         let output = Command::new("systemd-analyze").args(check).args(units).output().unwrap();
-        assert!(output.status.success() && output.stderr.is_empty(), "{check:?} {units:?}: {}", said(&output));
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{check:?} {units:?}: {}",
+            said(&output)
+        );
     }
 }

@@ -75,9 +75,15 @@ fn verdict(report: &Containment) -> Block {
     let is = |count: u64| if count == 1 { "is" } else { "are" };
     let (tone, sentence) = match (all, broken, without) {
         (0, ..) => (Tone::Medium, "No medical device is known.".to_owned()),
-        (_, 1.., _) => (Tone::Critical, format!("{broken} of {all} {} not contained: something proves otherwise.", is(broken))),
+        (_, 1.., _) => (
+            Tone::Critical,
+            format!("{broken} of {all} {} not contained: something proves otherwise.", is(broken)),
+        ),
         (_, 0, 1..) => (Tone::High, format!("{without} of {all} {} under no policy.", is(without))),
-        (..) => (Tone::Good, format!("All of {} are contained.", counted(all, "medical device", "medical devices"))),
+        (..) => (
+            Tone::Good,
+            format!("All of {} are contained.", counted(all, "medical device", "medical devices")),
+        ),
     };
     let text = match (&report.from, &report.to) {
         (None, None) => Vec::new(),
@@ -101,10 +107,10 @@ fn counts(report: &Containment) -> Block {
 fn table(report: &Containment, audience: Audience, blocks: &mut Vec<Block>) {
     let row = |device: &Device| {
         let since = device.since.as_ref().map_or_else(String::new, |since| format!("since {since}"));
-        let proof = device.proof.as_ref().map_or_else(
-            || Cell::plain("none"),
-            |proof| Cell::plain(&proof.what).with(&proof.at),
-        );
+        let proof = device
+            .proof
+            .as_ref()
+            .map_or_else(|| Cell::plain("none"), |proof| Cell::plain(&proof.what).with(&proof.at));
         let id = if audience == Audience::Ward { String::new() } else { device.asset.clone() };
         vec![
             Cell::plain(&device.what).with(id),

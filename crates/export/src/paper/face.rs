@@ -148,7 +148,8 @@ pub(super) fn lines(faces: &Faces, pieces: &[(Weight, &str)], size: f32, width: 
             let mut letters = [0; 4];
             for letter in word.chars() {
                 let letter = letter.encode_utf8(&mut letters);
-                if line.width + faces.width(*weight, size, letter.trim_end()) > width && !line.runs.is_empty() {
+                if line.width + faces.width(*weight, size, letter.trim_end()) > width && !line.runs.is_empty()
+                {
                     done.push(std::mem::take(&mut line));
                 }
                 line.push(faces, *weight, size, letter);
@@ -169,7 +170,10 @@ mod tests {
     fn every_character_is_written_or_escaped() {
         let faces = Faces::ours().unwrap();
         assert_eq!(faces.sayable("Zoë’s ward, Ärzte, ελ, Жук"), "Zoë’s ward, Ärzte, ελ, Жук");
-        assert_eq!(faces.sayable("中\u{202e}x\u{1b}🫀 → מ"), "\\u{4e2d}\\u{202e}x\\u{1b}\\u{1fac0} -> \\u{5de}");
+        assert_eq!(
+            faces.sayable("中\u{202e}x\u{1b}🫀 → מ"),
+            "\\u{4e2d}\\u{202e}x\\u{1b}\\u{1fac0} -> \\u{5de}"
+        );
         // Every scalar value comes out in characters that have a glyph in both faces.
         for code in (0..=0x0010_FFFF).step_by(7) {
             let Some(character) = char::from_u32(code) else { continue };

@@ -57,12 +57,18 @@ impl Paper {
     }
 }
 
-fn compose(paper: &Paper, faces: &Faces, laid: &Laid, (width, height): (f32, f32)) -> Result<Vec<u8>, String> {
+fn compose(
+    paper: &Paper,
+    faces: &Faces,
+    laid: &Laid,
+    (width, height): (f32, f32),
+) -> Result<Vec<u8>, String> {
     let standards = ConfigurationBuilder::new()
         .with_archival_validator(Archival::A2_A)
         .with_accessibility_validator(Accessibility::UA1);
     let configuration = standards.finish().map_err(|fault| format!("{fault:?}"))?;
-    let mut document = Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
+    let mut document =
+        Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
     let mut leaves: Vec<Option<Identifier>> = vec![None; laid.leaves];
     for sheet in &laid.sheets {
         let settings = PageSettings::from_wh(width, height).ok_or("a sheet without size")?;
@@ -121,7 +127,9 @@ fn metadata(paper: &Paper, faces: &Faces) -> Metadata {
 const fn tag(mark: Mark) -> ContentTag<'static> {
     let artifact = |kind| ContentTag::Artifact(Artifact { kind, bbox: None });
     match mark {
-        Mark::Leaf(_) => ContentTag::Span(SpanTag { lang: None, alt_text: None, expanded: None, actual_text: None }),
+        Mark::Leaf(_) => {
+            ContentTag::Span(SpanTag { lang: None, alt_text: None, expanded: None, actual_text: None })
+        }
         Mark::Decoration => artifact(ArtifactType::Layout),
         Mark::Margin(Edge::Head) => artifact(ArtifactType::Header),
         Mark::Margin(Edge::Foot) => artifact(ArtifactType::Footer),

@@ -234,7 +234,14 @@ impl<'a> Press<'a> {
         let run = |run: &super::face::Run| {
             let at = x;
             x += self.faces.width(run.weight, size, &run.text);
-            Draw::Text { x: at, y: y + size * BASELINE, size, colour, weight: run.weight, text: run.text.clone() }
+            Draw::Text {
+                x: at,
+                y: y + size * BASELINE,
+                size,
+                colour,
+                weight: run.weight,
+                text: run.text.clone(),
+            }
         };
         line.runs.iter().map(run).collect()
     }
@@ -450,10 +457,10 @@ impl<'a> Press<'a> {
                 (x, lines.into_iter().map(line).collect::<Vec<_>>())
             });
             let [name, value] = self.row_lines(&cells, BODY * LEADING, None);
-            rows.push(Part::Group(Kind::Row, vec![
-                Part::Group(Kind::RowTitle, name),
-                Part::Group(Kind::Cell, value),
-            ]));
+            rows.push(Part::Group(
+                Kind::Row,
+                vec![Part::Group(Kind::RowTitle, name), Part::Group(Kind::Cell, value)],
+            ));
         }
         self.push(Kind::Table, if rows.is_empty() { rows } else { vec![Part::Group(Kind::Rows, rows)] });
         self.y += 4.0;
@@ -573,12 +580,8 @@ impl<'a> Press<'a> {
         let mut body = Vec::new();
         for row in rows {
             self.y += ROW_ROOM;
-            let cells: Vec<(f32, Vec<CellLine>)> = frame
-                .columns
-                .iter()
-                .zip(row)
-                .map(|((x, wide), cell)| (*x, self.cell(cell, *wide)))
-                .collect();
+            let cells: Vec<(f32, Vec<CellLine>)> =
+                frame.columns.iter().zip(row).map(|((x, wide), cell)| (*x, self.cell(cell, *wide))).collect();
             let cells: Vec<&(f32, Vec<CellLine>)> = cells.iter().collect();
             let parts = self.row(&cells, ROW * LEADING, Some(&frame));
             let parts = parts.into_iter().map(|parts| Part::Group(Kind::Cell, parts)).collect();

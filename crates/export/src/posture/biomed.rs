@@ -106,7 +106,11 @@ fn flaws(posture: &Posture, blocks: &mut Vec<Block>) {
             Cell::plain(&exposure.cve),
             Cell::plain(&exposure.advisory),
             Cell::toned(tone, format!("{}.{}", exposure.cvss_tenths / 10, exposure.cvss_tenths % 10)),
-            if exposure.kev { Cell::toned(Tone::Critical, "known to be") } else { Cell::plain("not known to be") },
+            if exposure.kev {
+                Cell::toned(Tone::Critical, "known to be")
+            } else {
+                Cell::plain("not known to be")
+            },
             Cell::plain(if exposure.certain { "has it" } else { "may have it" }),
             Cell::plain(counted(*devices, "device", "devices")),
         ]

@@ -121,7 +121,10 @@ fn cases(matter: &Matter, blocks: &mut Vec<Block>) {
     let left_out = matter.cases.len().saturating_sub(CASES_MAX);
     if left_out != 0 {
         let more = counted(left_out as u64, "case", "cases");
-        blocks.push(Block::Small(format!("{more} more of this kind: `lazaret findings list --rule {}`.", matter.rule)));
+        blocks.push(Block::Small(format!(
+            "{more} more of this kind: `lazaret findings list --rule {}`.",
+            matter.rule
+        )));
     }
 }
 
@@ -147,7 +150,10 @@ fn decided(posture: &Posture, blocks: &mut Vec<Block>) {
     });
     let left_out = posture.decided.len().saturating_sub(CASES_MAX);
     if left_out != 0 {
-        blocks.push(Block::Small(format!("{} more are in the audit log.", counted(left_out as u64, "decision", "decisions"))));
+        blocks.push(Block::Small(format!(
+            "{} more are in the audit log.",
+            counted(left_out as u64, "decision", "decisions")
+        )));
     }
 }
 
@@ -156,14 +162,17 @@ fn authorities(posture: &Posture, blocks: &mut Vec<Block>) {
     let plays = posture.matters.iter().take(MATTERS_MAX).filter_map(|matter| playbook(&matter.rule));
     let mut sources: BTreeMap<String, (String, String)> = BTreeMap::new();
     for source in plays.flat_map(|play| play.sources) {
-        let title = source.url.map_or_else(|| source.title.clone(), |url| format!("{} <{url}>", source.title));
+        let title =
+            source.url.map_or_else(|| source.title.clone(), |url| format!("{} <{url}>", source.title));
         sources.insert(title, (source.who, source.says));
     }
     if sources.is_empty() {
         return;
     }
     blocks.push(Block::Heading("What authorities say".to_owned()));
-    let items = sources.into_iter().map(|(title, (who, says))| Phrase::led(format!("{who}:"), format!("{says} ({title})")));
+    let items = sources
+        .into_iter()
+        .map(|(title, (who, says))| Phrase::led(format!("{who}:"), format!("{says} ({title})")));
     blocks.push(Block::List { ordered: false, items: items.collect() });
     blocks.push(Block::Small("In our summary; the source is what counts.".to_owned()));
 }

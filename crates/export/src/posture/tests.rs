@@ -98,7 +98,10 @@ fn the_ward_is_told_what_to_do_once_and_no_ids() {
     ];
     let page = page(&posture(all.to_vec()), Audience::Ward);
     assert_eq!(page.matches("At the bedside:").count(), 1, "both want the same done: {page}");
-    assert!(page.contains("Title of remote-mount") && page.contains("also") || page.contains("Title of code-push"));
+    assert!(
+        page.contains("Title of remote-mount") && page.contains("also")
+            || page.contains("Title of code-push")
+    );
     assert!(page.contains("Contec CMS8000 0, ICU 3; Contec CMS8000 1, ICU 3"), "{page}");
     assert!(page.contains("1 matter of low severity"), "{page}");
     for not_theirs in ["CVE-", "f-0000", "T1041", "abcdef", "R. Haldis"] {
@@ -111,8 +114,14 @@ fn the_others_are_told_what_is_theirs() {
     let posture = posture(vec![matter("patient-data-offsite", Severity::Critical, 1)]);
     let told = [
         (Audience::Biomed, &["CVE-2025-0683", "97 % sure", "Do this.", "The cable was out."][..]),
-        (Audience::Security, &["T1041", "f-0000000000000000", "abcdef", "An old matter", "R. Haldis", "SILENT"]),
-        (Audience::Regulator, &["1 of 1", "f-0000000000000000", "abcdef", "What authorities say", "no patient identifier"]),
+        (
+            Audience::Security,
+            &["T1041", "f-0000000000000000", "abcdef", "An old matter", "R. Haldis", "SILENT"],
+        ),
+        (
+            Audience::Regulator,
+            &["1 of 1", "f-0000000000000000", "abcdef", "What authorities say", "no patient identifier"],
+        ),
     ];
     for (audience, all) in told {
         let page = page(&posture, audience);

@@ -56,7 +56,8 @@ fn tasks<'a>(matters: &[&'a Matter]) -> Vec<Task<'a>> {
     for matter in matters {
         let Some(play) = playbook(&matter.rule) else { continue };
         let same = |task: &&mut Task<'_>| {
-            (&task.play.patient, &task.play.unplug, &task.play.stop) == (&play.patient, &play.unplug, &play.stop)
+            (&task.play.patient, &task.play.unplug, &task.play.stop)
+                == (&play.patient, &play.unplug, &play.stop)
         };
         match tasks.iter_mut().find(same) {
             Some(task) => task.matters.push(matter),
@@ -100,7 +101,8 @@ fn devices(posture: &Posture, blocks: &mut Vec<Block>) {
     }
     blocks.push(Block::Heading("Devices with something open".to_owned()));
     let row = |device: &&Device| {
-        let worst = device.worst.map_or_else(Cell::default, |worst| Cell::toned(worst.into(), worst.as_str()));
+        let worst =
+            device.worst.map_or_else(Cell::default, |worst| Cell::toned(worst.into(), worst.as_str()));
         vec![
             Cell::plain(&device.name).with(device.class.clone().unwrap_or_default()),
             Cell::plain(device.zone.clone().unwrap_or_else(|| "-".to_owned())),
@@ -120,6 +122,7 @@ fn devices(posture: &Posture, blocks: &mut Vec<Block>) {
         rows,
     });
     if left_out != 0 {
-        blocks.push(Block::Notice(Phrase::led("Not all.", format!("{left_out} more devices are not listed."))));
+        blocks
+            .push(Block::Notice(Phrase::led("Not all.", format!("{left_out} more devices are not listed."))));
     }
 }

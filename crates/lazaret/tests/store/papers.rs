@@ -8,9 +8,13 @@ const READERS: [&str; 4] = ["ward", "biomed", "security", "regulator"];
 
 /// Whether the readers of PDF are there; if not, says so.
 fn has_readers() -> bool {
-    for (program, ask) in [("pdfinfo", "-v"), ("pdftotext", "-v"), ("pdffonts", "-v"), ("qpdf", "--version")] {
+    for (program, ask) in [("pdfinfo", "-v"), ("pdftotext", "-v"), ("pdffonts", "-v"), ("qpdf", "--version")]
+    {
         if !Command::new(program).arg(ask).output().is_ok_and(|output| output.status.success()) {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{program} is missing, and CI may not skip this");
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "{program} is missing, and CI may not skip this"
+            );
             println!("skipped: {program} is missing (poppler-utils, qpdf)");
             return false;
         }
@@ -47,10 +51,14 @@ fn every_report_is_a_tagged_pdf_that_readers_open_and_a_page_with_the_same_words
             write(&store, kind, reader, &["--format", "html", "--output", &page]);
             let page = std::fs::read_to_string(&page).unwrap();
             let wanted: &[&str] = match (kind, reader) {
-                ("posture", "ward") => &["Act now.", "What to do, in this order", "At the bedside:", "Contec CMS8000"],
+                ("posture", "ward") => {
+                    &["Act now.", "What to do, in this order", "At the bedside:", "Contec CMS8000"]
+                }
                 ("posture", "biomed") => &["Known flaws", "CVE-2025-0683", "Contec CMS8000", "Unplug first:"],
                 ("posture", "security") => &["202.114.4.119", "T1041", "Last hash", "No sensor writes"],
-                ("posture", _) => &["What this report rests on", "confirmed", "What authorities say", "Last hash"],
+                ("posture", _) => {
+                    &["What this report rests on", "confirmed", "What authorities say", "Last hash"]
+                }
                 (_, "ward") => &["under no policy", "Contec CMS8000"],
                 (_, _) => &["under no policy", "Contec CMS8000", "What contained means"],
             };
@@ -137,7 +145,8 @@ fn a_folder_keeps_the_newest_reports_of_a_kind_and_nothing_else_is_touched() {
     }
     let place = reports.display().to_string();
     write(&store, "posture", "ward", &["--format", "pdf", "--folder", &place, "--keep", "2"]);
-    let names = std::fs::read_dir(&reports).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names =
+        std::fs::read_dir(&reports).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
     names.sort();
     let (new, stayed): (Vec<_>, Vec<_>) =

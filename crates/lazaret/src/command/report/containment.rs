@@ -15,7 +15,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use store::{
-    AssetBody, AssetQuery, Entry, FindingQuery, Reader, Reading as _, State, StoreError, StoredAsset, StoredFinding,
+    AssetBody, AssetQuery, Entry, FindingQuery, Reader, Reading as _, State, StoreError, StoredAsset,
+    StoredFinding,
 };
 
 /// Rules whose findings prove that a device is not contained. One that was only attempted does not.
@@ -90,7 +91,10 @@ impl Options {
 }
 
 /// What the receipts and findings of the store say of what was seen in that span.
-pub(crate) fn gather(store: &Reader, (from, to): (Option<i64>, Option<i64>)) -> Result<Containment, StoreError> {
+pub(crate) fn gather(
+    store: &Reader,
+    (from, to): (Option<i64>, Option<i64>),
+) -> Result<Containment, StoreError> {
     let chain = store.verify_audit(None)?;
     let span = (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX));
     let forces = forces(&receipts(store, span.1)?);
@@ -99,9 +103,7 @@ pub(crate) fn gather(store: &Reader, (from, to): (Option<i64>, Option<i64>)) -> 
     let mut against: BTreeMap<_, Vec<StoredFinding>> = BTreeMap::new();
     for rule in AGAINST {
         for finding in findings(store, rule)? {
-            if finding.last >= span.0
-                && finding.first <= span.1
-                && finding.certainty != Certainty::Attempted
+            if finding.last >= span.0 && finding.first <= span.1 && finding.certainty != Certainty::Attempted
             {
                 against.entry(finding.asset).or_default().push(finding);
             }
@@ -127,10 +129,7 @@ pub(crate) fn gather(store: &Reader, (from, to): (Option<i64>, Option<i64>)) -> 
         from: from.map(rfc3339),
         to: to.map(rfc3339),
         audit: Audit { entries: chain.entries, hash: chain.hash, whole: chain.broken.is_none() },
-        sensors: sensors
-            .iter()
-            .map(|one| Sensor { name: shown(&one.name), at: rfc3339(one.at) })
-            .collect(),
+        sensors: sensors.iter().map(|one| Sensor { name: shown(&one.name), at: rfc3339(one.at) }).collect(),
         devices,
     })
 }

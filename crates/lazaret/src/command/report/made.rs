@@ -162,7 +162,8 @@ fn forget(folder: &Path, prefix: &str, form: &str, keep: usize) -> Result<(), Fa
     let mut reports = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        let day = name.to_str().and_then(|name| name.strip_prefix(prefix)?.strip_suffix(form)?.strip_suffix('.'));
+        let day =
+            name.to_str().and_then(|name| name.strip_prefix(prefix)?.strip_suffix(form)?.strip_suffix('.'));
         // Nothing but what this command wrote: `posture-ward-2026-11-28.pdf`.
         if day.is_some_and(|day| day.parse::<jiff::civil::Date>().is_ok()) {
             reports.push(name);

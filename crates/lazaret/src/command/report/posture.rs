@@ -14,8 +14,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use store::{
-    AssetQuery, FindingOrder, FindingQuery, Reader, Reading as _, State, StoreError, StoredAsset, StoredFinding,
-    StoredSensor, Surveying as _,
+    AssetQuery, FindingOrder, FindingQuery, Reader, Reading as _, State, StoreError, StoredAsset,
+    StoredFinding, StoredSensor, Surveying as _,
 };
 
 /// Rows asked for at a time.
@@ -72,7 +72,8 @@ pub(crate) fn gather(
     let asked: BTreeSet<AssetId> = open.iter().chain(&decided).map(|finding| finding.asset).collect();
     let names = store.names(&asked)?;
     let assets = medical(store, now)?;
-    let zones: BTreeMap<AssetId, String> = assets.iter().filter_map(|one| Some((one.id, zone_of(one, site)?))).collect();
+    let zones: BTreeMap<AssetId, String> =
+        assets.iter().filter_map(|one| Some((one.id, zone_of(one, site)?))).collect();
     let mut worst: BTreeMap<AssetId, (Severity, u64)> = BTreeMap::new();
     for finding in &open {
         let (severity, count) = worst.entry(finding.asset).or_insert((finding.severity, 0));
@@ -81,7 +82,9 @@ pub(crate) fn gather(
     }
     let mut devices: Vec<Device> =
         assets.iter().map(|one| device(one, zones.get(&one.id), worst.get(&one.id).copied())).collect();
-    devices.sort_by(|a, b| (Reverse(a.worst), &a.name, &a.addresses).cmp(&(Reverse(b.worst), &b.name, &b.addresses)));
+    devices.sort_by(|a, b| {
+        (Reverse(a.worst), &a.name, &a.addresses).cmp(&(Reverse(b.worst), &b.name, &b.addresses))
+    });
     let chain = store.verify_audit(None)?;
     let heard = store.heard()?;
     let place = Place { names: &names, zones: &zones };
@@ -121,7 +124,8 @@ fn open_findings(store: &Reader) -> Result<(Vec<StoredFinding>, u64), StoreError
 /// Findings that were decided about, the latest first.
 fn closed_findings(store: &Reader) -> Result<Vec<StoredFinding>, StoreError> {
     let states = vec![State::FalsePositive, State::Resolved];
-    let query = FindingQuery { states, order: FindingOrder::Last, limit: DECIDED_MAX, ..FindingQuery::default() };
+    let query =
+        FindingQuery { states, order: FindingOrder::Last, limit: DECIDED_MAX, ..FindingQuery::default() };
     let mut closed = store.findings(&query)?;
     closed.sort_by_key(|finding| Reverse((finding.state_at, finding.id)));
     Ok(closed)
@@ -267,7 +271,8 @@ fn sensor(sensor: &StoredSensor, now: i64) -> Sensor {
     if lost != 0 {
         state.push_str(&format!("; {lost} frames lost since its start"));
     }
-    let well = sensor.ended.is_some() || (!silent && matches!(standing.as_deref(), None | Some("up" | "ended")));
+    let well =
+        sensor.ended.is_some() || (!silent && matches!(standing.as_deref(), None | Some("up" | "ended")));
     Sensor {
         name: shown(&sensor.name),
         state,

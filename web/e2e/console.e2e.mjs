@@ -31,7 +31,8 @@ before(async () => {
   home = folder();
   lazaret("simulate", "ward", "--quiet", "--output", join(home.path, "ward.pcap"), "--monitors", "4", "--minutes", "1", "--scenario", "leak", "--scenario", "update-udp", "--scenario", "tamper-number");
   writeHostileWard(join(home.path, `${HOSTILE[0].replace("/", "")}.pcap`));
-  server = await serve(join(home.path, "ward.store"));
+  lazaret("evidence", "keygen", "--key", join(home.path, "site.key"));
+  server = await serve(join(home.path, "ward.store"), "--captures", home.path, "--evidence-key", join(home.path, "site.key"));
   browser = await browse();
   admin = await open(browser, server.base);
 });
@@ -175,6 +176,27 @@ test("triage: filter, decide about several, take it back, give a reason", async 
   await page.getByRole("dialog").getByRole("button", { name: "Suppress" }).click();
   await page.getByText("1 finding suppressed.").waitFor();
   await pane.getByText("Quiet until").waitFor();
+  clean(admin);
+});
+
+test("the frames of the leak are told field by field, and taken as a bundle that holds", async () => {
+  const { page } = admin;
+  await page.goto(`${server.base}/findings?rule=patient-data-offsite&state=all`);
+  await settled(page, "Findings");
+  await page.locator(".rows li").first().getByRole("link").click();
+  await page.getByRole("button", { name: "Show the frames" }).click();
+  await page.getByRole("cell", { name: "202.114.4.119", exact: true }).first().waitFor();
+  await page.getByText("a patient's or a secret; not shown").first().waitFor();
+  await page.getByRole("rowheader", { name: /–/ }).first().hover();
+  await page.locator(".dump .lit").first().waitFor();
+  await audit(page, "frames");
+  await picture(page, "frames");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download evidence bundle" }).click();
+  const file = await download;
+  assert.match(file.suggestedFilename(), /^evidence-f-[0-9a-f]{16}\.tar$/);
+  const told = lazaret("evidence", "verify", await file.path(), "--public-key", join(home.path, "site.key.pub"));
+  assert.match(told, /whole/);
   clean(admin);
 });
 

@@ -24,8 +24,8 @@ export function folder() {
 }
 
 /** Starts the server over a store, and waits until it says where it is. */
-export async function serve(store) {
-  const server = spawn(BINARY, ["serve", "--store", store, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "ignore", "pipe"] });
+export async function serve(store, ...more) {
+  const server = spawn(BINARY, ["serve", "--store", store, "--listen", "127.0.0.1:0", ...more], { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   const found = await new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`the server did not start:\n${said}`)), WAIT_MS);

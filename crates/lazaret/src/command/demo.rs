@@ -141,6 +141,7 @@ impl Options {
             idle: Duration::from_secs(12 * 3600),
             absolute: Duration::from_secs(24 * 3600),
             replay: None,
+            places: Arc::default(),
             hub,
         };
         let served = serve(&plan, &signals);

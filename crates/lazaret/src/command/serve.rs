@@ -1,11 +1,14 @@
 //! `lazaret serve`: console and API over a store.
 
+use super::evidence::secret_key;
 use super::source::read_site;
 use crate::exit::{Failure, Status};
 use crate::live::{Hub, Origin};
 use crate::outputs;
-use crate::serve::{Plan, Signals, Transport, serve};
+use crate::secret::ring_passphrase;
+use crate::serve::{Places, Plan, Signals, Transport, serve};
 use crate::stored::{self, Where};
+use ingest::EvidenceReader;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +24,7 @@ Examples:
   lazaret serve --store ward.store --listen 0.0.0.0:8443      for the site's network
   lazaret serve --store ward.store --tls-cert ward.pem --tls-key ward.key    with the site's certificate
   lazaret serve --store ward.store --no-tls --listen 127.0.0.1:8080          behind a proxy on this machine
+  lazaret serve --store ward.store --captures captures/ --evidence-key site.key        findings with their frames, and bundles
   lazaret serve --store ward.store --replay ward.pcap         the beds of a capture, live, as if it happened now
 
 The store is made where it is not there; scans and `watch` put results into it while it is served. At first start there
@@ -56,6 +60,19 @@ pub(crate) struct Options {
     /// Send findings to the receivers this file names: syslog, webhooks, mail (TOML, see `outputs --help`)
     #[arg(long, value_name = "FILE")]
     outputs: Option<PathBuf>,
+    /// Captures that were scanned, files and folders, from which analysts see and take the frames that show a finding; they are
+    /// only read, and known again by their hash
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    captures: Vec<PathBuf>,
+    /// The same from this evidence ring, as `watch --ring` keeps it
+    #[arg(long, value_name = "DIR")]
+    ring: Option<PathBuf>,
+    /// With --ring: file of its passphrase [default: LAZARET_RING_PASSPHRASE of the environment, else asked for]
+    #[arg(long, value_name = "FILE", requires = "ring")]
+    ring_key_file: Option<PathBuf>,
+    /// Secret key that signs evidence bundles: of `evidence keygen`, or of `minisign -G -W`
+    #[arg(long, value_name = "FILE")]
+    evidence_key: Option<PathBuf>,
     /// Largest capture that may be sent to be scanned, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     upload_max: u64,
@@ -114,9 +131,33 @@ impl Options {
             upload_bytes_max: self.upload_max << 20,
             idle: Duration::from_secs(self.session_idle * 60),
             absolute: Duration::from_secs(self.session_max * 3_600),
+            places: Arc::new(self.places()?),
             replay: (!self.replay.is_empty()).then(|| (self.replay.clone(), self.speed)),
             hub: shown(&self.replay, self.speed),
         })
+    }
+}
+
+impl Options {
+    /// Where frames may be read, each tried: what is wrong is said now, and not to somebody who asks for evidence later.
+    fn places(&self) -> Result<Places, Failure> {
+        for path in &self.captures {
+            std::fs::metadata(path).map_err(|cause| Failure::Read {
+                option: "--captures",
+                path: path.clone(),
+                cause,
+            })?;
+        }
+        let ring = match &self.ring {
+            Some(folder) => {
+                let passphrase = ring_passphrase(folder, self.ring_key_file.as_deref())?;
+                EvidenceReader::open(folder, &passphrase)?;
+                Some((folder.clone(), passphrase))
+            }
+            None => None,
+        };
+        let key = self.evidence_key.as_deref().map(|path| secret_key(path, "--evidence-key")).transpose()?;
+        Ok(Places { captures: self.captures.clone(), ring, key })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every request works with: the store, who tries how often, how long sessions last.
 
+use super::frames::{Frames, Places};
 use super::limit::Limit;
 use super::problem::Problem;
 use super::scans::Scans;
@@ -66,6 +67,8 @@ pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
     /// What the site says of itself.
     pub(crate) site: Site,
+    /// Frames that show findings.
+    pub(crate) frames: Frames,
     /// Who is told of findings.
     pub(crate) outputs: OnceLock<Vec<Output>>,
 }
@@ -75,7 +78,13 @@ pub(crate) type Shared = Arc<App>;
 
 impl App {
     /// Over the store in `folder`, which must be there.
-    pub(crate) fn new(folder: &Path, terms: Terms, site: Site, hub: Arc<Hub>) -> Result<Self, Problem> {
+    pub(crate) fn new(
+        folder: &Path,
+        terms: Terms,
+        site: Site,
+        hub: Arc<Hub>,
+        places: Arc<Places>,
+    ) -> Result<Self, Problem> {
         Ok(Self {
             store: Stored::new(folder),
             terms,
@@ -88,6 +97,7 @@ impl App {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             scans: Scans::new(folder, site.clone()),
             site,
+            frames: Frames::new(places),
             hub,
             outputs: OnceLock::new(),
         })

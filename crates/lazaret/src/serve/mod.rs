@@ -10,6 +10,7 @@ mod app;
 mod asked;
 mod caller;
 mod console;
+mod frames;
 mod headers;
 mod limit;
 mod problem;
@@ -21,6 +22,7 @@ mod secret;
 mod tests;
 mod tls;
 
+pub(crate) use frames::Places;
 pub(crate) use tls::host;
 
 use crate::exit::Failure;
@@ -75,6 +77,8 @@ pub(crate) struct Plan {
     pub(crate) absolute: Duration,
     /// Captures to be told as if they happened now, and how many times as fast.
     pub(crate) replay: Option<(Vec<PathBuf>, f64)>,
+    /// Where frames that show findings may be read.
+    pub(crate) places: Arc<Places>,
     /// What devices say just now, for the wall.
     pub(crate) hub: Arc<Hub>,
 }
@@ -130,7 +134,8 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
         idle: plan.idle,
         absolute: plan.absolute,
     };
-    let app = App::new(&plan.folder, terms, plan.site.clone(), Arc::clone(&plan.hub))
+    let (hub, places) = (Arc::clone(&plan.hub), Arc::clone(&plan.places));
+    let app = App::new(&plan.folder, terms, plan.site.clone(), hub, places)
         .map_err(|problem| Failure::Usage(format!("{problem:?}")))?;
     let app = Arc::new(app);
     if let Some(outputs) = &plan.outputs {

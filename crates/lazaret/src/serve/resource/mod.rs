@@ -32,6 +32,7 @@ resources! {
     document,
     events,
     findings,
+    frames,
     live,
     map,
     metrics,

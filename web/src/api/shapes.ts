@@ -84,3 +84,9 @@ export interface FrameRow {
   }[];
 }
 export interface FrameList { frames: FrameRow[]; more: number; elsewhere: number; gone: number; source: "captures" | "ring" }
+export interface SiteRow { file?: string | null; networks: string[]; zones: { name: string; cidr: string }[]; servers: number; devices: number; policies: number }
+export interface OutputRow {
+  name: string; kind?: string | null; to?: string | null; route?: string | null; waiting: number; oldest?: string | null; delivered: number;
+  repeated: number; refused: number; delivered_at?: string | null; failed_at?: string | null; failure?: string | null;
+}
+export interface OutputList { outputs: OutputRow[] }

@@ -136,6 +136,7 @@ impl Options {
             listen: self.listen,
             transport: Transport::Plain,
             site: inventory::Site::default(),
+            site_file: None,
             outputs: None,
             upload_bytes_max: UPLOAD_BYTES_MAX,
             idle: Duration::from_secs(12 * 3600),

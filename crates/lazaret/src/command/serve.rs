@@ -127,6 +127,7 @@ impl Options {
             listen: self.listen,
             transport,
             site: read_site(self.site.as_deref())?,
+            site_file: self.site.clone(),
             outputs: self.outputs.as_deref().map(outputs::read).transpose()?,
             upload_bytes_max: self.upload_max << 20,
             idle: Duration::from_secs(self.session_idle * 60),

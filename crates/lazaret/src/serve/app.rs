@@ -67,6 +67,8 @@ pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
     /// What the site says of itself.
     pub(crate) site: Site,
+    /// The file that says it.
+    pub(crate) site_file: OnceLock<PathBuf>,
     /// Frames that show findings.
     pub(crate) frames: Frames,
     /// Who is told of findings.
@@ -97,6 +99,7 @@ impl App {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             scans: Scans::new(folder, site.clone()),
             site,
+            site_file: OnceLock::new(),
             frames: Frames::new(places),
             hub,
             outputs: OnceLock::new(),

@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) transport: Transport,
     /// What the site says of itself, for captures that are sent.
     pub(crate) site: Site,
+    /// The file that says it.
+    pub(crate) site_file: Option<PathBuf>,
     /// Who is told of findings.
     pub(crate) outputs: Option<Outputs>,
     /// Largest capture that may be sent, in bytes.
@@ -138,6 +140,10 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
     let app = App::new(&plan.folder, terms, plan.site.clone(), hub, places)
         .map_err(|problem| Failure::Usage(format!("{problem:?}")))?;
     let app = Arc::new(app);
+    if let Some(file) = &plan.site_file {
+        // Set once, here.
+        drop(app.site_file.set(file.clone()));
+    }
     if let Some(outputs) = &plan.outputs {
         // Set once, here.
         drop(app.outputs.set(outputs.outputs.clone()));

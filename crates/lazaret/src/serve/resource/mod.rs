@@ -43,6 +43,7 @@ resources! {
     session,
     settings,
     setup,
+    site,
     tokens,
     users,
 }

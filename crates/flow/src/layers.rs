@@ -149,7 +149,9 @@ fn header(next: Next, rest: &[u8]) -> Option<(&'static str, &'static [Field], us
     }
     let first = rest.first().copied().map(u64::from)?;
     match next {
-        Next::Ethernet => Some(("Ethernet", ETHERNET, 14, number(rest, 12, 2).map_or(Next::Nothing, Next::Type))),
+        Next::Ethernet => {
+            Some(("Ethernet", ETHERNET, 14, number(rest, 12, 2).map_or(Next::Nothing, Next::Type)))
+        }
         Next::Type(0x8100 | 0x88A8 | 0x9100) => {
             Some(("VLAN (802.1Q)", VLAN, 4, number(rest, 2, 2).map_or(Next::Nothing, Next::Type)))
         }
@@ -250,7 +252,8 @@ fn tcp_length(byte: u64) -> String {
 
 fn tcp_flags(byte: u64) -> String {
     const NAMES: [&str; 8] = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
-    let set: Vec<&str> = (0..).zip(NAMES).filter(|(bit, _)| byte >> bit & 1 == 1).map(|(_, name)| name).collect();
+    let set: Vec<&str> =
+        (0..).zip(NAMES).filter(|(bit, _)| byte >> bit & 1 == 1).map(|(_, name)| name).collect();
     if set.is_empty() { "none".to_owned() } else { set.join(" ") }
 }
 
@@ -290,7 +293,9 @@ mod tests {
         // Every field lies in its header, and what it says is at its place.
         for layer in &layers {
             for field in &layer.fields {
-                assert!(field.offset >= layer.offset && field.offset + field.bytes <= layer.offset + layer.bytes);
+                assert!(
+                    field.offset >= layer.offset && field.offset + field.bytes <= layer.offset + layer.bytes
+                );
             }
         }
     }
@@ -301,12 +306,16 @@ mod tests {
             for link in [LinkType::Ethernet, LinkType::RawIp, LinkType::LinuxSll] {
                 for layer in of(&SYN[..cut], link) {
                     assert!(layer.offset + layer.bytes <= cut, "{cut} {layer:?}");
-                    assert!(layer.fields.iter().all(|field| field.offset + field.bytes <= cut), "{cut} {layer:?}");
+                    assert!(
+                        layer.fields.iter().all(|field| field.offset + field.bytes <= cut),
+                        "{cut} {layer:?}"
+                    );
                 }
             }
         }
         // Tags in tags end.
-        let tags: Vec<u8> = SYN[..12].iter().copied().chain([0x81, 0, 0, 1].into_iter().cycle().take(4_000)).collect();
+        let tags: Vec<u8> =
+            SYN[..12].iter().copied().chain([0x81, 0, 0, 1].into_iter().cycle().take(4_000)).collect();
         assert_eq!(of(&tags, LinkType::Ethernet).len(), HEADERS_MAX);
     }
 }

@@ -1,8 +1,8 @@
 //! What is known of the frames that are kept: where their payload stands in which stream, and what of it may be seen.
 
-use super::{CutFrame, UNITS_MAX, UnitSeen};
 use super::redact::{Fragment, Group, redact};
 use super::spans::Spans;
+use super::{CutFrame, UNITS_MAX, UnitSeen};
 use crate::decode::{Decoded, Payload};
 use crate::defragment::TIMEOUT_NS;
 use crate::options::Keeper;

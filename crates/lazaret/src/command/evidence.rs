@@ -8,8 +8,8 @@ use crate::matter::Matter;
 use crate::output::{write_file, write_to};
 use crate::stored::{By, print, shown};
 use export::bundle::{self, Bundle, Flaw};
-use export::to_second;
 use export::signature::{PublicKey, RANDOM_BYTES, SecretKey, TEXT_BYTES_MAX};
+use export::to_second;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -116,8 +116,9 @@ fn read_text(path: &Path, option: &'static str) -> Result<String, Failure> {
 
 /// The key that signs bundles, out of the file that `option` names.
 pub(super) fn secret_key(path: &Path, option: &'static str) -> Result<SecretKey, Failure> {
-    SecretKey::read(&read_text(path, option)?)
-        .map_err(|fault| Failure::Usage(format!("{option}: `{}`: {fault}", shown(&path.display().to_string()))))
+    SecretKey::read(&read_text(path, option)?).map_err(|fault| {
+        Failure::Usage(format!("{option}: `{}`: {fault}", shown(&path.display().to_string())))
+    })
 }
 
 impl Export {

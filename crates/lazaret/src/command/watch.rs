@@ -226,14 +226,22 @@ impl Options {
     ///
     /// # Errors
     /// Where the interface or the store cannot be opened.
-    pub(super) fn start(self, hub: Arc<Hub>, stop: Arc<AtomicBool>) -> Result<JoinHandle<Result<Status, Failure>>, Failure> {
+    pub(super) fn start(
+        self,
+        hub: Arc<Hub>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<JoinHandle<Result<Status, Failure>>, Failure> {
         let opened = self.open()?;
         drop_capabilities().map_err(|(step, cause)| Failure::Confine { step, cause: cause.into() })?;
         let hands = Hands::default();
         let keeper = self.keeper(&hands)?;
         hub.begin(Origin { kind: "sensor", name: stored::shown(&self.name()), speed: 1.0 });
         let failed = |cause| Failure::Write { what: "findings".to_owned(), cause };
-        let lines = Lines::start(Box::new(io::sink()) as Box<dyn Write + Send>, Tool::lazaret(env!("CARGO_PKG_VERSION")), None);
+        let lines = Lines::start(
+            Box::new(io::sink()) as Box<dyn Write + Send>,
+            Tool::lazaret(env!("CARGO_PKG_VERSION")),
+            None,
+        );
         let stream = Stream::Ndjson(lines.map_err(failed)?);
         let listen = move || {
             let listened = self.listen(opened, stream, (keeper, hands), Some(hub), &stop);

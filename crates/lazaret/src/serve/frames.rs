@@ -86,7 +86,9 @@ impl Frames {
         let places = &*self.places;
         let mut matter = Matter::from_store(store, id).map_err(problem)?;
         if matter.frames.is_empty() {
-            return Err(Problem::conflict("This finding points at no frame: it is about what was not there, or about many."));
+            return Err(Problem::conflict(
+                "This finding points at no frame: it is about what was not there, or about many.",
+            ));
         }
         if places.captures.is_empty() && places.ring.is_none() {
             return Err(Problem::conflict(format!(
@@ -130,7 +132,8 @@ impl Frames {
     fn ring(&self, matter: &mut Matter) -> Result<Source, Problem> {
         let of: BTreeSet<&str> = matter.frames.iter().map(|one| one.name.as_str()).collect();
         let of: Vec<String> = of.into_iter().take(3).map(shown).collect();
-        let period = matter.frames.iter().filter_map(|one| one.sha256.as_deref()).find(|hash| store::is_period(hash));
+        let period =
+            matter.frames.iter().filter_map(|one| one.sha256.as_deref()).find(|hash| store::is_period(hash));
         let period = period.map(str::to_owned);
         let (Some((folder, passphrase)), Some(period)) = (&self.places.ring, period) else {
             return Err(Problem::conflict(format!(
@@ -152,7 +155,9 @@ impl Frames {
         for place in &self.places.captures {
             collect(place, 0, &mut paths);
         }
-        let named = |path: &Path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names.contains(name));
+        let named = |path: &Path| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names.contains(name))
+        };
         paths.sort_by_key(|path| (!named(path), path.clone()));
         let wanted: BTreeSet<&String> = wanted.iter().filter(|hash| !store::is_period(hash)).collect();
         let mut found = BTreeMap::new();

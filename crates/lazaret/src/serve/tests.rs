@@ -99,7 +99,9 @@ impl Ward {
         let mut store = Writer::open(&folder, IfMissing::Make).unwrap();
         store.import(&report(), "0", &actor("tester")).unwrap();
         drop(store);
-        let app = Arc::new(App::new(&folder, terms, inventory::Site::default(), Arc::default(), Arc::default()).unwrap());
+        let app = Arc::new(
+            App::new(&folder, terms, inventory::Site::default(), Arc::default(), Arc::default()).unwrap(),
+        );
         let router = router(&app);
         Self { folder, app, router }
     }

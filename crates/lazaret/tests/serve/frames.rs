@@ -9,7 +9,8 @@ fn patients(folder: &Folder, capture: &str) -> Vec<String> {
     let truth = std::fs::read_to_string(folder.path(&format!("{capture}.truth.json"))).unwrap();
     let truth: Value = serde_json::from_str(&truth).unwrap();
     let beds = truth["beds"].as_array().unwrap().iter();
-    let parts = beds.flat_map(|bed| ["name", "number"].map(|part| bed["patient"][part].as_str().map(str::to_owned)));
+    let parts =
+        beds.flat_map(|bed| ["name", "number"].map(|part| bed["patient"][part].as_str().map(str::to_owned)));
     let found: Vec<String> = parts.flatten().collect();
     assert!(found.len() >= 2, "{truth}");
     found
@@ -18,7 +19,9 @@ fn patients(folder: &Folder, capture: &str) -> Vec<String> {
 /// Whether the bytes hold it, in letters or in hexadecimal digits.
 fn holds(bytes: &[u8], name: &str) -> bool {
     let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-    [name.as_bytes(), digits.as_bytes()].iter().any(|wanted| bytes.windows(wanted.len()).any(|part| part == *wanted))
+    [name.as_bytes(), digits.as_bytes()]
+        .iter()
+        .any(|wanted| bytes.windows(wanted.len()).any(|part| part == *wanted))
 }
 
 /// The finding that patient data left.
@@ -47,11 +50,13 @@ fn check(frames: &Value) -> usize {
             assert!(count > 0 && offset + count <= bytes, "{layer} of {frame}");
         }
         let ip = layers.iter().find(|layer| layer["name"] == "IPv4").unwrap();
-        let destination = ip["fields"].as_array().unwrap().iter().find(|field| field["name"] == "destination").unwrap();
+        let destination =
+            ip["fields"].as_array().unwrap().iter().find(|field| field["name"] == "destination").unwrap();
         let at = destination["offset"].as_u64().unwrap() as usize;
         let there: Vec<String> = (at..at + 4).map(|at| byte(at).to_string()).collect();
         assert_eq!(destination["value"], there.join("."), "{frame}");
-        let fields = frame["units"].as_array().unwrap().iter().flat_map(|unit| unit["fields"].as_array().unwrap());
+        let fields =
+            frame["units"].as_array().unwrap().iter().flat_map(|unit| unit["fields"].as_array().unwrap());
         withheld += fields.filter(|field| field["value"].is_null()).count();
     }
     withheld
@@ -61,7 +66,10 @@ fn bundle(folder: &Folder, admin: &Caller<'_>, id: &str) -> Answer {
     let answer = admin.ask("POST", &format!("/api/v1/findings/{id}/evidence"), b"");
     if answer.status == 200 {
         assert_eq!(answer.headers["content-type"], "application/x-tar");
-        assert_eq!(answer.headers["content-disposition"], format!("attachment; filename=\"evidence-{id}.tar\""));
+        assert_eq!(
+            answer.headers["content-disposition"],
+            format!("attachment; filename=\"evidence-{id}.tar\"")
+        );
         let path = folder.text("bundle.tar");
         std::fs::write(&path, &answer.bytes).unwrap();
         let told = done(&["evidence", "verify", &path, "--public-key", &folder.text("site.key.pub")]);
@@ -82,14 +90,19 @@ fn frames_of_captures_are_told_field_by_field_and_taken_signed_without_a_patient
     std::fs::rename(&ward, folder.path("captures/old/renamed.pcap")).unwrap();
     std::fs::write(folder.path("captures/notes.txt"), "not a capture").unwrap();
     let captures = folder.text("captures");
-    let server =
-        Server::start(&folder, &["--no-tls", "--captures", &captures, "--evidence-key", &folder.text("site.key")]);
+    let server = Server::start(
+        &folder,
+        &["--no-tls", "--captures", &captures, "--evidence-key", &folder.text("site.key")],
+    );
     let admin = server.admin();
     let id = leak(&admin);
     let answer = admin.ask("GET", &format!("/api/v1/findings/{id}/frames"), b"");
     assert_eq!(answer.status, 200, "{}", answer.text());
     let list = answer.json();
-    assert_eq!((&list["source"], &list["elsewhere"], &list["gone"]), (&"captures".into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&list["source"], &list["elsewhere"], &list["gone"]),
+        (&"captures".into(), &0.into(), &0.into())
+    );
     assert!(check(&list["frames"]) > 0, "nothing of a patient was withheld: {list}");
     let protocols: Vec<&Value> =
         list["frames"].as_array().unwrap().iter().flat_map(|one| one["units"].as_array().unwrap()).collect();
@@ -141,7 +154,17 @@ fn frames_of_a_watch_come_out_of_its_ring() {
     // A wrong passphrase is told at the start, not to somebody who asks later.
     std::fs::write(&key, "a wrong horse battery staple\n").unwrap();
     let wrong = Command::new(env!("CARGO_BIN_EXE_lazaret"))
-        .args(["serve", "--store", &store, "--listen", "127.0.0.1:0", "--ring", &ring, "--ring-key-file", &key])
+        .args([
+            "serve",
+            "--store",
+            &store,
+            "--listen",
+            "127.0.0.1:0",
+            "--ring",
+            &ring,
+            "--ring-key-file",
+            &key,
+        ])
         .output()
         .unwrap();
     assert_eq!(wrong.status.code(), Some(2), "{}", wrong.stderr.escape_ascii());

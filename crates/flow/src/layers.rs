@@ -184,7 +184,7 @@ fn layer((name, specified): (&'static str, &[Field]), rest: &[u8], at: usize, by
             Show::Words(words) => words(number(raw, 0, *count)?),
             Show::Address => address(raw)?,
         };
-        Some(LayerField { name, offset: at + offset, bytes: *count, value })
+        Some(LayerField { name: *name, offset: at + offset, bytes: *count, value })
     };
     Layer { name, offset: at, bytes, fields: specified.iter().filter_map(field).collect() }
 }
@@ -253,7 +253,7 @@ fn tcp_length(byte: u64) -> String {
 fn tcp_flags(byte: u64) -> String {
     const NAMES: [&str; 8] = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
     let set: Vec<&str> =
-        (0..).zip(NAMES).filter(|(bit, _)| byte >> bit & 1 == 1).map(|(_, name)| name).collect();
+        (0..).zip(NAMES).filter(|(bit, _)| (byte >> bit) & 1 == 1).map(|(_, name)| name).collect();
     if set.is_empty() { "none".to_owned() } else { set.join(" ") }
 }
 

@@ -164,7 +164,7 @@ const fn is_zero(count: &u64) -> bool {
 
 impl<'a> Context<'a> {
     fn of(matter: &'a Matter, captures: &[CaptureSummary], cut: &Cut) -> Self {
-        let Cut { cutting, coverage, gone } = cut;
+        let Cut { cutting, coverage, gone, .. } = cut;
         Self {
             schema: bundle::SCHEMA,
             tool: ToolRow { name: "lazaret", version: env!("CARGO_PKG_VERSION") },

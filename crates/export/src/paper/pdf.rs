@@ -124,7 +124,7 @@ fn metadata(paper: &Paper, faces: &Faces) -> Metadata {
         .creation_date(date)
 }
 
-const fn tag(mark: Mark) -> ContentTag<'static> {
+fn tag(mark: Mark) -> ContentTag<'static> {
     let artifact = |kind| ContentTag::Artifact(Artifact { kind, bbox: None });
     match mark {
         Mark::Leaf(_) => {

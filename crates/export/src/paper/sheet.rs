@@ -364,9 +364,9 @@ impl<'a> Press<'a> {
             let (strong, soft) = colours(if one.count == 0 { Tone::Calm } else { one.tone });
             let x = SIDE + at as f32 * (wide + gap);
             self.fill(x, self.y, wide, tall, soft);
-            let number = [(Weight::Bold, crate::time::grouped(one.count) + " ")];
+            let number = crate::time::grouped(one.count) + " ";
             let what = self.faces.sayable(&one.what);
-            let number = lines(self.faces, &[(number[0].0, &number[0].1)], 15.0, wide - 16.0);
+            let number = lines(self.faces, &[(Weight::Bold, &number)], 15.0, wide - 16.0);
             let what = lines(self.faces, &[(Weight::Regular, &what)], ROW, wide - 16.0);
             let mut parts = Vec::new();
             // One line each: what does not fit is a matter of the tables below.

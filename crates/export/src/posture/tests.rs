@@ -99,8 +99,8 @@ fn the_ward_is_told_what_to_do_once_and_no_ids() {
     let page = page(&posture(all.to_vec()), Audience::Ward);
     assert_eq!(page.matches("At the bedside:").count(), 1, "both want the same done: {page}");
     assert!(
-        page.contains("Title of remote-mount") && page.contains("also")
-            || page.contains("Title of code-push")
+        page.contains("Title of remote-mount") && page.contains("be done about: Title of code-push"),
+        "{page}"
     );
     assert!(page.contains("Contec CMS8000 0, ICU 3; Contec CMS8000 1, ICU 3"), "{page}");
     assert!(page.contains("1 matter of low severity"), "{page}");

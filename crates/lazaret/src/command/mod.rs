@@ -25,7 +25,7 @@ mod watch;
 pub(crate) use assets::asset_id;
 pub(crate) use audit::noted;
 pub(crate) use findings::{finding_card, finding_id};
-pub(crate) use report::{Form, Letterhead, containment, file_name, posture};
+pub(crate) use report::{Letterhead, PaperFormat, containment, file_name, posture};
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
 use crate::exit::{Failure, Status};

@@ -6,7 +6,7 @@
 //! | a proof | a later `enforce-status` that found the rules unchanged; traffic of the device that was judged; a sensor that listened |
 //! | otherwise | findings of [`AGAINST`] that are not quiet and whose evidence is later than the policy |
 
-use super::made::{Form, Letterhead, Made};
+use super::made::{Letterhead, Made, PaperFormat};
 use crate::exit::{Failure, Status};
 use crate::stored::{Where, at, now, rfc3339, shown};
 use export::containment::{Against, Audit, Containment, Device, Period, Proof, SCHEMA, Sensor, Standing};
@@ -81,8 +81,8 @@ impl Options {
             report.paper(self.made.audience(), letterhead.site.as_deref(), made, env!("CARGO_PKG_VERSION"))
         };
         match self.format {
-            Paper::Html => self.made.write(KIND, Form::Html, &paper())?,
-            Paper::Pdf => self.made.write(KIND, Form::Pdf, &paper())?,
+            Paper::Html => self.made.write(KIND, PaperFormat::Html, &paper())?,
+            Paper::Pdf => self.made.write(KIND, PaperFormat::Pdf, &paper())?,
             Paper::Json => self.made.place(KIND, "json", letterhead.made, |to| report.write_json(to))?,
             Paper::Text => self.made.place(KIND, "text", letterhead.made, |to| report.write_text(to))?,
         }

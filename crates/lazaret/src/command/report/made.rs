@@ -61,14 +61,14 @@ enum Sheets {
 
 /// Formats for people.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-pub(crate) enum Form {
+pub(crate) enum PaperFormat {
     /// One self-contained page, to read and print
     Html,
     /// To print, send and keep: tagged, with its fonts
     Pdf,
 }
 
-impl Form {
+impl PaperFormat {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Html => "html",
@@ -128,7 +128,7 @@ impl Made {
     }
 
     /// Writes a document to where it is wanted.
-    pub(super) fn write(&self, kind: &str, form: Form, paper: &Paper) -> Result<(), Failure> {
+    pub(super) fn write(&self, kind: &str, form: PaperFormat, paper: &Paper) -> Result<(), Failure> {
         let size = match self.paper {
             Sheets::A4 => Size::A4,
             Sheets::Letter => Size::Letter,

@@ -6,7 +6,7 @@ mod made;
 mod medwatch;
 pub(crate) mod posture;
 
-pub(crate) use made::{Form, Letterhead, file_name};
+pub(crate) use made::{Letterhead, PaperFormat, file_name};
 
 use super::finding_id;
 use crate::exit::{Failure, Status};

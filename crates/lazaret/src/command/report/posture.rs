@@ -1,6 +1,6 @@
 //! `lazaret report posture`: how the medical devices of a store stand, for whom.
 
-use super::made::{Form, Letterhead, Made};
+use super::made::{Letterhead, Made, PaperFormat};
 use crate::command::source::read_site;
 use crate::exit::{Failure, Status};
 use crate::outputs::zone;
@@ -34,8 +34,8 @@ pub(super) struct Options {
     #[command(flatten)]
     made: Made,
     /// Format
-    #[arg(long, value_enum, default_value_t = Form::Html)]
-    format: Form,
+    #[arg(long, value_enum, default_value_t = PaperFormat::Html)]
+    format: PaperFormat,
     /// What the site says of itself, for the names of its zones (TOML, see `scan --help`)
     #[arg(long, value_name = "FILE")]
     site: Option<PathBuf>,

@@ -19,7 +19,7 @@ use model::{Field, Kind};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use store::Writing as _;
+use store::{Reading as _, Writing as _};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -219,7 +219,7 @@ async fn find<T: Send + 'static>(
     let (who, subject) = (caller.actor(), id.to_string());
     let noted = subject.clone();
     write(app, move |store| {
-        let card = store::Reading::finding(store, id)?;
+        let card = store.finding(id)?;
         let detail = serde_json::json!({ "what": what, "rule": card.finding.rule, "frames": card.evidence.len() });
         store.note("evidence", &noted, &detail, &who)
     })

@@ -4,7 +4,7 @@ use super::super::app::{Shared, read};
 use super::super::asked::{Asked, moment};
 use super::super::caller::{Analyst, May, Viewer};
 use super::super::problem::Problem;
-use crate::command::{Form, Letterhead, containment, file_name, posture};
+use crate::command::{PaperFormat, Letterhead, containment, file_name, posture};
 use crate::stored::now;
 use axum::extract::State as At;
 use axum::http::header;
@@ -73,7 +73,7 @@ enum SizeName {
 #[derive(Clone, Copy)]
 struct Wanted {
     audience: Audience,
-    form: Form,
+    form: PaperFormat,
     size: Size,
     span: (Option<i64>, Option<i64>),
     made: i64,
@@ -96,8 +96,8 @@ impl Query {
                 Whom::Regulator => Audience::Regulator,
             },
             form: match self.format.unwrap_or(FormName::Html) {
-                FormName::Html => Form::Html,
-                FormName::Pdf => Form::Pdf,
+                FormName::Html => PaperFormat::Html,
+                FormName::Pdf => PaperFormat::Pdf,
             },
             size: match self.paper.unwrap_or(SizeName::A4) {
                 SizeName::A4 => Size::A4,
@@ -113,8 +113,8 @@ impl Query {
 fn file(kind: &str, wanted: Wanted, written: std::io::Result<Vec<u8>>) -> Result<impl IntoResponse + use<>, Problem> {
     let bytes = written.map_err(|cause| Problem::fault(&cause))?;
     let kind_of = match wanted.form {
-        Form::Html => "text/html; charset=utf-8",
-        Form::Pdf => "application/pdf",
+        PaperFormat::Html => "text/html; charset=utf-8",
+        PaperFormat::Pdf => "application/pdf",
     };
     let name = file_name(kind, wanted.audience, wanted.made, wanted.form.as_str());
     let disposition = format!("attachment; filename=\"{name}\"");

@@ -561,8 +561,8 @@ impl<'a> Press<'a> {
             tone => (Weight::Bold, colours(tone).0),
         };
         let (text, below) = (self.faces.sayable(&cell.text), self.faces.sayable(&cell.below));
-        // The text goes on below it.
-        let text = if below.is_empty() { text } else { format!("{text} ") };
+        // The text goes on below it; an empty cell is one all the same.
+        let text = if below.is_empty() && !text.is_empty() { text } else { format!("{text} ") };
         let text = lines(self.faces, &[(weight, &text)], ROW, wide);
         let below = lines(self.faces, &[(Weight::Regular, &below)], 7.5, wide);
         let text = text.into_iter().map(|line| CellLine { line, size: ROW, colour });

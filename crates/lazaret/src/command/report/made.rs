@@ -27,13 +27,13 @@ pub(super) struct Made {
     #[arg(long, value_enum, default_value_t = Sheets::A4)]
     paper: Sheets,
     /// File to write to; it appears whole or not at all [default: standard output]
-    #[arg(long, short, value_name = "FILE", conflicts_with = "folder")]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "reports")]
     output: Option<PathBuf>,
     /// Folder to write to, as KIND-WHOM-DAY.FORMAT: for a timer, see dist/lazaret-report@.timer
-    #[arg(long, value_name = "DIR")]
-    folder: Option<PathBuf>,
+    #[arg(long = "folder", value_name = "DIR")]
+    reports: Option<PathBuf>,
     /// Of those in the folder of the same kind, for the same reader, only the newest so many stay
-    #[arg(long, value_name = "N", requires = "folder", value_parser = clap::value_parser!(u16).range(1..=KEEP_MAX as i64))]
+    #[arg(long, value_name = "N", requires = "reports", value_parser = clap::value_parser!(u16).range(1..=KEEP_MAX as i64))]
     keep: Option<u16>,
 }
 
@@ -144,7 +144,7 @@ impl Made {
         made: i64,
         content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        let Some(folder) = &self.folder else { return write_to(self.output.as_deref(), content) };
+        let Some(folder) = &self.reports else { return write_to(self.output.as_deref(), content) };
         let audience = self.audience();
         let path = folder.join(file_name(kind, audience, made, form));
         write_to(Some(&path), content)?;

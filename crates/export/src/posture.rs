@@ -308,18 +308,6 @@ impl Posture {
     }
 }
 
-impl Device {
-    /// `Contec CMS8000, ICU 3`; with an address where there is no zone.
-    fn words(&self) -> String {
-        match (&self.zone, self.addresses.first()) {
-            (Some(zone), Some(address)) => format!("{} {address}, {zone}", self.name),
-            (None, Some(address)) => format!("{} {address}", self.name),
-            (Some(zone), None) => format!("{}, {zone}", self.name),
-            (None, None) => self.name.clone(),
-        }
-    }
-}
-
 impl Case {
     fn whose(&self) -> String {
         self.zone.as_ref().map_or_else(|| self.device.clone(), |zone| format!("{}, {zone}", self.device))

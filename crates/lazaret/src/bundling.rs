@@ -40,7 +40,7 @@ impl Bundled {
     }
 
     /// Signs it and writes it.
-    pub(crate) fn write(&self, secret: &SecretKey, to: impl io::Write) -> io::Result<()> {
+    pub(crate) fn write(&self, secret: &SecretKey, mut to: impl io::Write) -> io::Result<()> {
         let signer = secret.public().text();
         let content = Content {
             capture: &self.capture,
@@ -50,7 +50,7 @@ impl Bundled {
             signer: signer.as_bytes(),
         };
         let signature = secret.sign(content.sums().as_bytes(), &format!("{} {}", bundle::SCHEMA, self.id));
-        content.write(&format!("evidence-{}", self.id), &signature, to)
+        content.write(&format!("evidence-{}", self.id), &signature, &mut to)
     }
 }
 

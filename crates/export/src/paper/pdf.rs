@@ -101,7 +101,21 @@ fn compose(
     }
     document.set_outline(outline);
     document.set_metadata(metadata(paper, faces));
-    document.finish().map_err(|fault| format!("{fault:?}"))
+    let mut bytes = document.finish().map_err(|fault| format!("{fault:?}"))?;
+    without_suspects(&mut bytes);
+    Ok(bytes)
+}
+
+/// Blanks `/Suspects false` in the catalog, which is what holds without it: poppler before 24 complains about it, and whoever
+/// reads that wonders what is suspect. Nothing moves, so every offset stays right. The catalog is the last object, and holds no
+/// text of anybody's.
+fn without_suspects(bytes: &mut [u8]) {
+    const SAID: &[u8] = b"/Marked true/Suspects false";
+    const KEPT: usize = b"/Marked true".len();
+    let at = bytes.windows(SAID.len()).rposition(|part| part == SAID);
+    if let Some(said) = at.and_then(|at| bytes.get_mut(at + KEPT..at + SAID.len())) {
+        said.fill(b' ');
+    }
 }
 
 fn metadata(paper: &Paper, faces: &Faces) -> Metadata {

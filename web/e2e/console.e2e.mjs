@@ -31,7 +31,8 @@ before(async () => {
   home = folder();
   lazaret("simulate", "ward", "--quiet", "--output", join(home.path, "ward.pcap"), "--monitors", "4", "--minutes", "1", "--scenario", "leak", "--scenario", "update-udp", "--scenario", "tamper-number");
   writeHostileWard(join(home.path, `${HOSTILE[0].replace("/", "")}.pcap`));
-  server = await serve(join(home.path, "ward.store"));
+  lazaret("evidence", "keygen", "--key", join(home.path, "site.key"));
+  server = await serve(join(home.path, "ward.store"), "--captures", home.path, "--evidence-key", join(home.path, "site.key"));
   browser = await browse();
   admin = await open(browser, server.base);
 });
@@ -182,6 +183,27 @@ test("triage: filter, decide about several, take it back, give a reason", async 
   clean(admin);
 });
 
+test("the frames of the leak are told field by field, and taken as a bundle that holds", async () => {
+  const { page } = admin;
+  await page.goto(`${server.base}/findings?rule=patient-data-offsite&state=all`);
+  await settled(page, "Findings");
+  await page.locator(".rows li").first().getByRole("link").click();
+  await page.getByRole("button", { name: "Show the frames" }).click();
+  await page.getByRole("cell", { name: "202.114.4.119", exact: true }).first().waitFor();
+  await page.getByText("a patient's or a secret; not shown").first().waitFor();
+  await page.getByRole("rowheader", { name: /–/ }).first().hover();
+  await page.locator(".dump .lit").first().waitFor();
+  await audit(page, "frames");
+  await picture(page, "frames");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download evidence bundle" }).click();
+  const file = await download;
+  assert.match(file.suggestedFilename(), /^evidence-f-[0-9a-f]{16}\.tar$/);
+  const told = lazaret("evidence", "verify", await file.path(), "--public-key", join(home.path, "site.key.pub"));
+  assert.match(told, /whole/);
+  clean(admin);
+});
+
 test("keys alone: from the overview to a decision and back", async () => {
   const view = await open(browser, server.base, { storageState: await admin.context.storageState() });
   const { page } = view;
@@ -295,6 +317,21 @@ test("the audit log tells all of it, and is whole", async () => {
   clean(admin);
 });
 
+test("a report is made for the regulator, as a PDF and as a page", async () => {
+  const { page } = admin;
+  await page.goto(`${server.base}/reports`);
+  await settled(page, "Reports");
+  await page.getByRole("radio", { name: /The regulator/ }).check();
+  for (const [button, name, begins] of [["Posture: download PDF", /^posture-regulator-.*\.pdf$/, "%PDF-1.7"], ["Containment: download HTML", /^containment-regulator-.*\.html$/, "<!doctype html>"]]) {
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: button }).click();
+    const file = await download;
+    assert.match(file.suggestedFilename(), name);
+    assert.ok(readFileSync(await file.path(), "latin1").startsWith(begins), `${button} does not begin so`);
+  }
+  clean(admin);
+});
+
 const PLACES = [
   ["/", "Overview", "overview"],
   ["/findings", "Findings", "findings"],
@@ -303,6 +340,7 @@ const PLACES = [
   ["/captures", "Captures", "captures"],
   ["/audit", "Audit", "audit"],
   ["/containment", "Containment", "containment"],
+  ["/reports", "Reports", "reports"],
   ["/sensors", "Sensors", "sensors"],
   ["/settings", "Settings", "settings"],
   ["/account", "Your account", "account"],

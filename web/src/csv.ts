@@ -17,7 +17,12 @@ export function csv(head: readonly string[], rows: readonly (readonly (string | 
 /** Has the browser keep `text` as a file. */
 export function keep(name: string, kind: string, text: string): void {
   // Spreadsheets take a file for UTF-8 only where it begins with this mark.
-  const url = URL.createObjectURL(new Blob(["\ufeff", text], { type: kind }));
+  keepBlob(name, new Blob(["\ufeff", text], { type: kind }));
+}
+
+/** Has the browser keep `blob` as a file. */
+export function keepBlob(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

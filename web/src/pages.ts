@@ -34,6 +34,7 @@ export const pages: readonly Page[] = [
   { path: "/captures", load: () => import("./pages/Captures.svelte"), title: words.nav.captures, nav: { icon: "captures", key: "c" } },
   { path: "/audit", load: () => import("./pages/Audit.svelte"), title: words.nav.audit, nav: { icon: "audit", key: "a" }, least: "analyst" },
   { path: "/containment", load: () => import("./pages/Containment.svelte"), title: words.nav.containment, nav: { icon: "containment", key: "n" } },
+  { path: "/reports", load: () => import("./pages/Reports.svelte"), title: words.nav.reports, nav: { icon: "reports", key: "r" } },
   { path: "/sensors", load: () => import("./pages/Sensors.svelte"), title: words.nav.sensors, nav: { icon: "sensors", key: "s" } },
   { path: "/settings", load: () => import("./pages/Settings.svelte"), title: words.nav.settings, nav: { icon: "settings", key: "t" } },
   { path: "/account", load: () => import("./pages/Account.svelte"), title: words.nav.account },

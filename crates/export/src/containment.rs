@@ -1,7 +1,10 @@
 //! `lazaret.containment/1`: device by device, contained since when, and what proves it or proves otherwise.
 
-use crate::html::render;
+mod page;
+
+use crate::paper::{Audience, Paper};
 use crate::printable::printable;
+use model::CaptureTime;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -138,28 +141,18 @@ impl Standing {
     }
 }
 
-/// A device as the page shows it.
-#[derive(Serialize)]
-struct Row<'a> {
-    #[serde(flatten)]
-    device: &'a Device,
-    words: &'static str,
-}
-
 impl Containment {
-    /// One self-contained page, to read, sign and print.
-    ///
-    /// # Errors
-    /// What the writer says.
-    pub fn write_html(&self, to: impl Write) -> io::Result<()> {
-        #[derive(Serialize)]
-        struct View<'a> {
-            report: &'a Containment,
-            rows: Vec<Row<'a>>,
+    /// The report for them, to read, sign and print.
+    #[must_use]
+    pub fn paper(&self, audience: Audience, site: Option<&str>, made: CaptureTime, version: &str) -> Paper {
+        Paper {
+            title: "Containment of medical devices".to_owned(),
+            audience,
+            site: site.map(str::to_owned),
+            made,
+            version: version.to_owned(),
+            blocks: page::blocks(self, audience),
         }
-        let rows =
-            self.devices.iter().map(|device| Row { device, words: device.standing.as_str() }).collect();
-        render(include_str!("html/containment.html"), View { report: self, rows }, to)
     }
 
     /// JSON.
@@ -206,8 +199,8 @@ impl Containment {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_page_shows_what_proves_otherwise_and_runs_nothing() {
+    /// A device that is not contained, under a policy.
+    fn broken() -> Containment {
         let time = || "2026-03-02T07:14:00Z".to_owned();
         let device = Device {
             asset: "a-1".to_owned(),
@@ -233,7 +226,7 @@ mod tests {
                 state: "new".to_owned(),
             }],
         };
-        let report = Containment {
+        Containment {
             schema: SCHEMA,
             made: time(),
             from: None,
@@ -241,12 +234,27 @@ mod tests {
             audit: Audit { entries: 5, hash: "ab".to_owned(), whole: true },
             sensors: vec![Sensor { name: "eth1".to_owned(), at: time() }],
             devices: vec![device],
-        };
-        let mut html = Vec::new();
-        report.write_html(&mut html).unwrap();
-        let html = String::from_utf8(html).unwrap();
-        assert!(html.contains("NOT CONTAINED") && html.contains("&lt;b&gt;monitor"), "{html}");
-        assert!(html.contains("not-isolated") && html.contains("the rules are unchanged"), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_page_shows_what_proves_otherwise_and_runs_nothing() {
+        let report = broken();
+        for audience in Audience::ALL {
+            let mut html = Vec::new();
+            let made = CaptureTime::from_nanos(0);
+            report.paper(audience, Some("St. Elsewhere"), made, "0").write_html(&mut html).unwrap();
+            let html = String::from_utf8(html).unwrap();
+            assert!(html.contains("1 of 1 is not contained") && html.contains("&lt;b&gt;monitor"), "{html}");
+            assert!(html.contains("the rules are unchanged") && html.contains("St. Elsewhere"), "{html}");
+            // Ids of rules and the log's hash say nothing to the ward.
+            let told = audience != Audience::Ward;
+            assert_eq!(html.contains("f-1"), told, "{audience:?}: {html}");
+            assert_eq!(
+                html.contains("<dd>ab</dd>"),
+                matches!(audience, Audience::Security | Audience::Regulator)
+            );
+        }
         let mut text = Vec::new();
         report.write_text(&mut text).unwrap();
         assert!(String::from_utf8(text).unwrap().contains("last proof 2026-03-02T07:14:00Z"));

@@ -9,7 +9,8 @@
 //! | [`bundle`], [`signature`] | `lazaret.evidence/1`, tar with minisign | third parties who check a finding |
 //! | [`playbook()`] | what people do about a finding | the ward, biomedical engineering, security |
 //! | [`check`] | a policy held against captures, HTML | whoever decides about it |
-//! | [`containment`] | `lazaret.containment/1`, HTML, JSON, text | the ward and the regulator |
+//! | [`posture`], [`containment`] | documents for the ward, biomed, security, the regulator; the second also JSON, text | people and paper |
+//! | [`paper`] | how such a document is written: HTML, PDF | the two above |
 //! | [`form`] | prefilled reports for authorities, HTML or text | whoever files them |
 //! | [`notice`] | one finding's message: JSON, syslog, CEF, ECS, e-mail, STIX | other programs of the site |
 //! | [`vitals`] | vital signs in full, in seven formats | people, records, research |
@@ -26,8 +27,10 @@ pub mod html;
 pub mod metrics;
 pub mod ndjson;
 pub mod notice;
+pub mod paper;
 mod picture;
 mod playbook;
+pub mod posture;
 mod printable;
 pub mod report1;
 pub mod signature;

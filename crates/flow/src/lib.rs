@@ -18,6 +18,7 @@ mod defragment;
 mod duplicate;
 mod excerpt;
 mod kind;
+mod layers;
 mod options;
 mod reader;
 mod shard;
@@ -30,11 +31,12 @@ mod transport;
 mod witness;
 
 pub use decode::{Decoded, Fragment, IpPacket, Payload, SHARDS, decode};
-pub use excerpt::{CutFrame, Cutting, Excerpt};
+pub use excerpt::{CutFrame, Cutting, Excerpt, UnitSeen};
 pub use kind::{HEAD_BYTES, content_kind};
+pub use layers::{Layer, LayerField, layers};
 pub use options::{Keeper, Options, Redaction, Waveforms};
 pub use shard::Shard;
-pub use witness::{Placed, Witness};
+pub use witness::{Placed, Unit, Witness};
 
 /// Every limit of this stage, in one place for manuals and tests.
 pub mod limits {
@@ -46,8 +48,9 @@ pub mod limits {
     pub use crate::duplicate::{REMEMBERED_MAX as COPIES_REMEMBERED_MAX, WINDOW_NS as COPY_WINDOW_NS};
     pub use crate::excerpt::{
         BYTES_MAX as EXCERPT_BYTES_MAX, COMPANIONS_MAX, FRAMES_MAX as EXCERPT_FRAMES_MAX, RECENT_FRAMES_MAX,
-        TAIL_FRAMES_MAX, WANTED_MAX,
+        TAIL_FRAMES_MAX, UNITS_MAX as EXCERPT_UNITS_MAX, WANTED_MAX,
     };
+    pub use crate::layers::HEADERS_MAX;
     pub use crate::reader::{PROBE_BYTES_MAX, PROBES_MAX};
     pub use crate::shard::RADIOS_MAX;
     pub use crate::sink::{EXPECTATIONS_MAX, MEMORY_TEXTS_MAX};

@@ -3,7 +3,7 @@
 use crate::carry::{Carrier, Key, Over, Seen};
 use crate::options::{Options, Redaction};
 use crate::reader::Pending;
-use crate::witness::part_of;
+use crate::witness::{Unit, part_of};
 use model::{
     Account, CaptureTime, Credentials, Disclosed, Evidence, Fact, Field, FlowId, LinkFact, Message,
     Observation, Observed, Origin, PatientToken, Privacy, Schema, Side, Text, Transport, Value,
@@ -228,15 +228,25 @@ impl Sink for FlowSink<'_, '_> {
             return;
         }
         let redaction = &self.context.options.redaction;
-        let fields = fields
-            .iter()
-            .filter_map(|(field, value)| match field.privacy {
-                Privacy::Device => Some((*field, value.clone())),
-                Privacy::Patient => redacted(redaction, value).map(|value| (*field, value)),
+        let mut withheld = Vec::new();
+        let mut kept = Vec::with_capacity(fields.len());
+        for (field, value) in fields {
+            let value = match field.privacy {
+                Privacy::Device => Some(value.clone()),
+                Privacy::Patient => redacted(redaction, value),
                 Privacy::Secret => None,
-            })
-            .collect();
-        self.observe(self.side, &range, Observed::Message(Box::new(Message { schema, fields })));
+            };
+            match value {
+                Some(value) => kept.push((*field, value)),
+                None => withheld.push(*field),
+            }
+        }
+        let message = Message { schema, fields: kept.into() };
+        if let (Some(witness), Some(flow)) = (self.context.options.witness.as_deref(), self.context.flow()) {
+            let unit = Unit { message: message.clone(), withheld: withheld.into() };
+            witness.told(flow, self.side, self.placed(&range), &unit);
+        }
+        self.observe(self.side, &range, Observed::Message(Box::new(message)));
     }
 
     fn fact(&mut self, fact: Fact, range: Range<usize>) {

@@ -7,7 +7,7 @@
 //!
 //! Nothing may be seen unless a parser read it and concealed nothing of it: what no parser understood stays hidden.
 
-use model::{Evidence, FlowId, Side};
+use model::{Evidence, Field, FlowId, Message, Side};
 use std::ops::Range;
 
 /// Told what lay where and what may be seen of it. Nobody asks for it but who keeps frames as evidence.
@@ -30,6 +30,20 @@ pub trait Witness: Send + Sync {
     /// These are a carried file's content, and may be seen where the file is no document; `file` is the number that a
     /// [`crate::Keeper`] knows it by.
     fn carried(&self, flow: FlowId, side: Side, range: Range<u64>, file: u64);
+
+    /// These bytes of a side's stream are one unit of a protocol. Only where [`crate::Options::wants_message`] asks for it.
+    fn told(&self, flow: FlowId, side: Side, range: Range<u64>, unit: &Unit) {
+        let _ = (flow, side, range, unit);
+    }
+}
+
+/// One unit of a protocol, as far as it may leave the pipeline.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Its declared fields.
+    pub message: Message,
+    /// Declared fields that it has too, and that are a patient's or a secret: their values are not here.
+    pub withheld: Box<[&'static Field]>,
 }
 
 /// Where payload lies and which part of a stream it is.

@@ -4,8 +4,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
 use flow::testing::{STEP_NS, ethernet, flag, ip, on_ethernet, tcp, udp};
-use flow::{CutFrame, Cutting, Excerpt, Options, SHARDS, Shard, decode};
-use model::{CaptureTime, Evidence, Frame, LinkType};
+use flow::{CutFrame, Cutting, Excerpt, Options, SHARDS, Shard, UnitSeen, decode};
+use model::{CaptureTime, Evidence, Frame, LinkType, Schema};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -66,6 +67,15 @@ fn cut(frames: &[Vec<u8>], wanted: u64) -> Cutting {
 
 /// The same where a frame comes every `step_ns`.
 fn cut_every(frames: &[Vec<u8>], wanted: u64, step_ns: i64) -> Cutting {
+    cut_with_units(frames, wanted, step_ns).0
+}
+
+/// The same, with the units of protocols in all frames.
+fn cut_with_units(
+    frames: &[Vec<u8>],
+    wanted: u64,
+    step_ns: i64,
+) -> (Cutting, BTreeMap<Evidence, Vec<UnitSeen>>) {
     let frame = |(at, bytes): (usize, &Vec<u8>)| -> (u64, CaptureTime, Vec<u8>) {
         let number = at as u64 + 1;
         let time = 1_700_000_000_000_000_000 + i64::try_from(number).unwrap() * step_ns;
@@ -82,7 +92,8 @@ fn cut_every(frames: &[Vec<u8>], wanted: u64, step_ns: i64) -> Cutting {
     each(&frames, &mut |_, frame| excerpt.look(frame, &decode(frame)));
     assert_eq!(excerpt.missing().count(), 0);
     let (witness, keeper) = (Some(excerpt.witness()), Some(excerpt.keeper()));
-    let options = Arc::new(Options { witness, keeper, ..Options::default() });
+    let wants_message: Arc<dyn Fn(&'static Schema) -> bool + Send + Sync> = Arc::new(|_| true);
+    let options = Arc::new(Options { witness, keeper, wants_message, ..Options::default() });
     let mut shards: Vec<Shard> = (0..).take(SHARDS).map(|id| Shard::new(id, Arc::clone(&options))).collect();
     let mut out = Vec::new();
     each(&frames, &mut |order, frame| {
@@ -92,6 +103,8 @@ fn cut_every(frames: &[Vec<u8>], wanted: u64, step_ns: i64) -> Cutting {
         }
     });
     shards.iter_mut().for_each(|shard| shard.finish(&mut out));
+    let all = frames.iter().map(|(number, _, _)| Evidence { capture: 0, frame: *number }).collect();
+    let units = excerpt.units(&all);
     let cutting = excerpt.finish();
     for cut in &cutting.frames {
         let (_, _, before) = &frames[usize::try_from(cut.evidence.frame).unwrap() - 1];
@@ -99,7 +112,7 @@ fn cut_every(frames: &[Vec<u8>], wanted: u64, step_ns: i64) -> Cutting {
         // Headers of link and network are untouched.
         assert_eq!(cut.bytes[..34], before[..34]);
     }
-    cutting
+    (cutting, units)
 }
 
 fn payload_of(frame: &CutFrame, header_bytes: usize) -> &[u8] {
@@ -145,6 +158,33 @@ fn a_name_across_two_segments_is_overwritten_in_both_and_the_message_still_parse
             assert_eq!(transport_sum(MONITOR, SERVER, 6, &frame.bytes[34..]), 0xFFFF, "{:?}", frame.evidence);
         }
         assert!(cutting.frames[2].wanted && !cutting.frames[3].wanted);
+    }
+}
+
+#[test]
+fn units_are_told_with_their_places_and_without_what_is_a_patients() {
+    let at = HL7.windows(10).position(|bytes| bytes == b"Mustermann").unwrap() + 4;
+    for pieces in [&[HL7][..], &[&HL7[..at], &HL7[at..]]] {
+        let (cutting, units) = cut_with_units(&stream(pieces), 3, STEP_NS);
+        let seen: Vec<(&Evidence, &UnitSeen)> =
+            units.iter().flat_map(|(frame, units)| units.iter().map(move |unit| (frame, unit))).collect();
+        assert!(!seen.is_empty());
+        for (evidence, unit) in &seen {
+            let frame = cutting.frames.iter().find(|frame| frame.evidence == **evidence).unwrap();
+            // Behind the headers, within the frame.
+            assert!(unit.offset >= 54 && unit.bytes > 0, "{unit:?}");
+            assert!(unit.offset + unit.bytes <= frame.bytes.len(), "{unit:?}");
+            for (field, value) in &unit.unit.message.fields {
+                let value = value.to_string();
+                for name in ["Mustermann", "Erika", "T-000123", "19600101"] {
+                    assert!(!value.contains(name), "{}: {value}", field.name);
+                }
+            }
+        }
+        assert!(seen.iter().any(|(_, unit)| !unit.unit.withheld.is_empty()), "nothing was withheld");
+        // What spans two segments is told in both, and begins in one.
+        let begun = seen.iter().filter(|(_, unit)| unit.begins).count();
+        assert!(begun > 0 && (begun == seen.len()) == (pieces.len() == 1), "{begun} of {}", seen.len());
     }
 }
 

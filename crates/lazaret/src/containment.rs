@@ -62,8 +62,7 @@ struct Force {
 /// What the store says.
 pub(crate) fn containment(
     store: &impl Reading,
-    from: Option<i64>,
-    to: Option<i64>,
+    (from, to): (Option<i64>, Option<i64>),
 ) -> Result<Containment, StoreError> {
     let chain = store.verify_audit(None)?;
     let span = (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX));

@@ -6,10 +6,10 @@
 
 use crate::exit::{Failure, with_causes};
 use export::to_second;
-use flow::{Cutting, Excerpt, SHARDS, Shard};
+use flow::{Cutting, Excerpt, SHARDS, Shard, UnitSeen};
 use ingest::{Batch, Captures, EvidenceReader, Input, Run};
 use model::{CaptureSummary, Coverage, Evidence, Frame};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +28,17 @@ pub(crate) struct Cut {
     pub(crate) coverage: Coverage,
     /// Frames that show the finding and are not there any more.
     pub(crate) gone: u64,
+    /// Which units of protocols lie where in the frames that show it, where that was asked for.
+    pub(crate) units: BTreeMap<Evidence, Vec<UnitSeen>>,
+}
+
+/// Whether units of protocols are read, too.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Units {
+    /// The frames alone.
+    Omit,
+    /// Of the frames that show the finding.
+    Read,
 }
 
 impl Source {
@@ -108,11 +119,13 @@ impl Source {
     }
 
     /// The frames that `wanted` names and what is needed to read them, redacted.
-    pub(crate) fn cut(&self, wanted: Vec<Evidence>) -> Result<Cut, Failure> {
+    pub(crate) fn cut(&self, wanted: Vec<Evidence>, units: Units) -> Result<Cut, Failure> {
+        let of: BTreeSet<Evidence> = wanted.iter().copied().collect();
         let (mut excerpt, gone) = self.find(wanted)?;
         let options = flow::Options {
             witness: Some(excerpt.witness()),
             keeper: Some(excerpt.keeper()),
+            wants_message: Arc::new(move |_| units == Units::Read),
             ..flow::Options::default()
         };
         let options = Arc::new(options);
@@ -134,7 +147,8 @@ impl Source {
             out.clear();
             coverage.add(&shard.coverage());
         }
-        Ok(Cut { cutting: excerpt.finish(), coverage, gone })
+        let units = excerpt.units(&of);
+        Ok(Cut { cutting: excerpt.finish(), coverage, gone, units })
     }
 }
 

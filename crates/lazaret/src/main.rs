@@ -3,6 +3,7 @@
 //! An edge: it reads arguments, opens files, starts threads and writes reports, and judges nothing. Each
 //! command is one file under `command/`; [`command::Command`] is the only list of them.
 
+mod bundling;
 mod command;
 mod confine;
 mod containment;

@@ -452,7 +452,7 @@ fn lines_tell_findings_while_the_scan_goes_on() {
 const EXPOSURE_MAX: &str = "--threshold=15";
 
 #[test]
-fn the_sensors_unit_is_one_that_systemd_takes_and_finds_hardened() {
+fn the_units_are_ones_that_systemd_takes_and_finds_hardened() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
         assert!(
             std::env::var("CI").as_deref() != Ok("true"),
@@ -462,12 +462,25 @@ fn the_sensors_unit_is_one_that_systemd_takes_and_finds_hardened() {
         return;
     }
     let folder = Folder::new("unit");
-    let unit = include_str!("../../../dist/lazaret-watch.service");
-    let unit = unit.replace("/usr/local/bin/lazaret", env!("CARGO_BIN_EXE_lazaret"));
-    let path = folder.path("lazaret-watch.service");
-    std::fs::write(&path, unit).unwrap();
-    for check in [&["verify"][..], &["security", "--offline=yes", EXPOSURE_MAX]] {
-        let output = Command::new("systemd-analyze").args(check).arg(&path).output().unwrap();
-        assert!(output.status.success() && output.stderr.is_empty(), "{check:?}: {}", said(&output));
+    let unit = |name: &str, text: &str| {
+        let path = folder.path(name);
+        std::fs::write(&path, text.replace("/usr/local/bin/lazaret", env!("CARGO_BIN_EXE_lazaret"))).unwrap();
+        path
+    };
+    let watch = unit("lazaret-watch.service", include_str!("../../../dist/lazaret-watch.service"));
+    let report = unit("lazaret-report@.service", include_str!("../../../dist/lazaret-report@.service"));
+    let timer = unit("lazaret-report@.timer", include_str!("../../../dist/lazaret-report@.timer"));
+    let checks: [(&[&str], &[&std::path::PathBuf]); 3] = [
+        (&["verify"], &[&watch]),
+        (&["verify"], &[&timer, &report]),
+        (&["security", "--offline=yes", EXPOSURE_MAX], &[&watch, &report]),
+    ];
+    for (check, units) in checks {
+        let output = Command::new("systemd-analyze").args(check).args(units).output().unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{check:?} {units:?}: {}",
+            said(&output)
+        );
     }
 }

@@ -231,6 +231,11 @@ impl Networks {
         Self(prefixes)
     }
 
+    /// The prefixes.
+    pub fn iter(&self) -> impl Iterator<Item = Prefix> + '_ {
+        self.0.iter().copied()
+    }
+
     /// Whether the site says that `ip` is its own.
     #[must_use]
     pub fn contain(&self, ip: IpAddr) -> bool {

@@ -142,7 +142,7 @@ impl Shown {
     /// The period of the watch that saw the frame; none where it is of a capture file.
     #[must_use]
     pub fn period(&self) -> Option<&str> {
-        Some(&*self.sha256).filter(|name| name.starts_with(crate::live::PERIOD))
+        Some(&*self.sha256).filter(|name| crate::live::is_period(name))
     }
 }
 

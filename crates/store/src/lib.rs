@@ -54,7 +54,7 @@ pub use finding::{
 };
 pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
-pub use live::{Extent, Kept, Recording, StoredSensor, StoredTrend, TrendQuery, period};
+pub use live::{Extent, Kept, Recording, StoredSensor, StoredTrend, TrendQuery, is_period, period};
 pub use order::Sorting;
 pub use outbox::{Course, Outbox, OutboxLog, REFUSED_MAX, Telling, Told, WAITING_MAX, Waiting, course};
 pub use retention::{Prunable, Pruned, Trial};

@@ -66,6 +66,12 @@ pub fn period(interface: &str, start: i64) -> String {
     format!("{PERIOD}{interface}:{start}")
 }
 
+/// Whether what evidence gives as the hash of its capture is the name of a period: then the frames are of a watch.
+#[must_use]
+pub fn is_period(name: &str) -> bool {
+    name.starts_with(PERIOD)
+}
+
 /// What of a period is in the store, so that only what changed is written. Of one period; a new one begins empty.
 #[derive(Debug, Default)]
 pub struct Kept {

@@ -37,20 +37,31 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export async function call<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json", ...(method === "GET" ? {} : csrfHeader()) };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  let answer: Response;
-  try {
-    answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
-  } catch (cause) {
-    if (signal?.aborted) throw cause;
-    throw unreachable();
-  }
-  if (!answer.ok) {
-    const problem = read(answer.status, await answer.text().catch(() => ""));
-    if (answer.status === 401 && !(path === "/api/v1/session" && method === "POST")) onLost();
-    throw problem;
-  }
+  const answer = await ask(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
   if (answer.status === 204) return undefined as T;
   return (await answer.json()) as T;
+}
+
+/** A file of the API, with the name that it has there. */
+export async function fetchFile(path: string, method: Method = "GET", body?: unknown): Promise<{ name: string; blob: Blob }> {
+  const headers: Record<string, string> = method === "GET" ? {} : { ...csrfHeader(), "Content-Type": "application/json" };
+  const answer = await ask(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const named = /filename="([^"/\\]+)"/.exec(answer.headers.get("Content-Disposition") ?? "");
+  return { name: named?.[1] ?? "lazaret", blob: await answer.blob() };
+}
+
+async function ask(path: string, request: RequestInit & { method: Method }): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, request);
+  } catch (cause) {
+    if (request.signal?.aborted) throw cause;
+    throw unreachable();
+  }
+  if (answer.ok) return answer;
+  const problem = read(answer.status, await answer.text().catch(() => ""));
+  if (answer.status === 401 && !(path === "/api/v1/session" && request.method === "POST")) onLost();
+  throw problem;
 }
 
 export function unreachable(): Problem {

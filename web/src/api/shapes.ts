@@ -81,3 +81,19 @@ export interface SensorRow {
   lag_seconds?: number | null; flows?: number | null; resident_bytes?: number | null; cpu_seconds?: number | null; evidence_bytes?: number | null;
   evidence_seconds?: number | null; evidence_frames_lost?: number | null; blind_spots: string[];
 }
+export interface Stretch { offset: number; bytes: number }
+export interface FrameRow {
+  capture: string; frame: number; time: string; bytes: number; original_bytes: number; data: string; concealed: Stretch[];
+  layers: { name: string; offset: number; bytes: number; fields: { name: string; offset: number; bytes: number; value: string }[] }[];
+  units: {
+    protocol: string; offset: number; bytes: number; begins: boolean;
+    fields: { name: string; value?: string | null; unit?: string | null; doc: string }[];
+  }[];
+}
+export interface FrameList { frames: FrameRow[]; more: number; elsewhere: number; gone: number; source: "captures" | "ring" }
+export interface SiteRow { file?: string | null; networks: string[]; zones: { name: string; cidr: string }[]; servers: number; devices: number; policies: number }
+export interface OutputRow {
+  name: string; kind?: string | null; to?: string | null; route?: string | null; waiting: number; oldest?: string | null; delivered: number;
+  repeated: number; refused: number; delivered_at?: string | null; failed_at?: string | null; failure?: string | null;
+}
+export interface OutputList { outputs: OutputRow[] }

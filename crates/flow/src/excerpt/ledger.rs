@@ -1,17 +1,17 @@
 //! What is known of the frames that are kept: where their payload stands in which stream, and what of it may be seen.
 
-use super::CutFrame;
 use super::redact::{Fragment, Group, redact};
 use super::spans::Spans;
+use super::{CutFrame, UNITS_MAX, UnitSeen};
 use crate::decode::{Decoded, Payload};
 use crate::defragment::TIMEOUT_NS;
 use crate::options::Keeper;
-use crate::witness::{Placed, Witness, part_of};
+use crate::witness::{Placed, Unit, Witness, part_of};
 use model::{CaptureTime, CarriedFile, Evidence, FlowId, Frame, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The record behind an excerpt. Shards tell it; nobody waits for anybody, for they run on one thread.
 #[derive(Default)]
@@ -32,6 +32,8 @@ struct State {
     /// Whether a file's content may be seen.
     files: BTreeMap<u64, bool>,
     copies: u64,
+    /// Units that were told, with the stream and side that they are of; the latest ones.
+    units: VecDeque<(usize, Side, Range<u64>, Arc<Unit>)>,
 }
 
 type DatagramKey = (IpAddr, IpAddr, u32, u8);
@@ -74,7 +76,16 @@ impl Ledger {
         state.index.insert(evidence, serial);
         let Frame { time, link, original_bytes, bytes, .. } = *frame;
         let bytes = bytes.to_vec();
-        let kept = CutFrame { evidence, time, link, original_bytes, bytes, wanted, concealed_bytes: 0 };
+        let kept = CutFrame {
+            evidence,
+            time,
+            link,
+            original_bytes,
+            bytes,
+            wanted,
+            concealed_bytes: 0,
+            concealed: Vec::new(),
+        };
         state.frames.insert(serial, kept);
         if let Payload::Ip(packet) = &decoded.payload
             && let Some(fragment) = packet.fragment
@@ -129,6 +140,37 @@ impl Ledger {
             group.parts.retain(|part| frames.contains_key(&part.serial));
         }
         group_of.retain(|serial, _| frames.contains_key(serial));
+    }
+
+    /// Which units lie where in these frames, in the order of the streams.
+    pub(super) fn units(&self, of: &BTreeSet<Evidence>) -> BTreeMap<Evidence, Vec<UnitSeen>> {
+        let mut state = self.state();
+        let State { units, streams, frames, index, .. } = &mut *state;
+        let serials: BTreeSet<u64> = of.iter().filter_map(|evidence| index.get(evidence).copied()).collect();
+        let mut places: BTreeMap<(usize, usize), Vec<Piece>> = BTreeMap::new();
+        for (stream, sides) in streams.iter().enumerate() {
+            for (side, trace) in sides.iter().enumerate() {
+                let here = trace.pieces.iter().filter(|piece| serials.contains(&piece.spot.serial));
+                places.insert((stream, side), here.copied().collect());
+            }
+        }
+        let mut seen: BTreeMap<Evidence, Vec<UnitSeen>> = BTreeMap::new();
+        for (stream, side, range, unit) in std::mem::take(units) {
+            for Piece { at, spot } in places.get(&(stream, side.index())).into_iter().flatten() {
+                let from = range.start.max(*at);
+                let to = range.end.min(at + spot.bytes as u64);
+                let Some(frame) = frames.get(&spot.serial).filter(|_| from < to) else { continue };
+                // What was sent twice stands in both frames.
+                let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+                seen.entry(frame.evidence).or_default().push(UnitSeen {
+                    offset: spot.offset.saturating_add(place(from - at)),
+                    bytes: place(to - from),
+                    begins: from == range.start,
+                    unit: Arc::clone(&unit),
+                });
+            }
+        }
+        seen
     }
 
     /// The frames, redacted, and how many copies were left out.
@@ -227,6 +269,15 @@ impl Witness for Ledger {
         if let Some(trace) = self.state().trace(flow, side) {
             trace.carried.push((range, file));
         }
+    }
+
+    fn told(&self, flow: FlowId, side: Side, range: Range<u64>, unit: &Unit) {
+        let mut state = self.state();
+        let Some(stream) = state.flows.get(&flow).copied() else { return };
+        if state.units.len() >= UNITS_MAX {
+            state.units.pop_front();
+        }
+        state.units.push_back((stream, side, range, Arc::new(unit.clone())));
     }
 }
 

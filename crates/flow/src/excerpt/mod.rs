@@ -27,11 +27,12 @@ mod spans;
 use crate::decode::{Decoded, IpPacket, Payload};
 use crate::options::Keeper;
 use crate::transport::{tcp, udp};
-use crate::witness::Witness;
+use crate::witness::{Unit, Witness};
 use ledger::Ledger;
 use model::{CaptureTime, Evidence, Frame, LinkType};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Wanted frames of one excerpt. Our limit; further ones are left out and counted.
@@ -46,6 +47,9 @@ pub const RECENT_FRAMES_MAX: usize = 256;
 pub const TAIL_FRAMES_MAX: usize = 64;
 /// Frames of the same hosts that belong to none of their connections. Our limit.
 pub const COMPANIONS_MAX: usize = 2_000;
+
+/// Units of protocols remembered with their places. Our limit; the oldest are forgotten, the frames stay.
+pub const UNITS_MAX: usize = 20_000;
 
 /// Frames dropped from memory between two times that what is known of them is, too.
 const PRUNE_EVERY_FRAMES: usize = 4_096;
@@ -71,6 +75,8 @@ pub struct CutFrame {
     pub wanted: bool,
     /// Bytes overwritten.
     pub concealed_bytes: u32,
+    /// Where, in ascending order.
+    pub concealed: Vec<Range<usize>>,
 }
 
 impl CutFrame {
@@ -81,6 +87,19 @@ impl CutFrame {
         let Self { time, link, original_bytes, ref bytes, .. } = *self;
         Frame { capture, number: frame, time, link, original_bytes, bytes }
     }
+}
+
+/// A unit of a protocol, or a part of it, in a frame.
+#[derive(Clone, Debug)]
+pub struct UnitSeen {
+    /// Where it begins in the frame.
+    pub offset: usize,
+    /// How many bytes of it are there.
+    pub bytes: usize,
+    /// Whether its first byte is among them.
+    pub begins: bool,
+    /// What was read of it.
+    pub unit: Arc<Unit>,
 }
 
 /// What was cut out.
@@ -258,6 +277,13 @@ impl Excerpt {
             Payload::Arp(bytes) if arp_hosts(bytes).any(|host| self.hosts.contains(&host)) => Relation::Hosts,
             _ => Relation::None,
         }
+    }
+
+    /// Which units of protocols lie where in these frames. Only where the shards of the second reading were asked for
+    /// messages ([`crate::Options::wants_message`]), and were finished.
+    #[must_use]
+    pub fn units(&self, of: &BTreeSet<Evidence>) -> BTreeMap<Evidence, Vec<UnitSeen>> {
+        self.ledger.units(of)
     }
 
     /// The frames, redacted. The shards of the second reading must have been finished before.

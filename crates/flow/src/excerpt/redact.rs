@@ -148,6 +148,11 @@ fn overwrite(frame: &mut CutFrame, layout: &Layout, seen: &[Range<usize>]) -> Ch
     }
     let mut change = Change::default();
     let mut concealed = 0;
+    let mut places: Vec<Range<usize>> = Vec::new();
+    let mut hide = |at: usize| match places.last_mut().filter(|last| last.end == at) {
+        Some(last) => last.end += 1,
+        None => places.push(at..at + 1),
+    };
     let payload = frame.bytes.get_mut(layout.payload.clone()).unwrap_or_default();
     for ((at, byte), _) in (layout.payload.start..).zip(payload).zip(hidden).filter(|(_, hidden)| *hidden) {
         if let Some((start, offset)) = layout.covered {
@@ -155,13 +160,16 @@ fn overwrite(frame: &mut CutFrame, layout: &Layout, seen: &[Range<usize>]) -> Ch
         }
         *byte = FILL;
         concealed += 1;
+        hide(at);
     }
     let behind = frame.bytes.get_mut(layout.payload.end..).unwrap_or_default();
-    for byte in behind.iter_mut().filter(|byte| **byte != PADDING) {
+    for (at, byte) in (layout.payload.end..).zip(behind).filter(|(_, byte)| **byte != PADDING) {
         *byte = PADDING;
         concealed += 1;
+        hide(at);
     }
     frame.concealed_bytes = concealed;
+    frame.concealed = places;
     change
 }
 

@@ -136,12 +136,14 @@ impl Options {
             listen: self.listen,
             transport: Transport::Plain,
             site: inventory::Site::default(),
+            site_file: None,
             outputs: None,
             provider: None,
             upload_bytes_max: UPLOAD_BYTES_MAX,
             idle: Duration::from_secs(12 * 3600),
             absolute: Duration::from_secs(24 * 3600),
             replay: None,
+            places: Arc::default(),
             hub,
         };
         let served = serve(&plan, &signals);

@@ -1,18 +1,15 @@
 //! `lazaret evidence`: bundles that a third party can check, and the keys that sign them.
 
 use super::ring;
-use crate::cutting::{Cut, Source};
+use crate::bundling::{self, Bundled};
+use crate::cutting::{Cut, Source, Units};
 use crate::exit::{Failure, Status};
 use crate::matter::Matter;
 use crate::output::{write_file, write_to};
 use crate::stored::{By, print, shown};
-use export::bundle::{self, Bundle, Content, Flaw};
+use export::bundle::{self, Bundle, Flaw};
 use export::signature::{PublicKey, RANDOM_BYTES, SecretKey, TEXT_BYTES_MAX};
-use export::{rfc3339, to_second};
-use flow::Cutting;
-use ingest::write::PcapngWriter;
-use model::CaptureSummary;
-use serde::Serialize;
+use export::to_second;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -117,22 +114,22 @@ fn read_text(path: &Path, option: &'static str) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// The key that signs bundles, out of the file that `option` names.
+pub(super) fn secret_key(path: &Path, option: &'static str) -> Result<SecretKey, Failure> {
+    SecretKey::read(&read_text(path, option)?).map_err(|fault| {
+        Failure::Usage(format!("{option}: `{}`: {fault}", shown(&path.display().to_string())))
+    })
+}
+
 impl Export {
     fn run(&self) -> Result<Status, Failure> {
-        let secret = SecretKey::read(&read_text(&self.key, "--key")?).map_err(|fault| {
-            Failure::Usage(format!("--key: `{}`: {fault}", shown(&self.key.display().to_string())))
-        })?;
+        let secret = secret_key(&self.key, "--key")?;
         let matter = match (&self.report, &self.store) {
             (Some(report), _) => Matter::from_report(report, &self.finding)?,
             (None, Some(store)) => Matter::from_store(store, &self.finding)?,
             (None, None) => return Err(Failure::Usage("--report or --store is missing".to_owned())),
         };
-        let rule = detect::rule_text(&matter.rule).ok_or_else(|| {
-            Failure::Usage(format!(
-                "this version knows no rule `{}`; export with the version that made the finding",
-                shown(&matter.rule)
-            ))
-        })?;
+        bundling::rule(&matter)?;
         if matter.frames.is_empty() {
             return Err(Failure::Usage(format!(
                 "{} points at no frames, so there is nothing to cut",
@@ -141,26 +138,12 @@ impl Export {
         }
         let source = self.source(&matter)?;
         let captures = source.captures()?;
-        let cut = source.cut(matter.evidence(&captures)?)?;
-        let Cut { cutting, .. } = &cut;
+        let cut = source.cut(matter.evidence(&captures)?, Units::Omit)?;
         if matches!(source, Source::Ring(..)) {
-            matter.fits(cutting)?;
+            matter.fits(&cut.cutting)?;
         }
-        let capture = pcapng(cutting, &captures)
-            .map_err(|cause| Failure::Write { what: "the frames".to_owned(), cause })?;
-        let context = pretty(&Context::of(&matter, &captures, &cut));
-        let finding = pretty(&matter.finding);
-        let signer = secret.public().text();
-        let content = Content {
-            capture: &capture,
-            context: &context,
-            finding: &finding,
-            rule: rule.as_bytes(),
-            signer: signer.as_bytes(),
-        };
-        let signature = secret.sign(content.sums().as_bytes(), &format!("{} {}", bundle::SCHEMA, matter.id));
-        let folder = format!("evidence-{}", matter.id);
-        write_file(&self.output, |to| content.write(&folder, &signature, to))?;
+        let bundled = Bundled::of(&matter, &captures, &cut)?;
+        write_file(&self.output, |to| bundled.write(&secret, to))?;
         print(&self.told(&matter, &cut, &secret.public()))?;
         Ok(Status::Done)
     }
@@ -198,156 +181,6 @@ impl Export {
             let _ = writeln!(out, "{gone} more frames that show it are not in the ring any more.");
         }
         out
-    }
-}
-
-/// The frames, each with a comment that says which it was.
-fn pcapng(cutting: &Cutting, captures: &[CaptureSummary]) -> io::Result<Vec<u8>> {
-    let mut writer = PcapngWriter::new(Vec::new())?;
-    for frame in &cutting.frames {
-        let capture = captures.get(frame.evidence.capture as usize);
-        let name = capture.map_or_else(String::new, |capture| shown(&capture.name));
-        let mut comment = format!("{name} frame {}", frame.evidence.frame);
-        if frame.wanted {
-            comment.push_str("; shows the finding");
-        }
-        if frame.concealed_bytes != 0 {
-            let _ = write!(comment, "; {} bytes overwritten", frame.concealed_bytes);
-        }
-        writer.write_commented(&frame.frame(), &comment)?;
-    }
-    writer.finish()
-}
-
-fn pretty(value: &impl Serialize) -> Vec<u8> {
-    // Of these values nothing can fail to be written: keys are text, and numbers are finite.
-    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
-}
-
-/// What belongs to a finding and is not in it: `context.json`.
-#[derive(Serialize)]
-struct Context<'a> {
-    schema: &'static str,
-    tool: ToolRow,
-    finding: &'a str,
-    rule: &'a str,
-    captures: Vec<CaptureRow>,
-    excerpt: ExcerptRow,
-    clock: &'static str,
-    coverage_of_excerpt: CoverageRow,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    coverage_of_scan: Option<&'a Value>,
-}
-
-#[derive(Serialize)]
-struct ToolRow {
-    name: &'static str,
-    version: &'static str,
-}
-
-#[derive(Serialize)]
-struct CaptureRow {
-    name: String,
-    sha256: Option<String>,
-    format: &'static str,
-    frames: u64,
-    bytes: u64,
-    first: Option<String>,
-    last: Option<String>,
-    faults: Vec<FaultRow>,
-}
-
-#[derive(Serialize)]
-struct FaultRow {
-    frame: u64,
-    offset: u64,
-    what: String,
-}
-
-#[derive(Serialize)]
-struct ExcerptRow {
-    frames: usize,
-    frames_that_show_it: usize,
-    frames_left_out: u64,
-    /// That show the finding: a ring has overwritten them.
-    #[serde(skip_serializing_if = "is_zero")]
-    frames_gone: u64,
-    copies_left_out: u64,
-    bytes_overwritten: u64,
-}
-
-#[derive(Serialize)]
-struct CoverageRow {
-    flows: u64,
-    flows_parsed: u64,
-    flows_unparsed: u64,
-    flows_one_sided: u64,
-    gap_bytes: u64,
-    cut_bytes: u64,
-    datagrams_incomplete: u64,
-    frames_duplicate: u64,
-}
-
-/// Said in every bundle, because times are what is doubted first.
-const CLOCK: &str = "Times are those of the captures, UTC, as the capturing machine's clock had them; nobody vouches \
-                     for that clock. Where it was seen to step, a fault of the capture says so.";
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-impl<'a> Context<'a> {
-    fn of(matter: &'a Matter, captures: &[CaptureSummary], cut: &Cut) -> Self {
-        let Cut { cutting, coverage, gone } = cut;
-        Self {
-            schema: bundle::SCHEMA,
-            tool: ToolRow { name: "lazaret", version: env!("CARGO_PKG_VERSION") },
-            finding: &matter.id,
-            rule: &matter.rule,
-            captures: captures.iter().map(CaptureRow::of).collect(),
-            excerpt: ExcerptRow {
-                frames: cutting.frames.len(),
-                frames_that_show_it: cutting.frames.iter().filter(|frame| frame.wanted).count(),
-                frames_left_out: cutting.left_out,
-                frames_gone: *gone,
-                copies_left_out: cutting.copies,
-                bytes_overwritten: cutting.frames.iter().map(|frame| u64::from(frame.concealed_bytes)).sum(),
-            },
-            clock: CLOCK,
-            coverage_of_excerpt: CoverageRow {
-                flows: coverage.flows,
-                flows_parsed: coverage.flows_parsed,
-                flows_unparsed: coverage.flows_unparsed,
-                flows_one_sided: coverage.flows_one_sided,
-                gap_bytes: coverage.gap_bytes,
-                cut_bytes: coverage.cut_bytes,
-                datagrams_incomplete: coverage.datagrams_incomplete,
-                frames_duplicate: coverage.frames_duplicate,
-            },
-            coverage_of_scan: matter.coverage.as_ref(),
-        }
-    }
-}
-
-impl CaptureRow {
-    fn of(capture: &CaptureSummary) -> Self {
-        Self {
-            name: shown(&capture.name),
-            sha256: capture.sha256.map(|digest| digest.to_string()),
-            format: capture.format,
-            frames: capture.frames,
-            bytes: capture.bytes,
-            first: capture.first.map(rfc3339),
-            last: capture.last.map(rfc3339),
-            faults: capture
-                .faults
-                .iter()
-                .map(|fault| FaultRow { frame: fault.frame, offset: fault.offset, what: fault.what.clone() })
-                .collect(),
-        }
     }
 }
 

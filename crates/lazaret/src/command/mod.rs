@@ -25,6 +25,7 @@ mod watch;
 pub(crate) use assets::asset_id;
 pub(crate) use audit::noted;
 pub(crate) use findings::{finding_card, finding_id};
+pub(crate) use report::{Letterhead, PaperFormat, file_name, posture};
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
 
 use crate::exit::{Failure, Status};
@@ -62,7 +63,7 @@ pub(crate) enum Command {
     Gateway(Box<gateway::Options>),
     /// Show what people do about a kind of finding: whom to tell, what to unplug first, when to stop using the unit.
     Playbook(playbook::Options),
-    /// Write documents for authorities out of a store, prefilled; nothing is sent.
+    /// Write documents for people and authorities out of a store; nothing is sent.
     Report(Box<report::Options>),
     /// Make practice captures of invented wards.
     #[command(subcommand)]

@@ -1,15 +1,20 @@
 //! `lazaret serve`: console and API over a store.
 
+use super::evidence::secret_key;
 use super::source::read_site;
+use super::watch;
 use crate::exit::{Failure, Status};
 use crate::live::{Hub, Origin};
 use crate::outputs;
-use crate::serve::{Plan, Signals, Transport, read_provider, serve};
+use crate::secret::ring_passphrase;
+use crate::serve::{Places, Plan, Signals, Transport, read_provider, serve};
 use crate::stored::{self, Where};
+use ingest::EvidenceReader;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Where it listens unless somebody says otherwise: this machine alone.
@@ -21,12 +26,17 @@ Examples:
   lazaret serve --store ward.store --listen 0.0.0.0:8443      for the site's network
   lazaret serve --store ward.store --tls-cert ward.pem --tls-key ward.key    with the site's certificate
   lazaret serve --store ward.store --no-tls --listen 127.0.0.1:8080          behind a proxy on this machine
+  lazaret serve --store ward.store --captures captures/ --evidence-key site.key        findings with their frames, and bundles
+  sudo lazaret serve --store ward.store --interface eth1      sensor, console and wall in one process
   lazaret serve --store ward.store --replay ward.pcap         the beds of a capture, live, as if it happened now
 
 The store is made where it is not there; scans and `watch` put results into it while it is served. At first start there
 is no user, and standard error shows a link, good once, with which the first admin is made. Without --tls-cert a
 certificate is made and kept in the store's folder; browsers warn until it is trusted or replaced: compare the SHA-256
 that is printed here. SIGHUP reads certificate and key again; SIGINT and SIGTERM end it.
+
+With --interface the capability CAP_NET_RAW is needed, and given away with all others before the first frame is read (so the
+port must lie above 1023). A sensor that must not talk to anybody is `lazaret watch`: this process talks to whoever uses it.
 
 The API is described at /api/v1/openapi.json (sign in, or send a token: Authorization: Bearer lzt_…).
 
@@ -59,9 +69,26 @@ pub(crate) struct Options {
     /// Let people sign in by the identity provider this file names: OpenID Connect (TOML, see the book's page on the API)
     #[arg(long, value_name = "FILE")]
     oidc: Option<PathBuf>,
+    /// Captures that were scanned, files and folders, from which analysts see and take the frames that show a finding; they are
+    /// only read, and known again by their hash
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    captures: Vec<PathBuf>,
+    /// The same from this evidence ring, as `watch --ring` keeps it
+    #[arg(long, value_name = "DIR")]
+    ring: Option<PathBuf>,
+    /// With --ring: file of its passphrase [default: LAZARET_RING_PASSPHRASE of the environment, else asked for]
+    #[arg(long, value_name = "FILE", requires = "ring")]
+    ring_key_file: Option<PathBuf>,
+    /// Secret key that signs evidence bundles: of `evidence keygen`, or of `minisign -G -W`
+    #[arg(long, value_name = "FILE")]
+    evidence_key: Option<PathBuf>,
     /// Largest capture that may be sent to be scanned, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     upload_max: u64,
+    /// Listen to this network interface, too, as `watch` does, and show its beds live: findings go into the store, nothing is ever
+    /// sent on it
+    #[arg(long, short, value_name = "IF", conflicts_with = "replay")]
+    interface: Option<String>,
     /// Show the vital signs of this capture as if they came now; may be given several times
     #[arg(long, value_name = "CAPTURE")]
     replay: Vec<PathBuf>,
@@ -89,8 +116,22 @@ impl Options {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         ingest::wipe_freed_memory();
         let plan = self.plan()?;
-        serve(&plan, &signals()?)?;
-        Ok(Status::Done)
+        let signals = signals()?;
+        let sensor = match &self.interface {
+            Some(interface) => {
+                let watch = watch::Options::beside(interface, &plan.folder, self.site.as_deref())?;
+                Some(watch.start(Arc::clone(&plan.hub), Arc::clone(&signals.stop))?)
+            }
+            None => None,
+        };
+        let served = serve(&plan, &signals);
+        // Ends the sensor, where it was the server that ended.
+        signals.stop.store(true, Ordering::Relaxed);
+        if let Some(sensor) = sensor {
+            let fault = |_| Failure::Usage("the sensor ended by a fault of ours".to_owned());
+            sensor.join().map_err(fault)??;
+        }
+        served.map(|()| Status::Done)
     }
 
     fn plan(&self) -> Result<Plan, Failure> {
@@ -113,14 +154,39 @@ impl Options {
             listen: self.listen,
             transport,
             site: read_site(self.site.as_deref())?,
+            site_file: self.site.clone(),
             outputs: self.outputs.as_deref().map(outputs::read).transpose()?,
             provider: self.oidc.as_deref().map(read_provider).transpose()?,
             upload_bytes_max: self.upload_max << 20,
             idle: Duration::from_secs(self.session_idle * 60),
             absolute: Duration::from_secs(self.session_max * 3_600),
+            places: Arc::new(self.places()?),
             replay: (!self.replay.is_empty()).then(|| (self.replay.clone(), self.speed)),
             hub: shown(&self.replay, self.speed),
         })
+    }
+}
+
+impl Options {
+    /// Where frames may be read, each tried: what is wrong is said now, and not to somebody who asks for evidence later.
+    fn places(&self) -> Result<Places, Failure> {
+        for path in &self.captures {
+            std::fs::metadata(path).map_err(|cause| Failure::Read {
+                option: "--captures",
+                path: path.clone(),
+                cause,
+            })?;
+        }
+        let ring = match &self.ring {
+            Some(folder) => {
+                let passphrase = ring_passphrase(folder, self.ring_key_file.as_deref())?;
+                EvidenceReader::open(folder, &passphrase)?;
+                Some((folder.clone(), passphrase))
+            }
+            None => None,
+        };
+        let key = self.evidence_key.as_deref().map(|path| secret_key(path, "--evidence-key")).transpose()?;
+        Ok(Places { captures: self.captures.clone(), ring, key })
     }
 }
 

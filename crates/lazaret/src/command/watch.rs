@@ -15,27 +15,32 @@
 use super::ring;
 use super::scan::FailOn;
 use super::source::{Integrity, read_site};
-use crate::confine::{Files, confine, folder_of};
+use crate::confine::{Files, confine, drop_capabilities, folder_of};
 use crate::exit::{Failure, Status};
 use crate::keeper::{Keep, Keeper};
+use crate::live::{Hub, Origin};
 use crate::load::Load;
 use crate::pipeline::{Feed, Sensor};
 use crate::secret::read_key;
 use crate::stored;
 use crate::supervisor::Supervisor;
 use crate::teller::{Hands, Stream, Teller, Written};
+use clap::Parser as _;
 use detect::Past;
 use export::ndjson::{EvidenceRow, Lines, SensorRow};
 use export::{Tool, text};
 use flow::{Redaction, Waveforms};
-use ingest::{Before, EvidenceCounts, Live, Network, News, Pace, Standing};
+use ingest::{Before, Evidence, EvidenceCounts, Live, Network, News, Pace, Standing};
+use inventory::Site;
 use model::{Finding, Report, Severity, Trend};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use store::Extent;
 
@@ -136,6 +141,16 @@ pub(crate) struct Options {
     verbose: bool,
 }
 
+/// What a watch begins with.
+struct Opened {
+    site: Site,
+    redaction: Redaction,
+    load: Load,
+    supervisor: Supervisor,
+    feed: Feed,
+    ring: Option<Evidence>,
+}
+
 /// Forms of what is written as it arises.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 enum Format {
@@ -176,13 +191,75 @@ impl Options {
     /// Watches.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         ingest::wipe_freed_memory();
+        let stop = stop_on_signals()?;
         // Everything that needs a file or a privilege comes first.
+        let opened = self.open()?;
+        let to = self.destination()?;
+        let hands = Hands::default();
+        let keeper = self.keeper(&hands)?;
+        let files = [&self.report, &self.metrics].into_iter().flatten().map(|file| folder_of(file));
+        let ring_folder = self.ring.folder().map(Path::to_owned);
+        let folders: Vec<PathBuf> = files.chain(self.store.clone()).chain(ring_folder).collect();
+        let files = confine(&folders)?;
+        self.say(|| confined(files));
+        self.listen(opened, self.stream(to)?, (keeper, hands), None, &stop)
+    }
+
+    /// What a server watches beside its work: all as on the command line of `watch`.
+    pub(super) fn beside(interface: &str, store: &Path, site: Option<&Path>) -> Result<Self, Failure> {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            options: Options,
+        }
+        let mut words: Vec<&OsStr> = ["watch", "--interface", interface, "--store"].map(OsStr::new).into();
+        words.push(store.as_os_str());
+        if let Some(site) = site {
+            words.extend([OsStr::new("--site"), site.as_os_str()]);
+        }
+        let line = Line::try_parse_from(words).map_err(|fault| Failure::Usage(fault.to_string()))?;
+        Ok(line.options)
+    }
+
+    /// Opens the interface, gives every capability away, and listens on a thread until told to end; what is seen of beds is
+    /// shown in `hub`. What it cannot give away like a sensor by itself: a server reads and writes files, and talks to people.
+    ///
+    /// # Errors
+    /// Where the interface or the store cannot be opened.
+    pub(super) fn start(
+        self,
+        hub: Arc<Hub>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<JoinHandle<Result<Status, Failure>>, Failure> {
+        let opened = self.open()?;
+        drop_capabilities().map_err(|(step, cause)| Failure::Confine { step, cause: cause.into() })?;
+        let hands = Hands::default();
+        let keeper = self.keeper(&hands)?;
+        hub.begin(Origin { kind: "sensor", name: stored::shown(&self.name()), speed: 1.0 });
+        let failed = |cause| Failure::Write { what: "findings".to_owned(), cause };
+        let lines = Lines::start(
+            Box::new(io::sink()) as Box<dyn Write + Send>,
+            Tool::lazaret(env!("CARGO_PKG_VERSION")),
+            None,
+        );
+        let stream = Stream::Ndjson(lines.map_err(failed)?);
+        let listen = move || {
+            let listened = self.listen(opened, stream, (keeper, hands), Some(hub), &stop);
+            // A server whose sensor is gone would show a ward that stands still.
+            stop.store(true, Ordering::Relaxed);
+            listened
+        };
+        let spawned = std::thread::Builder::new().name("sensor".to_owned()).spawn(listen);
+        spawned.map_err(|cause| Failure::Write { what: "to a thread".to_owned(), cause })
+    }
+
+    /// Everything that needs a privilege.
+    fn open(&self) -> Result<Opened, Failure> {
         let site = read_site(self.site.as_deref())?;
         let redaction = match &self.pseudonym_key {
             Some(path) => Redaction::Pseudonym(read_key(path)?),
             None => Redaction::Withhold,
         };
-        let stop = stop_on_signals()?;
         let (load, supervisor) = (Load::open(), Supervisor::from_environment());
         let ring_bytes = usize::try_from(self.buffer << 20).unwrap_or(ingest::RING_BYTES_MAX);
         let feed = match (&self.interface, &self.input) {
@@ -192,26 +269,37 @@ impl Options {
             (None, Some(input)) => Feed::capture(input)?,
             (None, None) => return Err(Failure::Usage("--interface IF is missing".to_owned())),
         };
-        let ring = self.ring.open()?;
-        let to = self.destination()?;
-        let hands = Hands::default();
-        let keeper = self.store.clone().map(|folder| Keeper::open(folder, Arc::clone(&hands.behind)));
-        let keeper = keeper.transpose()?;
-        let files = [&self.report, &self.metrics].into_iter().flatten().map(|file| folder_of(file));
-        let ring_folder = self.ring.folder().map(Path::to_owned);
-        let folders: Vec<PathBuf> = files.chain(self.store.clone()).chain(ring_folder).collect();
-        let files = confine(&folders)?;
-        self.say(|| confined(files));
+        Ok(Opened { site, redaction, load, supervisor, feed, ring: self.ring.open()? })
+    }
 
+    /// The store, where one is kept.
+    fn keeper(&self, hands: &Hands) -> Result<Option<Keeper>, Failure> {
+        self.store.clone().map(|folder| Keeper::open(folder, Arc::clone(&hands.behind))).transpose()
+    }
+
+    /// Listens until told to end, and tells what is found.
+    fn listen(
+        &self,
+        opened: Opened,
+        stream: Stream,
+        (keeper, hands): (Option<Keeper>, Hands),
+        hub: Option<Arc<Hub>>,
+        stop: &AtomicBool,
+    ) -> Result<Status, Failure> {
+        let Opened { site, redaction, load, supervisor, feed, ring } = opened;
         let integrity = self.integrity.depth();
-        // The checks look at the samples of waveforms.
-        let waveforms = if integrity.is_some() { Waveforms::Carry } else { Waveforms::Omit };
+        // The checks look at the samples of waveforms, and so do people at the wall.
+        let wanted_samples = integrity.is_some() || hub.is_some();
+        let waveforms = if wanted_samples { Waveforms::Carry } else { Waveforms::Omit };
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
         let past = self.store.as_deref().map_or(Ok(Past::default()), crate::past::of_store)?;
         let mut sensor = Sensor::new(feed, site, integrity, wanted, past)?;
+        if let Some(hub) = hub {
+            sensor.show(hub);
+        }
         let first = self.complete(sensor.report(), None);
         let written = Written { report: self.report.clone(), metrics: self.metrics.clone(), keeper };
-        let teller = Teller::start(self.stream(to)?, written, &first, hands)?;
+        let teller = Teller::start(stream, written, &first, hands)?;
         if !self.quiet {
             eprintln!("lazaret: listening on {}; end with Ctrl-C", self.name());
         }
@@ -222,7 +310,7 @@ impl Options {
             let pace = if self.input.is_some() { Pace::Played } else { Pace::Life };
             sensor.keep_evidence(ring.start(&name, &watch.period, stored::now(), pace)?);
         }
-        let watched = watch.go(&mut sensor, &teller, &stop);
+        let watched = watch.go(&mut sensor, &teller, stop);
         let health = watch.row(&mut sensor, Duration::ZERO);
         let before = sensor.feed().before();
         let (report, trends) = sensor.finish();

@@ -79,9 +79,9 @@ pub(crate) enum What {
 /// Where the data comes from, for people to read.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Origin {
-    /// `replay` or `demo`.
+    /// `replay`, `demo` or `sensor`.
     pub(crate) kind: &'static str,
-    /// Name of the capture, or the seed of the ward.
+    /// Name of the capture or interface, or the seed of the ward.
     pub(crate) name: String,
     /// Seconds of data a second: 1 but where a recording is played faster.
     pub(crate) speed: f64,

@@ -7,6 +7,7 @@ use super::early::Known;
 use super::feed::Feed;
 use super::{finish_all, judge_all, push_all, ready};
 use crate::exit::Failure;
+use crate::live::{Hub, Tap};
 use detect::{Depth, Judgement, Past};
 use flow::Shard;
 use ingest::{Batch, EvidenceCounts, EvidenceRecorder};
@@ -15,6 +16,7 @@ use model::{
     CaptureSummary, CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin,
     Report, Trend, VlanStack,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Batches with losses between two times that flows are told of it: telling walks all of them, which an overloaded
@@ -42,6 +44,8 @@ pub(crate) struct Sensor {
     evidence: Option<EvidenceRecorder>,
     /// How that did, when it came to its end.
     evidence_ended: Option<EvidenceCounts>,
+    /// Who is shown what devices say at the bedside.
+    tap: Option<Tap>,
 }
 
 /// What stood on the counters when the period began.
@@ -81,12 +85,18 @@ impl Sensor {
             begun: Begun::default(),
             evidence: None,
             evidence_ended: None,
+            tap: None,
         })
     }
 
     /// Keeps the raw frames from now on.
     pub(crate) fn keep_evidence(&mut self, recorder: EvidenceRecorder) {
         self.evidence = Some(recorder);
+    }
+
+    /// Shows in `hub` what devices say at the bedside, from now on.
+    pub(crate) fn show(&mut self, hub: Arc<Hub>) {
+        self.tap = Some(Tap::new(hub));
     }
 
     /// Raw frames belong to another period from now on.
@@ -117,7 +127,16 @@ impl Sensor {
             self.lose();
         }
         push_all(&self.batch, &mut self.shards, &mut self.out);
-        judge_all(&mut self.out, &mut self.judgement);
+        match &mut self.tap {
+            None => judge_all(&mut self.out, &mut self.judgement),
+            Some(tap) => {
+                for observation in self.out.drain(..) {
+                    self.judgement.observe(&observation);
+                    tap.see(&self.judgement, &observation);
+                }
+                tap.publish(&self.judgement);
+            }
+        }
         if self.batch.is_empty() {
             self.shards.iter_mut().for_each(Shard::free_spare);
             self.out = Vec::new();

@@ -1,5 +1,6 @@
 //! What every request works with: the store, who tries how often, how long sessions last.
 
+use super::frames::{Frames, Places};
 use super::limit::Limit;
 use super::problem::Problem;
 use super::provider::Provider;
@@ -65,6 +66,12 @@ pub(crate) struct App {
     pub(crate) scans: Scans,
     /// What devices say just now.
     pub(crate) hub: Arc<Hub>,
+    /// What the site says of itself.
+    pub(crate) site: Site,
+    /// The file that says it.
+    pub(crate) site_file: OnceLock<PathBuf>,
+    /// Frames that show findings.
+    pub(crate) frames: Frames,
     /// Who is told of findings.
     pub(crate) outputs: OnceLock<Vec<Output>>,
     /// Whose word is believed of who signs in, where somebody's is.
@@ -76,7 +83,13 @@ pub(crate) type Shared = Arc<App>;
 
 impl App {
     /// Over the store in `folder`, which must be there.
-    pub(crate) fn new(folder: &Path, terms: Terms, site: Site, hub: Arc<Hub>) -> Result<Self, Problem> {
+    pub(crate) fn new(
+        folder: &Path,
+        terms: Terms,
+        site: Site,
+        hub: Arc<Hub>,
+        places: Arc<Places>,
+    ) -> Result<Self, Problem> {
         Ok(Self {
             store: Stored::new(folder),
             terms,
@@ -87,7 +100,10 @@ impl App {
             requests: Limit::new(REQUESTS_MAX, REQUESTS_REFILL),
             changed: watch::Sender::new(0),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-            scans: Scans::new(folder, site),
+            scans: Scans::new(folder, site.clone()),
+            site,
+            site_file: OnceLock::new(),
+            frames: Frames::new(places),
             hub,
             outputs: OnceLock::new(),
             provider: OnceLock::new(),

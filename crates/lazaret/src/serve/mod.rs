@@ -10,6 +10,7 @@ mod app;
 mod asked;
 mod caller;
 mod console;
+mod frames;
 mod headers;
 mod limit;
 mod problem;
@@ -22,6 +23,7 @@ mod secret;
 mod tests;
 mod tls;
 
+pub(crate) use frames::Places;
 pub(crate) use provider::{Plan as ProviderPlan, read as read_provider};
 pub(crate) use tls::host;
 
@@ -67,6 +69,8 @@ pub(crate) struct Plan {
     pub(crate) transport: Transport,
     /// What the site says of itself, for captures that are sent.
     pub(crate) site: Site,
+    /// The file that says it.
+    pub(crate) site_file: Option<PathBuf>,
     /// Who is told of findings.
     pub(crate) outputs: Option<Outputs>,
     /// Whose word is believed of who signs in.
@@ -79,6 +83,8 @@ pub(crate) struct Plan {
     pub(crate) absolute: Duration,
     /// Captures to be told as if they happened now, and how many times as fast.
     pub(crate) replay: Option<(Vec<PathBuf>, f64)>,
+    /// Where frames that show findings may be read.
+    pub(crate) places: Arc<Places>,
     /// What devices say just now, for the wall.
     pub(crate) hub: Arc<Hub>,
 }
@@ -134,9 +140,14 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
         idle: plan.idle,
         absolute: plan.absolute,
     };
-    let app = App::new(&plan.folder, terms, plan.site.clone(), Arc::clone(&plan.hub))
+    let (hub, places) = (Arc::clone(&plan.hub), Arc::clone(&plan.places));
+    let app = App::new(&plan.folder, terms, plan.site.clone(), hub, places)
         .map_err(|problem| Failure::Usage(format!("{problem:?}")))?;
     let app = Arc::new(app);
+    if let Some(file) = &plan.site_file {
+        // Set once, here.
+        drop(app.site_file.set(file.clone()));
+    }
     if let Some(outputs) = &plan.outputs {
         // Set once, here.
         drop(app.outputs.set(outputs.outputs.clone()));

@@ -99,7 +99,9 @@ impl Ward {
         let mut store = Writer::open(&folder, IfMissing::Make).unwrap();
         store.import(&report(), "0", &actor("tester")).unwrap();
         drop(store);
-        let app = Arc::new(App::new(&folder, terms, inventory::Site::default(), Arc::default()).unwrap());
+        let app = Arc::new(
+            App::new(&folder, terms, inventory::Site::default(), Arc::default(), Arc::default()).unwrap(),
+        );
         let router = router(&app);
         Self { folder, app, router }
     }
@@ -186,13 +188,18 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("post", "/api/v1/findings/decide", Some(Role::Analyst)),
     ("post", "/api/v1/findings/undo", Some(Role::Analyst)),
     ("get", "/api/v1/findings/{id}", Some(Role::Viewer)),
+    ("post", "/api/v1/findings/{id}/evidence", Some(Role::Analyst)),
+    ("get", "/api/v1/findings/{id}/frames", Some(Role::Analyst)),
     ("get", "/api/v1/live", Some(Role::Clinical)),
     ("get", "/api/v1/live/beds/{id}", Some(Role::Clinical)),
     ("get", "/api/v1/live/waveforms", Some(Role::Clinical)),
     ("get", "/api/v1/map", Some(Role::Viewer)),
     ("get", "/api/v1/openapi.json", Some(Role::Viewer)),
     ("get", "/api/v1/outputs", Some(Role::Admin)),
+    ("post", "/api/v1/outputs/{name}/test", Some(Role::Admin)),
     ("get", "/api/v1/overview", Some(Role::Viewer)),
+    ("get", "/api/v1/reports/containment", Some(Role::Analyst)),
+    ("get", "/api/v1/reports/posture", Some(Role::Viewer)),
     ("get", "/api/v1/scans", Some(Role::Analyst)),
     ("get", "/api/v1/scans/{id}", Some(Role::Analyst)),
     ("get", "/api/v1/sensors", Some(Role::Viewer)),
@@ -206,6 +213,7 @@ const ROUTES: &[(&str, &str, Option<Role>)] = &[
     ("patch", "/api/v1/settings", Some(Role::Admin)),
     ("get", "/api/v1/setup", None),
     ("post", "/api/v1/setup", None),
+    ("get", "/api/v1/site", Some(Role::Viewer)),
     ("get", "/api/v1/tokens", Some(Role::Viewer)),
     ("post", "/api/v1/tokens", Some(Role::Viewer)),
     ("delete", "/api/v1/tokens/{id}", Some(Role::Viewer)),
@@ -269,6 +277,9 @@ async fn nobody_gets_what_is_not_theirs() {
         let path_asked = match *path {
             "/api/v1/assets/{id}" => "/api/v1/assets/a-00000000000000ff".to_owned(),
             "/api/v1/findings/{id}" => "/api/v1/findings/f-00000000000000ff".to_owned(),
+            "/api/v1/findings/{id}/evidence" => "/api/v1/findings/f-00000000000000ff/evidence".to_owned(),
+            "/api/v1/findings/{id}/frames" => "/api/v1/findings/f-00000000000000ff/frames".to_owned(),
+            "/api/v1/outputs/{name}/test" => "/api/v1/outputs/nobody/test".to_owned(),
             "/api/v1/beds/{id}" => "/api/v1/beds/b-00000000000000ff-7".to_owned(),
             "/api/v1/beds/{id}/waveform" => "/api/v1/beds/b-00000000000000ff-7/waveform".to_owned(),
             "/api/v1/beds/{id}/trend" => "/api/v1/beds/b-00000000000000ff-7/trend".to_owned(),

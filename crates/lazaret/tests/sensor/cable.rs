@@ -92,11 +92,16 @@ impl Cable {
         rows[0]["stats64"].clone()
     }
 
-    /// Runs a command at the sensor's end.
-    pub(crate) fn at_sensor(&self, command: &[&str]) -> Output {
+    /// A command at the sensor's end.
+    pub(crate) fn inside(&self, command: &[&str]) -> Command {
         let mut inside = Command::new("ip");
         inside.args(["netns", "exec", &self.namespaces[1]]).args(command).stdin(Stdio::null());
-        inside.output().unwrap()
+        inside
+    }
+
+    /// Runs a command at the sensor's end.
+    pub(crate) fn at_sensor(&self, command: &[&str]) -> Output {
+        self.inside(command).output().unwrap()
     }
 
     /// Starts `lazaret watch` at the sensor's end and waits until it listens.

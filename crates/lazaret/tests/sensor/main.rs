@@ -15,6 +15,7 @@ mod cable;
 mod evidence;
 mod kept;
 mod memory;
+mod served;
 
 use cable::{Cable, INTERFACE, Watched, run, said};
 use serde_json::Value;

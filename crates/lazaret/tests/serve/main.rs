@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "runs the binary under test and its peers")]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod frames;
 mod leaks;
 mod live;
 mod metrics;

@@ -8,7 +8,7 @@ fn text_of(arguments: &[&str]) -> String {
 }
 
 /// The store of a ward whose monitor leaks, and the id of a finding about it.
-fn leaking(folder: &Folder) -> (String, String) {
+pub(super) fn leaking(folder: &Folder) -> (String, String) {
     let (store, ward) = (folder.text("store"), folder.ward(11, &["leak"]));
     text_of(&["scan", "--quiet", "--store", &store, "--output", &folder.text("report.txt"), &ward]);
     let list = text_of(&[
@@ -51,7 +51,7 @@ fn reports_for_authorities_hold_what_is_known_leave_the_rest_blank_and_name_no_p
 }
 
 /// Names and numbers of patients in the truth beside a simulated capture.
-fn patients(truth: &str) -> Vec<String> {
+pub(super) fn patients(truth: &str) -> Vec<String> {
     let truth: Value = serde_json::from_str(truth).unwrap();
     let beds = truth["beds"].as_array().unwrap().iter();
     let parts =

@@ -6,6 +6,7 @@
 mod documents;
 mod kills;
 mod leaks;
+mod papers;
 mod past;
 mod played;
 

@@ -251,8 +251,20 @@ impl Said {
 
 /// One part of a message, as [`Read::message`] comes upon it.
 pub(super) enum Part<'a> {
-    Question { name: &'a [u8], kind: u16, class: u16 },
-    Record { section: Section, name: &'a [u8], kind: u16, class: u16, ttl: u32, said: &'a Said, data: &'a [u8] },
+    Question {
+        name: &'a [u8],
+        kind: u16,
+        class: u16,
+    },
+    Record {
+        section: Section,
+        name: &'a [u8],
+        kind: u16,
+        class: u16,
+        ttl: u32,
+        said: &'a Said,
+        data: &'a [u8],
+    },
 }
 
 /// Reads one message part by part, so that what stands before a fault is told.

@@ -1,32 +1,29 @@
 //! `lazaret report containment`: what the receipts and findings of a store say of each medical device, as a document.
 
+use super::made::{Letterhead, Made, PaperFormat};
 use crate::containment::containment;
 use crate::exit::{Failure, Status};
-use crate::output::write_to;
-use crate::stored::{Direction, Where, moment};
-use std::io::Write;
-use std::path::PathBuf;
+use crate::stored::{Where, now};
+use model::CaptureTime;
+
+/// What the report is called in the names of files.
+const KIND: &str = "containment";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Nothing before this moment: a day, a moment, or a span ago, like 30d
-    #[arg(long, value_name = "TIME", value_parser = |text: &str| moment(text, Direction::Back))]
-    from: Option<i64>,
-    /// Nothing after this moment
-    #[arg(long, value_name = "TIME", value_parser = |text: &str| moment(text, Direction::Back))]
-    to: Option<i64>,
+    #[command(flatten)]
+    made: Made,
     /// Format
     #[arg(long, value_enum, default_value_t = Paper::Html)]
     format: Paper,
-    /// File to write to; it appears whole or not at all [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 enum Paper {
     /// One self-contained page, to read, sign and print
     Html,
+    /// The same as a PDF: tagged, with its fonts
+    Pdf,
     /// For programs: schema lazaret.containment/1
     Json,
     /// For a terminal
@@ -35,17 +32,20 @@ enum Paper {
 
 impl Options {
     pub(super) fn run(&self, place: &Where) -> Result<Status, Failure> {
-        if let (Some(from), Some(to)) = (self.from, self.to)
-            && to < from
-        {
-            return Err(Failure::Usage("--to lies before --from; no time is between them".to_owned()));
+        let span = self.made.span()?;
+        let store = place.reader()?;
+        let letterhead = Letterhead::of(&store, now())?;
+        let report = containment(&store, span)?;
+        let paper = || {
+            let made = CaptureTime::from_nanos(letterhead.made);
+            report.paper(self.made.audience(), letterhead.site.as_deref(), made, env!("CARGO_PKG_VERSION"))
+        };
+        match self.format {
+            Paper::Html => self.made.write(KIND, PaperFormat::Html, &paper())?,
+            Paper::Pdf => self.made.write(KIND, PaperFormat::Pdf, &paper())?,
+            Paper::Json => self.made.place(KIND, "json", letterhead.made, |to| report.write_json(to))?,
+            Paper::Text => self.made.place(KIND, "text", letterhead.made, |to| report.write_text(to))?,
         }
-        let report = containment(&place.reader()?, self.from, self.to)?;
-        write_to(self.output.as_deref(), |to: &mut (dyn Write + Send)| match self.format {
-            Paper::Html => report.write_html(to),
-            Paper::Json => report.write_json(to),
-            Paper::Text => report.write_text(to),
-        })?;
         Ok(Status::Done)
     }
 }

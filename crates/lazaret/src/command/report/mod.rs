@@ -1,8 +1,12 @@
-//! `lazaret report`: documents for authorities, out of a store. Nothing is sent.
+//! `lazaret report`: documents for people and authorities, out of a store. Nothing is sent.
 
 mod cisa;
 mod containment;
+mod made;
 mod medwatch;
+pub(crate) mod posture;
+
+pub(crate) use made::{Letterhead, PaperFormat, file_name};
 
 use super::finding_id;
 use crate::exit::{Failure, Status};
@@ -19,11 +23,12 @@ const EXAMPLES: &str = "\
 Examples:
   lazaret report --store ward.store medwatch f-0123456789abcdef -o medwatch.html     fields of FDA form 3500A
   lazaret report --store ward.store cisa f-0123456789abcdef -o cisa.html             fields of CISA's incident report
+  lazaret report --store ward.store posture --for ward --format pdf -o ward.pdf      how devices stand, what to do
   lazaret report --store ward.store containment -o containment.html                  contained since when, last proof when
   lazaret report --store ward.store containment --from 30d --format json             the same of 30 days, for programs
 
-The documents are prefilled, not filed: nothing is sent, and whatever a capture cannot tell is left visibly blank for a
-person. They hold no patient identifiers; do not write any into them that the form does not ask for.
+Forms are prefilled, not filed: nothing is sent, and whatever a capture cannot tell is left visibly blank for a
+person. No document holds a patient's identifier; write none into one that it does not ask for.
 
 Exit status: 0 done; 2 bad usage, no such finding, or a store that cannot be read.";
 
@@ -46,6 +51,8 @@ enum What {
     Medwatch(Filled),
     /// Fields of CISA's incident report, prefilled from a finding
     Cisa(Filled),
+    /// How the medical devices stand: what is open, what to do, what could not be seen
+    Posture(posture::Options),
     /// Device by device: contained since when, last proof when, what proves otherwise
     Containment(containment::Options),
 }
@@ -78,6 +85,7 @@ impl Options {
         match &self.what {
             What::Medwatch(filled) => filled.write(&self.place, medwatch::form),
             What::Cisa(filled) => filled.write(&self.place, cisa::form),
+            What::Posture(options) => options.run(&self.place),
             What::Containment(options) => options.run(&self.place),
         }
     }

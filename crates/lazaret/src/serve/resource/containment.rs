@@ -132,6 +132,6 @@ impl From<Against> for ContainmentBreach {
     responses((status = 200, description = "Every device of concern.", body = ContainmentList)),
 )]
 async fn list(_: May<Viewer>, At(app): At<Shared>) -> Result<Json<ContainmentList>, Problem> {
-    let report = read(&app, |store| containment(store, None, None)).await?;
+    let report = read(&app, |store| containment(store, (None, None))).await?;
     Ok(Json(report.into()))
 }

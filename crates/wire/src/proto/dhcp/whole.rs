@@ -108,7 +108,9 @@ fn options(datagram: &[u8]) -> Result<BTreeMap<u8, Vec<u8>>, Malformed> {
         match cursor.u8("options")? {
             code::PAD => {}
             code::END => break,
-            code::OVERLOAD => return Err(start.malformed("options", Reason::NotDefined(code::OVERLOAD.into()))),
+            code::OVERLOAD => {
+                return Err(start.malformed("options", Reason::NotDefined(code::OVERLOAD.into())));
+            }
             code => {
                 let bytes = cursor.u8("option length")?;
                 let value = cursor.take(bytes.into(), "options")?.to_vec();
@@ -130,7 +132,8 @@ mod tests {
     use crate::testing::hex;
 
     fn message(options: &str) -> Vec<u8> {
-        let mut bytes = hex("01 01 06 00 390300aa 0000 0000 00000000 00000000 00000000 00000000 021b5e001020");
+        let mut bytes =
+            hex("01 01 06 00 390300aa 0000 0000 00000000 00000000 00000000 00000000 021b5e001020");
         bytes.resize(COOKIE_AT, 0);
         bytes.extend_from_slice(&super::super::COOKIE);
         bytes.extend_from_slice(&hex(options));
@@ -141,7 +144,10 @@ mod tests {
     fn each_option_stands_once_in_its_place_and_nothing_behind_the_end() {
         let whole = message("35 01 03 00 32 04 0a140410 33 04 00000e10 06 08 0a1401020a140103 ff 0000");
         let read = Message::read(&whole).unwrap();
-        assert_eq!((read.kind(), read.xid, read.mac.to_string().as_str()), (Some(3), 0x3903_00AA, "02:1b:5e:00:10:20"));
+        assert_eq!(
+            (read.kind(), read.xid, read.mac.to_string().as_str()),
+            (Some(3), 0x3903_00AA, "02:1b:5e:00:10:20")
+        );
         assert_eq!(read.address(50).unwrap(), Some(Ipv4Addr::new(10, 20, 4, 16)));
         assert_eq!(read.seconds(51).unwrap(), Some(3600));
         assert_eq!(read.addresses(6).unwrap().len(), 2);
@@ -149,7 +155,9 @@ mod tests {
         for cut in 0..whole.len() - 2 {
             assert!(Message::read(&whole[..cut]).is_err(), "{cut}");
         }
-        for options in ["35 01 03 35 01 03 ff", "35 01 03 ff 35", "35 01 03 34 01 01 ff", "35 01 03", "35 09 03 ff", ""] {
+        for options in
+            ["35 01 03 35 01 03 ff", "35 01 03 ff 35", "35 01 03 34 01 01 ff", "35 01 03", "35 09 03 ff", ""]
+        {
             assert!(Message::read(&message(options)).is_err(), "{options}");
         }
         let mut other = whole;

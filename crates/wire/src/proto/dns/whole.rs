@@ -60,8 +60,7 @@ impl Message {
             let reason = Reason::OutsideRange { value: records as u64, min: 0, max: RECORDS_MAX as u64 };
             return Err(Malformed { field: "counts", offset: 4, reason });
         }
-        let mut message =
-            Self { id: head.id, flags: head.flags, questions: Vec::new(), records: Vec::new() };
+        let mut message = Self { id: head.id, flags: head.flags, questions: Vec::new(), records: Vec::new() };
         let mut reader = Read::new(datagram);
         reader.message(&mut |part, _| match part {
             Part::Question { name, kind, class } => {
@@ -111,12 +110,10 @@ mod tests {
 
     #[test]
     fn a_message_reads_to_its_last_byte_or_not_at_all() {
-        let answer = hex(
-            "abcd 8180 0001 0002 0000 0000
+        let answer = hex("abcd 8180 0001 0002 0000 0000
             03 777777 07 6578616d706c65 00 0001 0001
             c00c 0005 0001 0000003c 0006 03 63646e c010
-            c029 0001 0001 0000003c 0004 c6336407",
-        );
+            c029 0001 0001 0000003c 0004 c6336407");
         let message = Message::read(&answer).unwrap();
         assert!(message.is_response() && !message.is_truncated());
         assert_eq!((message.opcode(), message.rcode()), (0, 0));

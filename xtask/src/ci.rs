@@ -37,6 +37,13 @@ const STEPS: &[Step] = &[
         arguments: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
         environment: &[],
     },
+    // Fuzz targets are no part of the workspace; built they are only by the fuzzer.
+    Step {
+        name: "fuzz targets",
+        program: "cargo",
+        arguments: &["check", "--manifest-path", "fuzz/Cargo.toml", "--bins", "--locked"],
+        environment: &[],
+    },
     // The tests drive the binary, so it is built first, the way the tests look for it.
     Step {
         name: "build",

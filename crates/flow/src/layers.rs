@@ -184,7 +184,7 @@ fn layer((name, specified): (&'static str, &[Field]), rest: &[u8], at: usize, by
             Show::Words(words) => words(number(raw, 0, *count)?),
             Show::Address => address(raw)?,
         };
-        Some(LayerField { name: *name, offset: at + offset, bytes: *count, value })
+        Some(LayerField { name, offset: at + offset, bytes: *count, value })
     };
     Layer { name, offset: at, bytes, fields: specified.iter().filter_map(field).collect() }
 }

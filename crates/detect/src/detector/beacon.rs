@@ -30,6 +30,8 @@ const SMALL_BYTES_MAX: u64 = 16 * 1024;
 const ALIKE: f64 = 0.1;
 
 type Key = (StationId, StationId, Transport, u16);
+/// A peer's address, transport and port.
+type Called = (IpAddr, Transport, u16);
 
 #[derive(Debug, Default)]
 pub(crate) struct Beacons(BTreeMap<Key, Contacts>);
@@ -129,19 +131,18 @@ impl Beacons {
     pub(crate) fn conclude<'a>(&self, ground: &Ground<'a>, draft: &mut Draft<'a>) {
         let survey = ground.survey;
         // One asset may contact a peer from several stations.
-        let mut of_asset: BTreeMap<(AssetId, IpAddr, Transport, u16), (&Asset, Vec<&Contacts>)> =
-            BTreeMap::new();
+        let mut of_asset: BTreeMap<(AssetId, Called), (&Asset, Vec<&Contacts>)> = BTreeMap::new();
         for ((client, server, transport, port), contacts) in &self.0 {
             let Some(asset) = survey.asset_of(*client).filter(|asset| asset.is_medical()) else { continue };
             let Some(ip) = survey.inventory().station(*server).and_then(|row| row.ip) else { continue };
-            let found = of_asset.entry((asset.id, ip, *transport, *port));
+            let found = of_asset.entry((asset.id, (ip, *transport, *port)));
             found.or_insert_with(|| (asset, Vec::new())).1.push(contacts);
         }
-        for ((_, ip, transport, port), (asset, all)) in of_asset {
+        for ((_, called), (asset, all)) in of_asset {
             let mut times: Vec<_> = all.iter().flat_map(|contacts| contacts.times.iter().copied()).collect();
             times.sort_unstable();
             if let Some(rhythm) = rhythm(times) {
-                Contacts::all(&all).tell(survey, asset, (ip, transport, port), rhythm, draft);
+                Contacts::all(&all).tell(survey, asset, called, rhythm, draft);
             }
         }
     }
@@ -156,7 +157,7 @@ impl Contacts {
         &self,
         survey: &'a Survey<'a>,
         asset: &'a Asset,
-        (ip, transport, port): (IpAddr, Transport, u16),
+        (ip, transport, port): Called,
         rhythm: Rhythm,
         draft: &mut Draft<'a>,
     ) {

@@ -301,7 +301,8 @@ fn a_provider_makes_users_and_says_what_they_may_each_time() {
     assert_eq!(store.provided("https://other", "1").unwrap(), None);
     assert_eq!(admitted(&mut store, "2", Role::Viewer), Admission::NameTaken);
     store.open_session("s", made.id, actor().at + HOUR, "10.0.0.9", &actor()).unwrap();
-    assert_eq!(admitted(&mut store, "1", Role::Analyst), Admission::In(made.clone()));
+    let signed_in = store.user(made.id).unwrap();
+    assert_eq!(admitted(&mut store, "1", Role::Analyst), Admission::In(signed_in));
     assert!(store.session("s").unwrap().is_some(), "nothing changed");
     let Admission::In(lower) = admitted(&mut store, "1", Role::Viewer) else { panic!("not let in") };
     assert_eq!((lower.id, lower.role), (made.id, Role::Viewer));

@@ -268,8 +268,9 @@ pub(crate) fn gateway_run(store: &impl Reading, interface: &str) -> Result<Optio
         match entry.action.as_str() {
             "gateway-run" => {
                 let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
-                let text = |key: &str| detail["more"][key].as_str().unwrap_or_default().to_owned();
-                let devices = detail["more"]["devices"].as_array().into_iter().flatten();
+                let more = |key: &str| detail.get("more").and_then(|more| more.get(key));
+                let text = |key: &str| more(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let devices = more("devices").and_then(Value::as_array).into_iter().flatten();
                 let devices = devices.filter_map(|one| one.as_str().map(str::to_owned)).collect();
                 let (policy, policy_id, table) = (text("policy"), text("policy_id"), text("table"));
                 last = Some(GatewayRun { policy, policy_id, devices, table });

@@ -67,7 +67,7 @@ pub(crate) struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Close the device's side and serve it until told to end
-    Run(Run),
+    Run(Box<Run>),
     /// Print the kernel's rules; changes nothing
     Rules(Told),
     /// Give addresses and rules back: the device's side is open again

@@ -4,7 +4,7 @@
 use super::cable::{Cable, INTERFACE, run, said};
 use super::{FASTER, ward};
 use serde_json::Value;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 const BASE: &str = "http://127.0.0.1:8080";

@@ -253,7 +253,7 @@ fn terms(text: &mut Vec<u8>, message: &Message, lease: Lease, grants: &Grants) -
         let servers: Vec<Ipv4Addr> =
             message.addresses(code)?.into_iter().filter(asked).take(SERVERS_MAX).collect();
         if !servers.is_empty() {
-            option(text, code, &servers.iter().flat_map(|server| server.octets()).collect::<Vec<_>>());
+            option(text, code, &servers.iter().flat_map(Ipv4Addr::octets).collect::<Vec<_>>());
         }
     }
     Ok(())

@@ -50,9 +50,9 @@ pub(super) fn blocks(report: &Containment, audience: Audience) -> Vec<Block> {
     }
     blocks.push(Block::Heading("What contained means".to_owned()));
     blocks.push(Block::Text(Phrase::plain(
-        "A policy that names the device was confirmed on the host that keeps it apart, and nothing open in the store proves otherwise. It \
-         does not speak of paths that no sensor saw. Times of traffic are those of captures and sensors, times of policies those of this \
-         machine; all are UTC.",
+        "A policy that names the device was confirmed on the host that keeps it apart, and nothing open in the store \
+         proves otherwise. It does not speak of paths that no sensor saw. Times of traffic are those of captures and \
+         sensors, times of policies those of this machine; all are UTC.",
     )));
     if matches!(audience, Audience::Security | Audience::Regulator) {
         receipts(report, &mut blocks);

@@ -42,10 +42,9 @@ mod tests {
         let load = Load::open();
         assert!(load.resident_bytes().unwrap() > 100_000);
         let before = Load::cpu_seconds();
-        let mut sum = 0_u64;
+        // Ends only because time is taken.
         while Load::cpu_seconds() - before < 0.001 {
-            sum = std::hint::black_box(sum + 1);
+            std::hint::black_box(load.resident_bytes());
         }
-        assert!(sum > 0);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! # Source
 //! 21 CFR 803.30 (when) and 803.32 (what a user facility reports, block by block: A, B, D, E, F), as Cornell's Legal
-//! Information Institute had them; instructions of form FDA 3500A, supplement 4/16. A field has a number where both agree; one
-//! without is in that block, at a place that changed between revisions. Blocks G and H are the manufacturer's.
+//! Information Institute had them; excerpts of the instructions of form FDA 3500A, supplement 4/16. Not every number of blocks D and F was compared
+//! with the form: the document says so. A field without a number is in that block, at a place that changed between revisions.
+//! Blocks G and H are the manufacturer's.
 
 use super::Case;
 use export::form::{Form, Section};
@@ -25,8 +26,9 @@ pub(super) fn form(case: &Case) -> Form {
             "Nothing was sent to FDA or anybody else. A person decides whether this is reported, completes it, and files it \
              on the form as it stands."
                 .to_owned(),
-            "Blocks and fields follow 21 CFR 803.32 and the instructions of form FDA 3500A, supplement 4/16. Where a field has no \
-             number here, its place changed between revisions of the form."
+            "Blocks and fields are those of 21 CFR 803.32; numbers are meant to be those of form FDA 3500A as its instructions of 4/16 \
+             have them, and not each was compared: go by the current form. Where a field has no number here, its place changed \
+             between revisions of the form."
                 .to_owned(),
             "Due within 10 work days of becoming aware where a device has or may have caused or contributed to a death (to \
              FDA and the manufacturer) or a serious injury (to the manufacturer): 21 CFR 803.30. Other malfunctions may be \

@@ -322,7 +322,7 @@ test("a report is made for the regulator, as a PDF and as a page", async () => {
   await page.goto(`${server.base}/reports`);
   await settled(page, "Reports");
   await page.getByRole("radio", { name: /The regulator/ }).check();
-  for (const [button, name, begins] of [["Posture: download PDF", /^posture-regulator-.*\.pdf$/, "%PDF-1.7"], ["Containment: download HTML", /^containment-regulator-.*\.html$/, "<!doctype html>"]]) {
+  for (const [button, name, begins] of [["Download PDF: Posture", /^posture-regulator-.*\.pdf$/, "%PDF-1.7"], ["Download page: Containment", /^containment-regulator-.*\.html$/, "<!doctype html>"]]) {
     const download = page.waitForEvent("download");
     await page.getByRole("button", { name: button }).click();
     const file = await download;

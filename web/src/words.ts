@@ -470,7 +470,7 @@ export const words = {
     },
     pdf: "Download PDF",
     html: "Download page",
-    make: (kind: string, format: string) => `${kind}: download ${format}`,
+    make: (does: string, kind: string) => `${does}: ${kind}`,
     making: "Being made…",
     made: (name: string) => `${name} was made.`,
     mayNot: "This one names who confirmed policies, and needs the role analyst.",

@@ -1,6 +1,6 @@
 //! The headers of one frame as people read them: layer by layer, field by field, each with its place.
 //!
-//! For showing evidence, nothing else: what is judged goes through [`crate::decode`]. Link headers other than Ethernet's,
+//! For showing evidence, nothing else: what is judged goes through [`decode`](fn@crate::decode). Link headers other than Ethernet's,
 //! and what lies in tunnels, are not split up here; units of protocols in them still have their places
 //! ([`crate::Excerpt::units`]).
 //!

@@ -25,6 +25,7 @@ use ingest::{Batch, Captures};
 use inventory::{Recorder, Site};
 use model::{Coverage, Finding, Observation, Report, Schema};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Who is told what while a scan runs; told on whichever thread is judging.
@@ -102,7 +103,14 @@ fn alone(mut run: Run, mut early: Early<'_>) -> Run {
 
 /// Gives each frame to its shard.
 fn push_all(batch: &Batch, shards: &mut [Shard], out: &mut Vec<Observation>) {
-    for (order, frame) in (batch.first_order()..).zip(batch.frames()) {
+    push_some(batch, 0..batch.len(), shards, out);
+}
+
+/// The same, of the frames at these places.
+fn push_some(batch: &Batch, places: Range<usize>, shards: &mut [Shard], out: &mut Vec<Observation>) {
+    let some = batch.frames().enumerate().skip(places.start).take(places.len());
+    for (place, frame) in some {
+        let order = batch.first_order() + place as u64;
         let decoded = flow::decode(&frame);
         if let Some(shard) = shards.get_mut(decoded.shard()) {
             shard.push(order, &frame, &decoded, out);

@@ -20,6 +20,11 @@ pub fn blind_spots(coverage: &Coverage, inventory: &Inventory, judge: &Judge) ->
          concluded from what is missing. Give it a larger ring (--buffer), more of the processor, or less to watch.",
     );
     spot(
+        judge.clock_steps(),
+        "{n} times the sensor's clock was set: times before and after do not compare. How long a device was silent or \
+         learnt is counted by the time that really passed. Keep the clock by NTP or PTP.",
+    );
+    spot(
         coverage.flows_one_sided,
         "{n} connections were captured in one direction only: whether data arrived can only be inferred. \
          Mirror both directions of the port.",

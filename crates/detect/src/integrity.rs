@@ -44,6 +44,11 @@ impl Integrity {
         self.0.take((id, side), row, said, at);
     }
 
+    /// The clock was set by so many nanoseconds.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        self.0.clock_set(by);
+    }
+
     /// What the checks say of a bed of `inventory`.
     pub(crate) fn of(&self, number: u32) -> (Vec<IntegrityRow>, Option<model::Judged>) {
         (self.0.rows(number), self.0.judged(number))

@@ -45,6 +45,8 @@ pub struct Judge {
     presence: Presence,
     past: Past,
     now: CaptureTime,
+    /// How often it was set since the beginning, or the last renewal.
+    clock_steps: u64,
     integrity: Option<Integrity>,
     dropped: u64,
     /// The same, of what many hosts of a busy network do: no reason to let go of anything.
@@ -72,6 +74,7 @@ impl Judge {
             presence: Presence::default(),
             past: Past::default(),
             now: CaptureTime::default(),
+            clock_steps: 0,
             integrity: None,
             dropped: 0,
             overlooked: 0,
@@ -118,6 +121,7 @@ impl Judge {
         if let Some(integrity) = &mut self.integrity {
             integrity.renew(renewed);
         }
+        self.clock_steps = 0;
         self.dropped = 0;
         self.overlooked = 0;
     }
@@ -154,6 +158,11 @@ impl Judge {
         self.dropped.saturating_add(self.overlooked)
     }
 
+    /// How often the capturing side's clock was set since the beginning, or the last renewal.
+    pub(crate) const fn clock_steps(&self) -> u64 {
+        self.clock_steps
+    }
+
     /// Whether a detector's table is full of matters.
     pub(crate) const fn is_full(&self) -> bool {
         self.dropped > 0
@@ -161,6 +170,9 @@ impl Judge {
 
     /// Takes in one observation, which `inventory` has learnt before.
     pub fn observe(&mut self, inventory: &Inventory, observation: &Observation) {
+        if let Observed::Link(LinkFact::ClockSet(by)) = observation.observed {
+            return self.clock_set(observation.time, by);
+        }
         self.now = self.now.max(observation.time);
         match (&observation.observed, observation.origin) {
             (Observed::Fact(fact), Origin::Flow(id, side)) => {
@@ -180,6 +192,21 @@ impl Judge {
             }
             _ => {}
         }
+    }
+
+    /// The clock was set by so many nanoseconds; it is `time` now. Everything that was seen before is told in the times of the new
+    /// clock from here on, so that how long ago it was stays true: no silence, pause or learning is longer or shorter because of it.
+    fn clock_set(&mut self, time: CaptureTime, by: i64) {
+        self.clock_steps += 1;
+        self.past.clock_set(by);
+        self.beacons.clock_set(by);
+        self.searches.clock_set(by);
+        self.losses.clock_set(by);
+        self.presence.clock_set(by);
+        if let Some(integrity) = &mut self.integrity {
+            integrity.clock_set(by);
+        }
+        self.now = time;
     }
 
     /// The frequent facts come first.

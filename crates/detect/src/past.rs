@@ -278,6 +278,16 @@ impl Past {
         }
     }
 
+    /// The clock was set by so many nanoseconds: what is known is told in its times.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        for asset in self.0.values_mut() {
+            asset.first = asset.first.plus_nanos(by);
+            for seen in &mut asset.conversations {
+                seen.first = seen.first.plus_nanos(by);
+            }
+        }
+    }
+
     fn asset(&mut self, id: AssetId, first: CaptureTime, dropped: &mut u64) -> Option<&mut PastAsset> {
         if self.0.len() >= ASSETS_MAX && !self.0.contains_key(&id) {
             *dropped += 1;

@@ -3,7 +3,7 @@
 use evaluate::behaviour::bounds::poisson_interval;
 use evaluate::behaviour::frames::{self, FramesError};
 use evaluate::behaviour::plant::{Beacon, Search, beacons, searches};
-use evaluate::behaviour::{RULES, ward};
+use evaluate::behaviour::{OWN_PAST, RULES, servers, ward};
 use inventory::{Learning, Site};
 use model::Report;
 use simulate::{Scenario, Ward};
@@ -18,7 +18,41 @@ pub(crate) fn print(days: u32) -> Result<(), FramesError> {
     planted_beacons()?;
     planted_searches()?;
     benign(days)?;
+    outside(days)?;
     in_frames(days)
+}
+
+/// A count, and its rate for 1,000 device-days with its bounds.
+fn rated(count: u64, device_days: f64) -> String {
+    let (low, high) = poisson_interval(count);
+    let rate = |value: f64| value * 1000.0 / device_days;
+    format!("{count}: {:.1} ({:.1}–{:.1})", rate(count as f64), rate(low), rate(high))
+}
+
+/// Servers that talk to nobody outside, and then do.
+fn outside(days: u32) -> Result<(), FramesError> {
+    println!(
+        "\n| learnt for | server-days | {OWN_PAST}, of a capture | as a watch sees it | planted calls that were found |"
+    );
+    println!("|---|---|---|---|---|");
+    let server_days = (servers::SERVERS * u64::from(days) * SEEDS.len() as u64) as f64;
+    for hours in [24, 72, 168] {
+        let site = Site { learning: Learning::Hours(hours), ..Site::default() };
+        let mut sum = servers::Told::default();
+        for seed in SEEDS {
+            let told = servers::told(seed, f64::from(days), &site)?;
+            sum.scanned += told.scanned;
+            sum.watched += told.watched;
+            sum.planted += told.planted;
+            sum.found += told.found;
+        }
+        let (scanned, watched) = (rated(sum.scanned, server_days), rated(sum.watched, server_days));
+        println!(
+            "| {hours} h | {server_days:.0} | {scanned} | {watched} | {} of {} |",
+            sum.found, sum.planted
+        );
+    }
+    Ok(())
 }
 
 fn percent(share: f64) -> String {
@@ -97,9 +131,7 @@ fn counted(name: &str, device_days: f64, told: &[&str]) {
     let mut cells = Vec::new();
     for rule in RULES {
         let count = told.iter().filter(|one| **one == rule).count() as u64;
-        let (low, high) = poisson_interval(count);
-        let rate = |value: f64| value * 1000.0 / device_days;
-        cells.push(format!("{count}: {:.1} ({:.1}–{:.1})", rate(count as f64), rate(low), rate(high)));
+        cells.push(rated(count, device_days));
     }
     println!("| {name} | {device_days:.0} | {} |", cells.join(" | "));
 }

@@ -62,6 +62,12 @@ const METRICS: &[Metric] = &[
         value: |row| counted(row.backlog_dropped),
     },
     Metric {
+        name: "lazaret_clock_steps_total",
+        kind: "counter",
+        help: "Times that the sensor's clock was set: times before and after do not compare.",
+        value: |row| float(row.clock_steps),
+    },
+    Metric {
         name: "lazaret_ring_bytes",
         kind: "gauge",
         help: "Size of the ring.",
@@ -108,6 +114,12 @@ const METRICS: &[Metric] = &[
         kind: "counter",
         help: "Frames that the evidence ring could not take: full or slow disk.",
         value: |row| float(row.evidence?.evidence_frames_lost),
+    },
+    Metric {
+        name: "lazaret_evidence_frames_waiting",
+        kind: "gauge",
+        help: "Frames that wait to be written to the evidence ring: the disk is slower than they come.",
+        value: |row| float(row.evidence?.evidence_frames_waiting),
     },
     Metric {
         name: "lazaret_evidence_bytes",
@@ -163,6 +175,7 @@ mod tests {
             interface_overrun: None,
             interface_dropped: None,
             backlog_dropped: Some(0),
+            clock_steps: 1,
             ring_full: 1,
             ring_bytes: 64 << 20,
             ring_waiting_bytes: 0,
@@ -173,6 +186,7 @@ mod tests {
             evidence: Some(EvidenceRow {
                 evidence_frames: 1240,
                 evidence_frames_lost: 3,
+                evidence_frames_waiting: 2,
                 evidence_bytes: 1 << 20,
                 evidence_seconds: 60,
                 evidence_deleted_early: 0,

@@ -80,6 +80,8 @@ pub struct SensorRow {
     /// Frames, of all interfaces, that the kernel lost because a processor's backlog was full.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backlog_dropped: Option<u64>,
+    /// Times that the clock was set.
+    pub clock_steps: u64,
     /// Times the ring was full.
     pub ring_full: u64,
     /// Size of the ring.
@@ -107,6 +109,8 @@ pub struct EvidenceRow {
     pub evidence_frames: u64,
     /// Frames that could not be written, because the disk was full or too slow.
     pub evidence_frames_lost: u64,
+    /// Frames that were handed over to be written and are not yet, because the disk is slower than they come.
+    pub evidence_frames_waiting: u64,
     /// Size on disk.
     pub evidence_bytes: u64,
     /// Age of the oldest frames, in seconds.

@@ -111,6 +111,13 @@ impl Defragmenter {
     }
 
     /// Makes room: the datagram of `key` when it is too old, and the oldest of all when there are too many.
+    /// The clock was set by so many nanoseconds: no datagram waited for longer, or shorter, because of it.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        for parts in self.datagrams.values_mut() {
+            parts.since = parts.since.plus_nanos(by);
+        }
+    }
+
     fn expire(&mut self, key: Key, time: CaptureTime) {
         if self.datagrams.get(&key).is_some_and(|parts| time.nanos_since(parts.since) > TIMEOUT_NS) {
             self.datagrams.remove(&key);

@@ -143,6 +143,17 @@ impl Shard {
         self.table = Table::new();
     }
 
+    /// The capturing side's clock was set by so many nanoseconds, between the last frame and the next: what was seen before is
+    /// told in the times of the new clock from here on, so that nothing ends, or goes on, because of it.
+    pub fn clock_set(&mut self, by: i64) {
+        self.table.clock_set(by);
+        self.defragmenter.clock_set(by);
+        self.swept = self.swept.plus_nanos(by);
+        if let Some((time, ..)) = &mut self.last {
+            *time = time.plus_nanos(by);
+        }
+    }
+
     /// What this shard saw and did not see, so far.
     #[must_use]
     pub fn coverage(&self) -> Coverage {

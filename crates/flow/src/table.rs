@@ -256,6 +256,17 @@ impl Table {
         over(self.short, SHORT_TIMEOUT_NS).or_else(|| over(self.open, IDLE_TIMEOUT_NS))
     }
 
+    /// The clock was set by so many nanoseconds: no flow was silent for longer, or shorter, because of it.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        for slot in self.slots() {
+            if let Some(flow) = self.flow(slot) {
+                for time in [&mut flow.first, &mut flow.last, &mut flow.linked] {
+                    *time = time.plus_nanos(by);
+                }
+            }
+        }
+    }
+
     /// The flow to give up when the table is full: attempts and datagrams before connections.
     pub(crate) const fn stalest(&self) -> Option<u32> {
         match (self.short.oldest, self.open.oldest) {

@@ -126,6 +126,12 @@ impl Tap {
         self
     }
 
+    /// The clock is set by so many nanoseconds; whoever captures knows it.
+    pub fn clock_set(&mut self, by: i64) -> &mut Self {
+        self.shards.iter_mut().for_each(|shard| shard.clock_set(by));
+        self.wait(by)
+    }
+
     /// An Ethernet frame comes [`STEP_NS`] later.
     pub fn push(&mut self, bytes: &[u8]) -> &mut Self {
         self.wait(STEP_NS).frame(LinkType::Ethernet, bytes, 0)

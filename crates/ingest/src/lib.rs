@@ -72,8 +72,8 @@ pub use before::Before;
 pub use captures::{Captures, Input, NamedReader, OPEN_MAX, Options, Progress, Rejected};
 pub use error::CaptureError;
 pub use evidence::{
-    Evidence, EvidenceCounts, EvidenceLimits, EvidenceReader, EvidenceRecorder, Pace, RING_SIZE_MIN,
-    RingError, Run, any_bytes,
+    EVIDENCE_WAIT_MAX, Evidence, EvidenceCounts, EvidenceLimits, EvidenceReader, EvidenceRecorder, Pace,
+    RING_SIZE_MIN, RingError, Run, any_bytes,
 };
 pub use filter::{EXCLUDED_MAX, Network};
 pub use format::{FAULTS_MAX, FRAME_BYTES_MAX};

@@ -125,6 +125,9 @@ pub struct Live {
     news: Vec<News>,
     faults: Faults,
     clock: Clock,
+    /// How often the clock was set, and by how much since this was last asked.
+    clock_steps: u64,
+    stepped: i64,
     counters: Option<Counters>,
     frames: u64,
     bytes: u64,
@@ -179,6 +182,8 @@ impl Live {
             news: Vec::new(),
             faults: Faults::default(),
             clock: Clock::start(),
+            clock_steps: 0,
+            stepped: 0,
             counters,
             frames: 0,
             bytes: 0,
@@ -209,6 +214,8 @@ impl Live {
             self.take(batch);
         }
         if let Some(step) = self.clock.step() {
+            self.clock_steps += 1;
+            self.stepped = self.stepped.saturating_add(step);
             self.happened(News::ClockStep(step));
         }
         if let Some(last) = batch.heads.last() {
@@ -356,6 +363,21 @@ impl Live {
 
     fn refused(&self, cause: io::Error) -> LiveError {
         LiveError::Refused { interface: self.interface.clone(), cause }
+    }
+
+    /// By how many nanoseconds the clock was set since this was last asked, where it was: among the frames of the last batch, or
+    /// after them.
+    pub const fn clock_step(&mut self) -> Option<i64> {
+        match std::mem::replace(&mut self.stepped, 0) {
+            0 => None,
+            by => Some(by),
+        }
+    }
+
+    /// How often the clock was set.
+    #[must_use]
+    pub const fn clock_steps(&self) -> u64 {
+        self.clock_steps
     }
 
     /// What happened since this was last asked, in order.

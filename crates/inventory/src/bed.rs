@@ -138,6 +138,11 @@ fn apart(patient: Option<&PatientToken>) -> Option<PatientToken> {
 }
 
 impl Beds {
+    /// The clock was set by so many nanoseconds.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        self.rows.iter_mut().for_each(|row| row.clock_set(by));
+    }
+
     /// A context for one side of a flow, made when its first fact about a bed comes.
     pub(crate) fn open(&mut self, station: StationId) -> ContextId {
         let context = Context { station, bed: None, patient: None, others: BTreeMap::new() };
@@ -489,6 +494,19 @@ impl Row {
             self.rest.turned = CaptureTime::from_nanos(self.last_numbers.nanos().saturating_add(1));
         } else if any {
             self.rest.turned = self.last_numbers;
+        }
+    }
+
+    /// The clock was set by so many nanoseconds.
+    fn clock_set(&mut self, by: i64) {
+        let Rest { turned, heard, .. } = &mut *self.rest;
+        let times =
+            [&mut self.first, &mut self.last, &mut self.last_numbers, &mut self.last_cycle, turned, heard];
+        for time in times {
+            // These say that there was none.
+            if *time != CaptureTime::MIN && *time != CaptureTime::MAX {
+                *time = time.plus_nanos(by);
+            }
         }
     }
 

@@ -120,6 +120,16 @@ impl Exchanges {
         ExchangeId(at)
     }
 
+    /// The clock was set by so many nanoseconds.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        for row in &mut self.rows {
+            row.first = row.first.plus_nanos(by);
+            row.last = row.last.plus_nanos(by);
+            row.rhythm.clock_set(by);
+            row.before.since = row.before.since.map(|since| since.plus_nanos(by));
+        }
+    }
+
     /// Every row; the table is empty then.
     pub(crate) fn take(&mut self) -> Vec<Exchange> {
         std::mem::take(self).rows

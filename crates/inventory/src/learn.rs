@@ -74,6 +74,15 @@ impl Inventory {
         })
     }
 
+    /// The capturing side's clock was set by so many nanoseconds: what is known is told in the times of the new clock, so that how
+    /// long ago it was, and how long it took, stays true.
+    fn clock_set(&mut self, by: i64) {
+        self.stations.clock_set(by);
+        self.exchanges.clock_set(by);
+        self.neighbours.clock_set(by);
+        self.beds.clock_set(by);
+    }
+
     /// Takes in one observation. They come in order.
     pub fn learn(&mut self, observation: &Observation) {
         let at = At { time: observation.time, evidence: observation.evidence };
@@ -81,6 +90,7 @@ impl Inventory {
             (Observed::Fact(fact), Origin::Flow(id, side)) => self.flow_fact(id, side, fact, at),
             // Nobody's: any of the flows may miss bytes of it.
             (Observed::Link(LinkFact::Lost(_)), _) => self.flows.lose(),
+            (Observed::Link(LinkFact::ClockSet(by)), _) => self.clock_set(*by),
             (Observed::Link(fact), origin) => {
                 if let Some((mac, ip, vlans)) = self.on_link(origin) {
                     self.link_fact(fact, mac, ip, vlans, at);

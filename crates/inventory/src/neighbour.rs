@@ -36,6 +36,11 @@ pub(crate) struct Neighbours {
 }
 
 impl Neighbours {
+    /// The clock was set by so many nanoseconds.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        self.owners.values_mut().flatten().for_each(|owner| owner.seen.clock_set(by));
+    }
+
     pub(crate) fn owns(&mut self, ip: IpAddr, mac: Mac, vlans: VlanStack, seen: Span) {
         if !mac.is_host() || ip.is_unspecified() {
             return;

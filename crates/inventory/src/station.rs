@@ -79,6 +79,12 @@ impl Span {
         self.last_evidence = evidence;
     }
 
+    /// The clock was set by so many nanoseconds.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        self.first = self.first.plus_nanos(by);
+        self.last = self.last.plus_nanos(by);
+    }
+
     /// Both.
     pub fn add(&mut self, other: &Self) {
         self.count += other.count;
@@ -173,6 +179,16 @@ pub(crate) struct Stations {
 }
 
 impl Stations {
+    /// The clock was set by so many nanoseconds.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        for row in &mut self.rows {
+            if let Some(sent) = &mut row.sent {
+                sent.clock_set(by);
+            }
+            row.asleep = row.asleep.map(|since| since.plus_nanos(by));
+        }
+    }
+
     /// The station with these addresses, new where it was not known; none over a limit.
     pub(crate) fn at(
         &mut self,

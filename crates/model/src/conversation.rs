@@ -68,6 +68,11 @@ pub struct Rhythm {
 }
 
 impl Rhythm {
+    /// The clock was set by so many nanoseconds: the gap that is going on is what it was.
+    pub fn clock_set(&mut self, by: i64) {
+        self.latest = self.latest.map(|latest| latest.plus_nanos(by));
+    }
+
     /// It begins once more. A beginning before the latest one, by a clock that went back, counts as at the same time.
     pub fn begin(&mut self, at: CaptureTime) {
         if let Some(latest) = self.latest {

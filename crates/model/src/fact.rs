@@ -332,6 +332,8 @@ pub enum LinkFact {
     Malformed(Malformed),
     /// Frames that the capturing side lost.
     Lost(u64),
+    /// The capturing side's clock was set: by so many nanoseconds, negative where it went back.
+    ClockSet(i64),
 }
 
 /// What a radio is.

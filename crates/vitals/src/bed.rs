@@ -151,6 +151,11 @@ impl Bed {
         self.restart(Why::Gap);
     }
 
+    /// The clock was set: no time before is compared with one after.
+    pub(crate) fn clock_set(&mut self) {
+        self.restart(Why::ClockSet);
+    }
+
     /// The bed's data comes over a new connection.
     pub(crate) fn reconnect(&mut self, at: At) {
         if self.last_answer.is_some() {

@@ -212,6 +212,16 @@ impl Ward {
         }
     }
 
+    /// The capturing side's clock was set by so many nanoseconds: nothing is compared over that moment.
+    pub fn clock_set(&mut self, by: i64) {
+        for place in self.places.values_mut() {
+            place.bed.clock_set();
+            if let Some((_, last)) = &mut place.believed {
+                *last = last.plus_nanos(by);
+            }
+        }
+    }
+
     /// The flow of `source` is over; its last frame came at `last`.
     pub fn ended(&mut self, source: Source, last: CaptureTime) {
         let Some(feeds) = self.sources.remove(&source) else { return };

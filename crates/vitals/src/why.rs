@@ -12,6 +12,7 @@ pub(crate) enum Why {
     NoPair,
     Starting,
     Gap,
+    ClockSet,
     PoorSignal(Channel, f32),
     IdentifiersWithheld,
     NoAlarmState,
@@ -114,6 +115,7 @@ impl fmt::Display for Why {
             Self::NoPair => f.write_str("It takes an ECG and a pleth at the same time."),
             Self::Starting => f.write_str("Not enough was seen yet."),
             Self::Gap => f.write_str("Part of what the monitor sent is missing from the capture."),
+            Self::ClockSet => f.write_str("The clock of whoever captured was set meanwhile."),
             Self::PoorSignal(channel, share) => {
                 write!(f, "The {channel} signal is too poor (quality {share:.2}).")
             }

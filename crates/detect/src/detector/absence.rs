@@ -30,7 +30,8 @@ pub(crate) struct Presence(Vec<Heard>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Heard {
-    /// None yet where it is zero.
+    /// First and last time, in times of the clock as it is now; never where both are zero.
+    first: CaptureTime,
     last: CaptureTime,
     longest_pause_ns: i64,
     open: u32,
@@ -41,6 +42,9 @@ impl Heard {
         // While a connection is open its frames are not told one by one: no pause.
         if self.open == 0 && self.last != CaptureTime::default() {
             self.longest_pause_ns = self.longest_pause_ns.max(time.nanos_since(self.last));
+        }
+        if self.last == CaptureTime::default() {
+            self.first = time;
         }
         self.last = self.last.max(time);
     }
@@ -88,6 +92,14 @@ impl Presence {
         }
     }
 
+    /// The clock was set by so many nanoseconds: nobody was silent for longer, or heard for longer, because of it.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        for heard in self.0.iter_mut().filter(|heard| heard.last != CaptureTime::default()) {
+            heard.first = heard.first.plus_nanos(by);
+            heard.last = heard.last.plus_nanos(by);
+        }
+    }
+
     pub(crate) fn renew(&mut self, renewed: &Renewed) {
         for (at, heard) in std::mem::take(&mut self.0).into_iter().enumerate() {
             if let Some(place) = renewed.station(StationId::at(at)).and_then(|station| self.of(station)) {
@@ -116,7 +128,7 @@ impl Presence {
                 continue;
             };
             let silence = now.nanos_since(heard.last);
-            let known = heard.last.nanos_since(sent.first);
+            let known = heard.last.nanos_since(heard.first);
             let half = heard.last.plus_nanos(silence / 2);
             let others = lasts.len() - lasts.partition_point(|last| *last < half);
             let long = silence >= SILENCE_NS_MIN.max(PAUSES.saturating_mul(heard.longest_pause_ns));
@@ -129,7 +141,11 @@ impl Presence {
 }
 
 fn add(all: &mut (Heard, Span), (heard, sent): &(Heard, Span)) {
-    all.0.last = all.0.last.max(heard.last);
+    if heard.last != CaptureTime::default() {
+        let never = all.0.last == CaptureTime::default();
+        all.0.first = if never { heard.first } else { all.0.first.min(heard.first) };
+        all.0.last = all.0.last.max(heard.last);
+    }
     // Where one station rests another may speak: the shorter of the pauses is nearer to the asset's.
     all.0.longest_pause_ns = all.0.longest_pause_ns.min(heard.longest_pause_ns);
     all.0.open += heard.open;
@@ -142,5 +158,5 @@ fn matter<'a>(asset: &'a Asset, heard: &Heard, sent: &Span, silence_ns: i64) -> 
         .flag("medical", asset.is_medical())
         .number("silent_minutes", minutes(silence_ns))
         .number("longest_pause_minutes", minutes(heard.longest_pause_ns))
-        .number("heard_hours", minutes(heard.last.nanos_since(sent.first)) / 60)
+        .number("heard_hours", minutes(heard.last.nanos_since(heard.first)) / 60)
 }

@@ -100,6 +100,13 @@ impl Beacons {
         contacts.sizes.push_back(totals.sides.iter().map(bytes).fold(0, u64::saturating_add));
     }
 
+    /// The clock was set by so many nanoseconds: pauses between contacts stay what they were.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        for time in self.0.values_mut().flat_map(|contacts| &mut contacts.times) {
+            *time = time.plus_nanos(by);
+        }
+    }
+
     fn make_room(&mut self, client: StationId, dropped: &mut u64) {
         let first = (client, StationId::FIRST, Transport::Tcp, 0);
         let own = self.0.range(first..).take_while(|(key, _)| key.0 == client);

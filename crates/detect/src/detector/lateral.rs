@@ -78,6 +78,13 @@ impl Searches {
         asked.insert(ip, Seen { time: observation.time, evidence: observation.evidence });
     }
 
+    /// The clock was set by so many nanoseconds: what was asked for together stays together.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        for seen in self.0.values_mut().flat_map(BTreeMap::values_mut) {
+            seen.time = seen.time.plus_nanos(by);
+        }
+    }
+
     pub(crate) fn renew(&mut self, renewed: &Renewed) {
         for (station, mut asked) in std::mem::take(&mut self.0) {
             asked.retain(|_, seen| renewed.renewal.keeps(seen.time));

@@ -19,6 +19,14 @@ impl Losses {
         }
     }
 
+    /// The clock was set by so many nanoseconds: what is known of an earlier time is told in its times.
+    pub(crate) fn clock_set(&mut self, by: i64) {
+        // The part of a minute that is left makes two of one.
+        let minutes = [by.div_euclid(MINUTE_NS), by.div_euclid(MINUTE_NS) + 1];
+        let moved = self.0.iter().flat_map(|minute| minutes.map(|by| minute.saturating_add(by)));
+        self.0 = moved.take(MINUTES_MAX).collect();
+    }
+
     /// Makes room for the losses of the months to come: of many the older half is forgotten.
     pub(crate) fn renew(&mut self) {
         if self.0.len() >= MINUTES_MAX / 2

@@ -334,3 +334,68 @@ fn a_silence_over_renewals_is_told_and_ends() {
     let back = ward.so_far().taken_back;
     assert_eq!(back.len(), 1, "{back:?}");
 }
+
+/// The clock is set by so many seconds; whoever captures knows it.
+fn set_clock(ward: &mut Ward, by: i64) {
+    ward.wait(by);
+    ward.link(("00:00:00:00:00:00", ""), LinkFact::ClockSet(by * 1_000_000_000));
+}
+
+const STEPS: [i64; 4] = [30 * 24 * HOUR, HOUR, -HOUR, -30 * 24 * HOUR];
+
+/// Everybody of `hosts` is heard, so many times, five minutes apart.
+fn beats(ward: &mut Ward, times: u32, hosts: &[(&str, &str)]) {
+    for _ in 0..times {
+        for host in hosts {
+            ward.owns(*host);
+        }
+        ward.wait(300);
+    }
+}
+
+#[test]
+fn nobody_is_silent_for_longer_or_shorter_because_the_clock_was_set() {
+    const OTHERS: &[(&str, &str)] = &[STATION, ENGINE, LAPTOP];
+    const ALL: &[(&str, &str)] = &[MONITOR, STATION, ENGINE, LAPTOP];
+    for by in STEPS {
+        // An hour is too short to know anybody's measure, however far the clock goes.
+        let (mut ward, flow) = ward("");
+        ward.end(flow, (100, 9000), (100, 0));
+        beats(&mut ward, 12, ALL);
+        set_clock(&mut ward, by);
+        beats(&mut ward, 9, OTHERS);
+        assert_eq!(told(&ward), [], "by {by} s: known for an hour");
+        // A measure that is known, and a silence that the clock alone makes long, or short.
+        let (mut ward, flow) = self::ward("");
+        ward.end(flow, (100, 9000), (100, 0));
+        beats(&mut ward, 80, ALL);
+        set_clock(&mut ward, by);
+        beats(&mut ward, 5, OTHERS);
+        assert_eq!(told(&ward), [], "by {by} s: twenty-five minutes");
+        set_clock(&mut ward, -by);
+        beats(&mut ward, 3, OTHERS);
+        assert_eq!(told(&ward), [("device-silent", "low", Certainty::Likely)], "by {by} s: forty minutes");
+        let spots = ward.so_far().blind_spots;
+        assert!(spots.iter().any(|spot| spot.starts_with("2 times the sensor's clock was set")), "{spots:?}");
+    }
+}
+
+#[test]
+fn learning_lasts_as_long_as_it_is_to_though_the_clock_was_set() {
+    for by in STEPS {
+        let (mut ward, _) = ward("");
+        visit(&mut ward, MONITOR, ENGINE, 2575);
+        ward.wait(2 * HOUR);
+        set_clock(&mut ward, by);
+        ward.wait(2 * HOUR);
+        // Whom it meets in its fifth hour is learnt.
+        visit(&mut ward, MONITOR, GATEWAY, 8000);
+        assert_eq!(told(&ward), [], "by {by} s");
+        ward.wait(21 * HOUR);
+        visit(&mut ward, MONITOR, GATEWAY, 8000);
+        assert_eq!(told(&ward), [], "by {by} s: it is known");
+        visit(&mut ward, ("02:00:00:00:00:55", "192.168.10.55"), MONITOR, 4444);
+        let rules: Vec<_> = told(&ward).into_iter().map(|(rule, ..)| rule).collect();
+        assert_eq!(rules, ["new-peer", "new-service"], "by {by} s: what is new after a day is told");
+    }
+}

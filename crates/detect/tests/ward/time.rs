@@ -220,3 +220,17 @@ fn a_workstation_that_tries_the_monitors_is_as_grave_as_they_are() {
     ward.end(flow, (1, 0), (0, 0));
     assert_eq!(kinds(&ward), [("hosts".to_owned(), "high", Certainty::Likely)]);
 }
+
+#[test]
+fn a_beacon_is_found_though_the_clock_was_set_and_none_is_made_by_it() {
+    for by in [86_400, 3_600, -3_600, -86_400] {
+        for (pauses, found) in [(REGULAR, true), (WORK, false)] {
+            let mut ward = ward();
+            calls(&mut ward, &CALL, &pauses[..8]);
+            ward.wait(by);
+            ward.link(("00:00:00:00:00:00", ""), LinkFact::ClockSet(by * 1_000_000_000));
+            calls(&mut ward, &CALL, &pauses[8..]);
+            assert_eq!(ward.rules().contains(&"beacon"), found, "by {by} s");
+        }
+    }
+}

@@ -4,15 +4,28 @@
 //! Everything is made in memory: flows over days as observations, without frames ([`stage`]), since these rules look at
 //! who opens what when. A second look at the same rules goes through frames: wards of `simulate` ([`frames`]).
 
+use model::Finding;
+
 pub mod bounds;
 pub mod frames;
 pub mod plant;
+pub mod servers;
 pub mod stage;
 pub mod ward;
 
 /// The rules that are measured.
 pub const RULES: [&str; 6] =
     ["beacon", "lateral-movement", "new-peer", "new-service", "device-silent", "policy-violation"];
+
+/// `offsite-egress` of what is no medical device, by its own past.
+pub const OWN_PAST: &str = "offsite-egress by own past";
+
+/// The rule of a finding, with how it was found where that makes it another matter.
+#[must_use]
+pub fn name(finding: &Finding) -> &'static str {
+    let by_past = finding.rule == "offsite-egress" && finding.details.contains_key("learnt_hours");
+    if by_past { OWN_PAST } else { finding.rule }
+}
 
 /// Deterministic dice: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! Flows over days, as the judgement sees them.
 
+use super::name;
 use detect::{DataError, Judgement};
 use inventory::Site;
 use model::{
@@ -111,7 +112,7 @@ const LOOK_SECONDS: f64 = 900.0;
 /// Seconds of a watch's period.
 const PERIOD_SECONDS: f64 = 86_400.0;
 
-/// What a watch of `flows` in periods of a day tells: the rule of each finding that is opened, once more for one that is
+/// What a watch of `flows` in periods of a day tells: the [`name`] of each finding that is opened, once more for one that is
 /// opened again after it was withdrawn.
 ///
 /// # Errors
@@ -133,7 +134,7 @@ pub fn watched(site: Site, flows: &[Flow], end: f64) -> Result<Vec<&'static str>
             standing.remove(&id);
         }
         let new = report.findings.iter().filter(|finding| standing.insert(finding.id));
-        opened.extend(new.map(|finding| finding.rule));
+        opened.extend(new.map(name));
         shown = now;
         if seconds >= period {
             judgement.renew(at(period - PERIOD_SECONDS), at(seconds));

@@ -51,12 +51,12 @@ const MAKER: Host = Host::beyond(Ipv4Addr::new(198, 51, 100, 90));
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
 
 /// Writes the flows of the wing.
-struct Wing {
-    flows: Vec<Flow>,
+pub(super) struct Wing {
+    pub(super) flows: Vec<Flow>,
     /// When each monitor was switched on, and off.
     on: Vec<Vec<(f64, f64)>>,
     dice: Dice,
-    end: f64,
+    pub(super) end: f64,
 }
 
 /// What a judgement makes of a wing over `days`, learnt for so many hours; and the device-days.
@@ -78,7 +78,7 @@ pub fn benign_watched(seed: u64, days: f64, site: Site) -> Result<Vec<&'static s
 }
 
 fn wing(seed: u64, days: f64) -> Wing {
-    let mut wing = Wing { flows: Vec::new(), on: Vec::new(), dice: Dice::new(seed), end: days * DAY };
+    let mut wing = Wing::empty(Dice::new(seed), days * DAY);
     for number in 0..MONITORS {
         wing.monitor(Host::here(0x0400 + number));
     }
@@ -94,8 +94,13 @@ fn wing(seed: u64, days: f64) -> Wing {
 }
 
 impl Wing {
+    /// Without anybody.
+    pub(super) const fn empty(dice: Dice, end: f64) -> Self {
+        Self { flows: Vec::new(), on: Vec::new(), dice, end }
+    }
+
     /// Something about every `seconds`, from `from` to `to`, each time at most `jitter` of that early or late.
-    fn every(
+    pub(super) fn every(
         &mut self,
         (from, to): (f64, f64),
         seconds: f64,
@@ -111,7 +116,12 @@ impl Wing {
     }
 
     /// Something now and then, `mean` seconds apart.
-    fn sometimes(&mut self, (from, to): (f64, f64), mean: f64, flow: impl Fn(&mut Dice, f64) -> Flow) {
+    pub(super) fn sometimes(
+        &mut self,
+        (from, to): (f64, f64),
+        mean: f64,
+        flow: impl Fn(&mut Dice, f64) -> Flow,
+    ) {
         let mut at = from + self.dice.wait(mean);
         while at < to {
             let flow = flow(&mut self.dice, at);
@@ -121,7 +131,7 @@ impl Wing {
     }
 
     /// Address, names, time.
-    fn housekeeping(&mut self, span: (f64, f64), host: Host, time: Host) {
+    pub(super) fn housekeeping(&mut self, span: (f64, f64), host: Host, time: Host) {
         let udp = |from, server, port, speaks| Flow {
             transport: Transport::Udp,
             speaks: Some(speaks),

@@ -24,8 +24,9 @@ const SEGMENT_BYTES: (u64, u64) = (1 << 20, 64 << 20);
 const AGE_PARTS: u32 = 8;
 /// Chunks that wait to be written. Our limit, of memory: what comes beyond is lost to the ring, and counted.
 const WAITING_MAX: usize = 64;
-/// How long a frame waits in a chunk that does not fill.
-const CHUNK_AGE_MAX: Duration = Duration::from_secs(1);
+/// How long a frame that was read waits in a chunk that does not fill, before it is handed over to be written. With what the disk
+/// has not taken yet ([`EvidenceCounts::frames_waiting`]) this is what a killed process can lose of what it has read.
+pub const EVIDENCE_WAIT_MAX: Duration = Duration::from_millis(200);
 /// How often the system is asked to bring what was written onto the disk: what a power cut may cost.
 const SYNC_EVERY: Duration = Duration::from_secs(10);
 /// How often age and room are looked at while nothing is written.
@@ -58,6 +59,8 @@ pub struct EvidenceCounts {
     pub frames: u64,
     /// Frames that could not be written: full disk, slow disk.
     pub frames_lost: u64,
+    /// Frames that were handed over and are not written yet: the disk is slower than they come.
+    pub frames_waiting: u64,
     /// Size of all segments.
     pub bytes: u64,
     /// Segments.
@@ -72,6 +75,7 @@ pub struct EvidenceCounts {
 struct Counters {
     frames: AtomicU64,
     lost: AtomicU64,
+    waiting: AtomicU64,
     bytes: AtomicU64,
     segments: AtomicU64,
     oldest: AtomicU64,
@@ -244,7 +248,7 @@ impl EvidenceRecorder {
 
     /// Whether what waits has waited long enough.
     fn is_old(&self) -> bool {
-        self.now.saturating_sub(self.pending_since) >= CHUNK_AGE_MAX
+        self.now.saturating_sub(self.pending_since) >= EVIDENCE_WAIT_MAX
     }
 
     /// Hands over what waits for more, so that it is on its way to the disk before something is said of it.
@@ -266,6 +270,10 @@ impl EvidenceRecorder {
     }
 
     fn send(&self, job: Job) {
+        // Before it is sent: the other side may be done with it at once.
+        if let Job::Frames { frames, .. } = &job {
+            self.counters.waiting.fetch_add(*frames, Ordering::Relaxed);
+        }
         let lost = match self.pace {
             Pace::Played => self.to.send(job).err().map(|back| back.0),
             Pace::Life => match self.to.try_send(job) {
@@ -275,6 +283,7 @@ impl EvidenceRecorder {
         };
         if let Some(Job::Frames { mut chunk, frames, .. }) = lost {
             chunk.fill(0);
+            self.counters.waiting.fetch_sub(frames, Ordering::Relaxed);
             self.counters.lost.fetch_add(frames, Ordering::Relaxed);
         }
     }
@@ -282,11 +291,12 @@ impl EvidenceRecorder {
     /// How the ring does.
     #[must_use]
     pub fn counts(&self) -> EvidenceCounts {
-        let Counters { frames, lost, bytes, segments, oldest, early } = &*self.counters;
+        let Counters { frames, lost, waiting, bytes, segments, oldest, early } = &*self.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         EvidenceCounts {
             frames: read(frames),
             frames_lost: read(lost),
+            frames_waiting: read(waiting),
             bytes: read(bytes),
             segments: read(segments),
             oldest_seconds: read(oldest),
@@ -374,6 +384,7 @@ impl Scribe {
         };
         let counter = if written.is_ok() { &self.counters.frames } else { &self.counters.lost };
         counter.fetch_add(frames, Ordering::Relaxed);
+        self.counters.waiting.fetch_sub(frames, Ordering::Relaxed);
         match written {
             Ok(()) if self.failing => {
                 self.failing = false;

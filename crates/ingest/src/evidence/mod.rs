@@ -29,7 +29,9 @@ mod keep;
 mod read;
 mod segment;
 
-pub use keep::{Evidence, EvidenceCounts, EvidenceLimits, EvidenceRecorder, Pace, RING_SIZE_MIN};
+pub use keep::{
+    EVIDENCE_WAIT_MAX, Evidence, EvidenceCounts, EvidenceLimits, EvidenceRecorder, Pace, RING_SIZE_MIN,
+};
 pub use read::{EvidenceReader, Run};
 pub use segment::any_bytes;
 

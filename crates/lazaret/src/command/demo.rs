@@ -423,6 +423,7 @@ impl Relaying {
             interface_overrun: None,
             interface_dropped: None,
             backlog_dropped: None,
+            clock_steps: 0,
             ring_full: 0,
             ring_bytes: 0,
             ring_waiting_bytes: 0,

@@ -10,7 +10,8 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub(super) struct Keep {
     /// Keep the raw frames in this folder, encrypted, the oldest overwritten first, so that `evidence export --ring` can cut
-    /// what shows a finding
+    /// what shows a finding. Frames are written a fifth of a second after they were read at the latest, or when 256 KiB are
+    /// together: that, and what waits for a slow disk, is what a killed watch loses
     #[arg(long, value_name = "DIR")]
     ring: Option<PathBuf>,
     /// With --ring: its size on disk, in bytes or with K, M, G or T

@@ -602,6 +602,7 @@ impl<'a> Watch<'a> {
             interface_overrun: before.map(|before| before.overrun),
             interface_dropped: before.map(|before| before.dropped),
             backlog_dropped: before.map(|before| before.backlog),
+            clock_steps: feed.clock_steps(),
             ring_full: live.map_or(0, Live::freezes),
             ring_bytes: live.map_or(0, Live::ring_bytes),
             ring_waiting_bytes: live.map_or(0, Live::waiting_bytes),
@@ -618,6 +619,7 @@ fn evidence_row(counts: EvidenceCounts) -> EvidenceRow {
     EvidenceRow {
         evidence_frames: counts.frames,
         evidence_frames_lost: counts.frames_lost,
+        evidence_frames_waiting: counts.frames_waiting,
         evidence_bytes: counts.bytes,
         evidence_seconds: counts.oldest_seconds,
         evidence_deleted_early: counts.early,

@@ -24,6 +24,11 @@ pub(crate) struct Played {
     last: Option<CaptureTime>,
     link: Option<LinkType>,
     ended: bool,
+    /// The clock was set after so many frames, by so many nanoseconds: the capture's times say so, too.
+    #[cfg(test)]
+    step: Option<(u64, i64)>,
+    #[cfg(test)]
+    stepped: Option<i64>,
 }
 
 impl Feed {
@@ -50,6 +55,10 @@ impl Feed {
             last: None,
             link: None,
             ended: false,
+            #[cfg(test)]
+            step: None,
+            #[cfg(test)]
+            stepped: None,
         })))
     }
 
@@ -61,6 +70,34 @@ impl Feed {
                 played.fill(batch);
                 Ok(())
             }
+        }
+    }
+
+    /// By how many nanoseconds the clock of who captures was set since this was last asked: among the frames of the last batch, or
+    /// after them. What a capture says of its clock is not known.
+    pub(super) fn clock_step(&mut self) -> Option<i64> {
+        match self {
+            Self::Interface(live) => live.clock_step(),
+            #[cfg(test)]
+            Self::Capture(played) => played.stepped.take(),
+            #[cfg(not(test))]
+            Self::Capture(_) => None,
+        }
+    }
+
+    /// Tells that the clock was set after so many frames, as an interface would.
+    #[cfg(test)]
+    pub(super) fn set_clock(&mut self, after: u64, by: i64) {
+        if let Self::Capture(played) = self {
+            played.step = Some((after, by));
+        }
+    }
+
+    /// How often that was.
+    pub(crate) fn clock_steps(&self) -> u64 {
+        match self {
+            Self::Interface(live) => live.clock_steps(),
+            Self::Capture(_) => 0,
         }
     }
 
@@ -192,6 +229,10 @@ impl Played {
             self.first = Some(self.first.map_or(frame.time, |first| first.min(frame.time)));
             self.last = Some(self.last.map_or(frame.time, |last| last.max(frame.time)));
             self.link = Some(frame.link);
+        }
+        #[cfg(test)]
+        if let Some((_, by)) = self.step.take_if(|(after, _)| *after < self.frames) {
+            self.stepped = Some(by);
         }
     }
 

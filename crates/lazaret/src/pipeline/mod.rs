@@ -18,6 +18,7 @@ pub(crate) use sensor::Sensor;
 
 use crate::command::{Reading, ScanOutcome, ScanPlan, Unreadable};
 use crate::exit::Failure;
+use crate::live::Tap;
 use detect::{DataError, Depth, Judgement};
 use early::Early;
 use flow::{SHARDS, Shard};
@@ -25,6 +26,7 @@ use ingest::{Batch, Captures};
 use inventory::{Recorder, Site};
 use model::{Coverage, Finding, Observation, Report, Schema};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Who is told what while a scan runs; told on whichever thread is judging.
@@ -102,7 +104,14 @@ fn alone(mut run: Run, mut early: Early<'_>) -> Run {
 
 /// Gives each frame to its shard.
 fn push_all(batch: &Batch, shards: &mut [Shard], out: &mut Vec<Observation>) {
-    for (order, frame) in (batch.first_order()..).zip(batch.frames()) {
+    push_some(batch, 0..batch.len(), shards, out);
+}
+
+/// The same, of the frames at these places.
+fn push_some(batch: &Batch, places: Range<usize>, shards: &mut [Shard], out: &mut Vec<Observation>) {
+    let some = batch.frames().enumerate().skip(places.start).take(places.len());
+    for (place, frame) in some {
+        let order = batch.first_order() + place as u64;
         let decoded = flow::decode(&frame);
         if let Some(shard) = shards.get_mut(decoded.shard()) {
             shard.push(order, &frame, &decoded, out);
@@ -116,6 +125,16 @@ fn judge_all(observations: &mut Vec<Observation>, judgement: &mut Judgement) {
         judgement.observe(observation);
     }
     observations.clear();
+}
+
+/// The same, and shows what devices say at the bedside.
+fn show_all(observations: &mut Vec<Observation>, judgement: &mut Judgement, tap: &mut Tap) {
+    for observation in &*observations {
+        judgement.observe(observation);
+        tap.see(judgement, observation);
+    }
+    observations.clear();
+    tap.publish(judgement);
 }
 
 fn conclude(run: Run) -> Report {

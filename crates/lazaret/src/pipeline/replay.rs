@@ -1,6 +1,6 @@
 //! Captures at the pace of life: what was recorded is told as if it happened now.
 
-use super::{finish_all, ready};
+use super::{finish_all, ready, show_all};
 use crate::exit::Failure;
 use crate::live::{Hub, Tap};
 use detect::Depth;
@@ -47,12 +47,7 @@ pub(crate) fn replay(replay: Replay, hub: Arc<Hub>, stop: &AtomicBool) -> Result
             if let Some(shard) = shards.get_mut(decoded.shard()) {
                 shard.push(order, &frame, &decoded, &mut out);
             }
-            for observation in &out {
-                judgement.observe(observation);
-                tap.see(&judgement, observation);
-            }
-            out.clear();
-            tap.publish(&judgement);
+            show_all(&mut out, &mut judgement, &mut tap);
         }
     }
     let summaries = captures.summaries();

@@ -5,7 +5,7 @@
 
 use super::early::Known;
 use super::feed::Feed;
-use super::{finish_all, judge_all, push_all, ready};
+use super::{finish_all, judge_all, push_some, ready, show_all};
 use crate::exit::Failure;
 use crate::live::{Hub, Tap};
 use detect::{Depth, Judgement, Past};
@@ -16,6 +16,7 @@ use model::{
     CaptureSummary, CaptureTime, Coverage, Evidence, Finding, LinkFact, Mac, Observation, Observed, Origin,
     Report, Trend, VlanStack,
 };
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,15 +127,14 @@ impl Sensor {
         if self.lost_now() != self.lost && self.quiet >= LOSSES_UNTOLD_BATCHES_MAX {
             self.lose();
         }
-        push_all(&self.batch, &mut self.shards, &mut self.out);
-        match &mut self.tap {
-            None => judge_all(&mut self.out, &mut self.judgement),
-            Some(tap) => {
-                for observation in self.out.drain(..) {
-                    self.judgement.observe(&observation);
-                    tap.see(&self.judgement, &observation);
-                }
-                tap.publish(&self.judgement);
+        match self.feed.clock_step() {
+            None => self.take_in(0..self.batch.len()),
+            Some(by) => {
+                let times = self.batch.frames().map(|frame| frame.time);
+                let place = first_after(by, self.last, times).unwrap_or(self.batch.len());
+                self.take_in(0..place);
+                self.clock_set(by, place);
+                self.take_in(place..self.batch.len());
             }
         }
         if self.batch.is_empty() {
@@ -146,6 +146,37 @@ impl Sensor {
             self.fresh = true;
         }
         Ok(self.batch.len())
+    }
+
+    /// Judges the frames of the batch at these places.
+    fn take_in(&mut self, places: Range<usize>) {
+        push_some(&self.batch, places, &mut self.shards, &mut self.out);
+        match &mut self.tap {
+            None => judge_all(&mut self.out, &mut self.judgement),
+            Some(tap) => show_all(&mut self.out, &mut self.judgement, tap),
+        }
+    }
+
+    /// The clock was set by so many nanoseconds before the frame at `place` of the batch.
+    fn clock_set(&mut self, by: i64, place: usize) {
+        let before = place.checked_sub(1).and_then(|place| self.batch.frame(place));
+        let before = before.map_or(self.last, |frame| frame.time);
+        let time = self.batch.frame(place).map_or_else(|| before.plus_nanos(by), |frame| frame.time);
+        self.shards.iter_mut().for_each(|shard| shard.clock_set(by));
+        self.judgement.observe(&self.of_nobody(time, LinkFact::ClockSet(by)));
+        self.last = time;
+    }
+
+    /// Something that no host did.
+    fn of_nobody(&self, time: CaptureTime, fact: LinkFact) -> Observation {
+        let order = self.batch.first_order();
+        Observation {
+            time,
+            order,
+            evidence: Evidence { capture: 0, frame: order },
+            origin: Origin::Link { mac: Mac::default(), ip: None, vlans: VlanStack::default() },
+            observed: Observed::Link(fact),
+        }
     }
 
     /// Frames lost so far, by whomever.
@@ -162,13 +193,7 @@ impl Sensor {
             return;
         }
         (self.lost, self.quiet) = (now, 0);
-        self.judgement.observe(&Observation {
-            time: self.last,
-            order: self.batch.first_order(),
-            evidence: Evidence { capture: 0, frame: self.batch.first_order() },
-            origin: Origin::Link { mac: Mac::default(), ip: None, vlans: VlanStack::default() },
-            observed: Observed::Link(LinkFact::Lost(count)),
-        });
+        self.judgement.observe(&self.of_nobody(self.last, LinkFact::Lost(count)));
     }
 
     /// Where its frames come from.
@@ -206,21 +231,24 @@ impl Sensor {
 
     /// Findings that were made, or are not as grave and sure as they were when this was last asked.
     pub(crate) fn new_findings(&mut self) -> Vec<Finding> {
+        self.hand_over_evidence();
         self.lose();
         if !std::mem::take(&mut self.fresh) {
             return Vec::new();
         }
-        let new = self.known.new_of(self.judgement.findings());
-        if !new.is_empty()
-            && let Some(evidence) = &mut self.evidence
-        {
+        self.known.new_of(self.judgement.findings())
+    }
+
+    /// Frames that were read are on their way to the disk before something takes its time.
+    fn hand_over_evidence(&mut self) {
+        if let Some(evidence) = &mut self.evidence {
             evidence.flush();
         }
-        new
     }
 
     /// The report of the period so far; flows go on.
     pub(crate) fn report(&mut self) -> Report {
+        self.hand_over_evidence();
         self.lose();
         let coverage = self.counted().since(&self.begun.coverage);
         let summary = self.summary();
@@ -260,5 +288,147 @@ impl Sensor {
             last: all.last.filter(|_| any),
             ..all
         }
+    }
+}
+
+/// The place of the first frame whose time is of a clock that was set by so many nanoseconds after `last`: the frame from which on
+/// times have moved by rather as much as that than not at all.
+fn first_after(by: i64, last: CaptureTime, mut times: impl Iterator<Item = CaptureTime>) -> Option<usize> {
+    let mut before = last;
+    times.position(|time| {
+        let moved = time.nanos_since(before);
+        before = time;
+        moved.saturating_sub(by).unsigned_abs() < moved.unsigned_abs()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ingest::write::{PcapWriter, Resolution};
+    use model::{Frame, LinkType};
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    const SECOND_NS: i64 = 1_000_000_000;
+    const DAY_NS: i64 = 86_400 * SECOND_NS;
+
+    /// A ward that leaks and fetches code, as a capture whose clock is set after so many frames; and how many there are.
+    fn ward(path: &Path, minutes: f64, set: Option<(u64, i64)>) -> u64 {
+        let scenarios = ["leak", "update-udp"].map(|name| name.parse().unwrap()).to_vec();
+        let ward = simulate::Ward { monitors: 3, minutes, scenarios, ..simulate::Ward::default() };
+        let mut capture = PcapWriter::new(Vec::new(), LinkType::Ethernet, Resolution::Nanos).unwrap();
+        let mut number = 0;
+        let mut take = |time: CaptureTime, bytes: &[u8]| {
+            let by = set.filter(|(after, _)| *after <= number).map_or(0, |(_, by)| by);
+            number += 1;
+            let original_bytes = u32::try_from(bytes.len()).unwrap();
+            let time = time.plus_nanos(by);
+            capture.write(&Frame {
+                capture: 0,
+                number,
+                time,
+                link: LinkType::Ethernet,
+                original_bytes,
+                bytes,
+            })
+        };
+        ward.write(&mut take, &mut |_| ()).unwrap();
+        std::fs::write(path, capture.finish().unwrap()).unwrap();
+        number
+    }
+
+    fn place(test: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("lazaret-clock-{test}-{}.pcap", std::process::id()))
+    }
+
+    /// What a sensor makes of the ward, whose clock is set.
+    fn watched(test: &str, set: Option<(u64, i64)>, depth: Option<Depth>) -> (Report, Vec<Trend>) {
+        let path = place(test);
+        ward(&path, if depth.is_some() { 2.0 } else { 0.5 }, set);
+        let mut feed = Feed::capture(&path).unwrap();
+        if let Some((after, by)) = set {
+            feed.set_clock(after, by);
+        }
+        let past = Past::default();
+        let mut sensor = Sensor::new(feed, Site::default(), depth, flow::Options::default(), past).unwrap();
+        while !sensor.feed().has_ended() {
+            sensor.step(Duration::ZERO).unwrap();
+        }
+        std::fs::remove_file(path).unwrap();
+        sensor.finish()
+    }
+
+    /// What findings say, apart from times.
+    fn said(report: &Report) -> BTreeSet<String> {
+        let said = |one: &Finding| {
+            let Finding { rule, asset, peer, severity, certainty, count, evidence, .. } = one;
+            format!("{rule} {asset:?} {peer:?} {severity:?} {certainty:?} {count} {evidence:?}")
+        };
+        report.findings.iter().map(said).collect()
+    }
+
+    /// Who talked to whom, with how much; times aside.
+    fn talks(report: &Report) -> BTreeSet<String> {
+        let of = |asset: &model::Asset| {
+            let id = asset.id;
+            let row = move |talk: &model::Conversation| {
+                let model::Conversation { peer, protocol, direction, frames, bytes_out, bytes_in, .. } = talk;
+                format!("{id:?} {peer:?} {protocol:?} {direction:?} {frames} {bytes_out} {bytes_in}")
+            };
+            asset.conversations.iter().map(row).collect::<Vec<_>>()
+        };
+        report.assets.iter().flat_map(of).collect()
+    }
+
+    fn samples(trends: &[Trend]) -> u64 {
+        trends.iter().flat_map(|trend| trend.numerics.values()).map(|range| range.samples).sum()
+    }
+
+    #[test]
+    fn nothing_is_lost_or_doubled_or_made_up_where_the_clock_is_set() {
+        let path = place("count");
+        let frames = ward(&path, 0.5, None);
+        std::fs::remove_file(path).unwrap();
+        let (plain, trends) = watched("plain", None, None);
+        assert!(plain.findings.len() > 4 && samples(&trends) > 100, "{} findings", plain.findings.len());
+        for by in [400 * DAY_NS, DAY_NS, 2 * SECOND_NS, -2 * SECOND_NS, -DAY_NS, -400 * DAY_NS] {
+            for after in [1, frames / 3, frames / 2, frames - 1] {
+                let (set, set_trends) = watched("set", Some((after, by)), None);
+                let what = format!("by {} s after {after} of {frames} frames", by / SECOND_NS);
+                assert_eq!(said(&set), said(&plain), "{what}");
+                assert_eq!(talks(&set), talks(&plain), "{what}");
+                assert_eq!(set.coverage, plain.coverage, "{what}");
+                assert_eq!(samples(&set_trends), samples(&trends), "{what}");
+                assert!(set_trends.iter().all(|trend| trend.first <= trend.last), "{what}");
+                let spots =
+                    set.blind_spots.iter().filter(|spot| spot.starts_with("1 times the sensor's clock"));
+                assert_eq!(spots.count(), 1, "{what}: {:?}", set.blind_spots);
+            }
+        }
+    }
+
+    #[test]
+    fn checks_of_vital_signs_make_nothing_of_a_clock_that_is_set() {
+        let failing = |report: &Report| {
+            report.findings.iter().filter(|finding| finding.rule == "vitals-untrusted").count()
+        };
+        for by in [DAY_NS, 7 * SECOND_NS, -7 * SECOND_NS, -DAY_NS] {
+            let (set, _) = watched("checked", Some((2_000, by)), Some(Depth::Default));
+            assert_eq!(failing(&set), 0, "by {} s", by / SECOND_NS);
+        }
+    }
+
+    #[test]
+    fn the_first_frame_by_the_new_clock_is_found_among_the_others() {
+        let time = |milliseconds: i64| CaptureTime::from_nanos(milliseconds * 1_000_000);
+        let found = |by: i64, times: &[i64]| {
+            first_after(by * 1_000_000, time(1_000), times.iter().map(|at| time(*at)))
+        };
+        assert_eq!(found(5_000, &[1_001, 1_002, 6_003, 6_004]), Some(2));
+        assert_eq!(found(-5_000, &[1_001, -3_998, -3_997]), Some(1));
+        assert_eq!(found(5_000, &[6_001, 6_002]), Some(0));
+        assert_eq!(found(5_000, &[1_001, 1_900]), None, "a pause is none");
+        assert_eq!(found(5_000, &[]), None);
     }
 }

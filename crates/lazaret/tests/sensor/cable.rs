@@ -106,12 +106,18 @@ impl Cable {
 
     /// Starts `lazaret watch` at the sensor's end and waits until it listens.
     pub(crate) fn watch(&self, more: &[&str]) -> Watch<'_> {
+        self.watch_with(&[], more)
+    }
+
+    /// The same with something in its environment.
+    pub(crate) fn watch_with(&self, environment: &[(&str, &str)], more: &[&str]) -> Watch<'_> {
         let (lines, errors) = (self.path("lines.ndjson"), self.path("errors"));
         let mut command = Command::new("ip");
         // `ip netns exec` becomes the program, so the process is the sensor itself.
         command.args(["netns", "exec", &self.namespaces[1], env!("CARGO_BIN_EXE_lazaret"), "watch"]);
         command.args(["--interface", INTERFACE, "--every", "1", "--format", "ndjson", "--report"]);
         command.arg(self.path("report.json")).args(more).stdin(Stdio::null());
+        command.envs(environment.iter().copied());
         command.stdout(std::fs::File::create(&lines).unwrap());
         command.stderr(std::fs::File::create(&errors).unwrap());
         let mut watch = Watch { cable: self, process: command.spawn().unwrap() };

@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod cable;
+mod clock;
 mod evidence;
 mod kept;
 mod memory;

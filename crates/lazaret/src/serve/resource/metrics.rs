@@ -131,6 +131,7 @@ impl Numbers {
         for (name, kind, help, key) in [
             ("lazaret_sensor_frames_total", "counter", "Frames read.", "frames"),
             ("lazaret_sensor_frames_lost_total", "counter", "Frames lost because the ring was full.", "frames_lost"),
+            ("lazaret_sensor_clock_steps_total", "counter", "Times that the sensor's clock was set.", "clock_steps"),
             ("lazaret_sensor_lag_seconds", "gauge", "Longest time from arrival to reading, lately.", "lag_seconds"),
             ("lazaret_sensor_flows", "gauge", "Connections alive.", "flows"),
             ("lazaret_sensor_resident_bytes", "gauge", "Memory of the sensor.", "resident_bytes"),

@@ -59,6 +59,8 @@ struct Health {
     bytes: Option<u64>,
     /// Frames lost because the ring between kernel and sensor was full.
     frames_lost: Option<u64>,
+    /// Times that its clock was set: times before and after do not compare.
+    clock_steps: Option<u64>,
     /// Frames lost by the network card.
     interface_overrun: Option<u64>,
     /// Frames, of all interfaces, lost by the kernel before any sensor saw them.
@@ -77,6 +79,8 @@ struct Health {
     evidence_frames: Option<u64>,
     /// Frames that the evidence ring could not take.
     evidence_frames_lost: Option<u64>,
+    /// Frames that wait to be written to it.
+    evidence_frames_waiting: Option<u64>,
     /// Size of the evidence ring on disk.
     evidence_bytes: Option<u64>,
     /// Age of the oldest frames in it, in seconds.

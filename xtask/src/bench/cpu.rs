@@ -1,5 +1,6 @@
 //! CPU seconds, wall seconds and peak memory of a command, by GNU time's report of the kernel's counters.
 
+use std::io::IsTerminal;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -54,10 +55,13 @@ pub fn compared<'a>(
     commands: impl Iterator<Item = (&'a str, &'a [String])> + Clone,
     runs: u32,
 ) -> Result<Vec<Used>, String> {
+    let seen = std::io::stderr().is_terminal();
     let mut all: Vec<Used> = Vec::new();
     for run in 0..runs.max(1) {
         for (at, (program, arguments)) in commands.clone().enumerate() {
-            eprint!("\rrun {} of {}: {program}\x1b[K", run + 1, runs.max(1));
+            if seen {
+                eprint!("\rrun {} of {}: {program}\x1b[K", run + 1, runs.max(1));
+            }
             let used = once(program, arguments)?;
             match all.get_mut(at) {
                 Some(before) => *before = before.with(used),
@@ -65,7 +69,9 @@ pub fn compared<'a>(
             }
         }
     }
-    eprint!("\r\x1b[K");
+    if seen {
+        eprint!("\r\x1b[K");
+    }
     Ok(all)
 }
 

@@ -412,7 +412,8 @@ impl Sink for Record {
                 field.name
             );
             let _ = write!(text, "{}.{}={value} ", schema.protocol, field.name);
-            if field.privacy != Privacy::Device {
+            // A number is not sent as it is told.
+            if field.privacy != Privacy::Device && matches!(value, Value::Text(_)) {
                 self.hide(value.to_string().as_bytes());
             }
         }

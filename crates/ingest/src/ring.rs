@@ -23,8 +23,8 @@ use std::time::Duration;
 
 /// Size of a block, in bytes: far more than the longest frame that a kernel hands over (64 KiB with offloading).
 pub(crate) const BLOCK_BYTES: usize = 1 << 20;
-/// The kernel hands a block over after this time even if it is not full.
-const RETIRE_MS: u32 = 60;
+/// The kernel hands a block over after this time even if it is not full, where the ring has the interface to itself.
+pub(crate) const RETIRE: Duration = Duration::from_millis(60);
 /// What the kernel wants for `tp_frame_size`: only a unit of counting in this version of the ring.
 const UNIT_BYTES: usize = 2048;
 /// A socket that is bound to this protocol receives nothing: reserved in IANA's list of EtherTypes.
@@ -85,6 +85,36 @@ pub(crate) struct Statistics {
     pub(crate) freezes: u64,
 }
 
+impl Statistics {
+    /// Counts what `more` says, too.
+    pub(crate) const fn add(&mut self, more: Self) {
+        self.arrived = self.arrived.saturating_add(more.arrived);
+        self.lost = self.lost.saturating_add(more.lost);
+        self.freezes = self.freezes.saturating_add(more.freezes);
+    }
+}
+
+/// A packet socket that hears nothing: it is bound to no interface and no protocol.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
+
+impl Socket {
+    /// Opens one: what needs a capability. Nothing that is done with it later does.
+    pub(crate) fn open() -> Result<Self, Refused> {
+        // Protocol 0: nothing is received before everything is set up.
+        // SAFETY: plain numbers; the result is checked before it is used.
+        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+        check(fd).map_err(Step::Socket.refused())?;
+        // SAFETY: `fd` was just made and nobody else has it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Number of the interface, or why there is none of that name.
+    pub(crate) fn index_of(&self, interface: &str) -> Result<c_int, Refused> {
+        index_of(&self.0, interface).map_err(Step::Find.refused())
+    }
+}
+
 /// A packet socket and its ring.
 pub(crate) struct Ring {
     socket: OwnedFd,
@@ -106,16 +136,10 @@ pub(crate) struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Opens a packet socket with a ring of `bytes`, which hears nothing until [`Self::listen`]. What this host itself
-    /// sends is not seen.
-    pub(crate) fn open(interface: &str, bytes: usize) -> Result<Self, Refused> {
-        // Protocol 0: nothing is received before everything is set up.
-        // SAFETY: plain numbers; the result is checked before it is used.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        check(fd).map_err(Step::Socket.refused())?;
-        // SAFETY: `fd` was just made and nobody else has it.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        index_of(&socket, interface).map_err(Step::Find.refused())?;
+    /// Gives a socket a ring of `bytes`, which hears nothing until [`Self::listen`]; the kernel hands over what waits for
+    /// `retire`. What this host itself sends is not seen.
+    pub(crate) fn on(socket: Socket, bytes: usize, retire: Duration) -> Result<Self, Refused> {
+        let Socket(socket) = socket;
         let version = libc::tpacket_versions::TPACKET_V3 as c_int;
         set(&socket, libc::PACKET_VERSION, &version).map_err(Step::Prepare.refused())?;
         set(&socket, libc::PACKET_IGNORE_OUTGOING, &1_i32).map_err(Step::Prepare.refused())?;
@@ -126,7 +150,7 @@ impl Ring {
             tp_block_nr: number(blocks),
             tp_frame_size: number(UNIT_BYTES),
             tp_frame_nr: number(blocks * (BLOCK_BYTES / UNIT_BYTES)),
-            tp_retire_blk_tov: RETIRE_MS,
+            tp_retire_blk_tov: libc::c_uint::try_from(retire.as_millis()).unwrap_or(libc::c_uint::MAX),
             tp_sizeof_priv: 0,
             tp_feature_req_word: 0,
         };
@@ -192,6 +216,18 @@ impl Ring {
                 length_of::<libc::sock_fprog>(),
             )
         })
+    }
+
+    /// Joins the sockets of a group, which share the frames of their interface, each connection to one of them, both directions
+    /// (the kernel's symmetric hash of a flow) and, where its ring is nearly full, to another. This socket must listen. Makes a
+    /// group that no other process has where `group` is none, and gives its number. What is in a group stays in it, and
+    /// cannot be bound to anything else. What this host itself sends is seen, where no filter drops it.
+    pub(crate) fn join(&self, group: Option<u16>) -> io::Result<u16> {
+        let new = if group.is_none() { libc::PACKET_FANOUT_FLAG_UNIQUEID } else { 0 };
+        let how = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_ROLLOVER | new;
+        set(&self.socket, libc::PACKET_FANOUT, &(u32::from(group.unwrap_or(0)) | how << 16))?;
+        let joined: u32 = get(&self.socket, libc::SOL_PACKET, libc::PACKET_FANOUT)?;
+        Ok((joined & 0xffff) as u16)
     }
 
     /// Number of the interface, or why there is none of that name.

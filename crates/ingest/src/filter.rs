@@ -245,7 +245,8 @@ mod tests {
     fn what_this_host_sends_is_dropped_where_a_filter_has_to_do_it() {
         let excluded = networks(&["10.9.0.0/16"]);
         let program = without_outgoing(&program(LinkType::Ethernet, &excluded).unwrap());
-        let [kept, dropped] = [[10, 8, 0, 1], [10, 9, 0, 1]].map(|from| frame(0x0800, &four(from, [1, 1, 1, 1])));
+        let [kept, dropped] =
+            [[10, 8, 0, 1], [10, 9, 0, 1]].map(|from| frame(0x0800, &four(from, [1, 1, 1, 1])));
         // To this host, to all, to several, to another.
         for whom_for in 0..OUTGOING {
             assert!(takes_of(&program, &kept, whom_for) && !takes_of(&program, &dropped, whom_for));

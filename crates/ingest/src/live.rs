@@ -389,7 +389,9 @@ impl Live {
                 )
             }
             News::LeftAlone => {
-                format!("the interface came back for the {SPARES}th time: one worker reads it alone from here on")
+                format!(
+                    "the interface came back for the {SPARES}th time: one worker reads it alone from here on"
+                )
             }
         };
         self.faults.push(self.seen.frames, self.seen.bytes, what);

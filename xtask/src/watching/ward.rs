@@ -51,7 +51,8 @@ pub fn ward(folder: &Path) -> Result<(), String> {
     println!("{frames} frames, {} findings in the scan", list(&scanned).len());
     let mut failed = Vec::new();
     let ways = [("--multiplier=1", true), ("--mbps=500", false)];
-    for ((rate, timed), workers) in ways.into_iter().flat_map(|way| ["1", "2"].map(|workers| (way, workers))) {
+    for ((rate, timed), workers) in ways.into_iter().flat_map(|way| ["1", "2"].map(|workers| (way, workers)))
+    {
         let (played, report) = cable.watch(rate, &["--integrity", "on", "--workers", workers], frames)?;
         let (seen, wanted) = (told(&report, timed), told(&scanned, timed));
         println!(

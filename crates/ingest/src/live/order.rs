@@ -383,7 +383,12 @@ mod tests {
             let (start, mut seen, mut order) = (Instant::now(), Seen::default(), Order::of(3));
             // Set between 4 and 5; lane 2 has nothing from then until later.
             order.lanes[0].read.push_back(read(start, 10, by * MS, &[(1, 1), (3, 3), (6, 6 + by)]));
-            order.lanes[1].read.push_back(read(start, 10, by * MS, &[(2, 2), (4, 4), (5, 5 + by), (8, 8 + by)]));
+            order.lanes[1].read.push_back(read(
+                start,
+                10,
+                by * MS,
+                &[(2, 2), (4, 4), (5, 5 + by), (8, 8 + by)],
+            ));
             order.lanes[2].passed = Some(start);
             order.clock_set(by * MS, after(start, 11));
             let all = |order: &mut Order, seen: &mut Seen, now| {

@@ -123,12 +123,8 @@ impl Options {
         let signals = signals()?;
         let sensor = match &self.interface {
             Some(interface) => {
-                let watch = watch::Options::beside(
-                    interface,
-                    self.workers,
-                    &plan.folder,
-                    self.site.as_deref(),
-                )?;
+                let watch =
+                    watch::Options::beside(interface, self.workers, &plan.folder, self.site.as_deref())?;
                 Some(watch.start(Arc::clone(&plan.hub), Arc::clone(&signals.stop))?)
             }
             None => None,

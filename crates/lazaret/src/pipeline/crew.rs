@@ -100,18 +100,21 @@ impl Crew {
             });
             let owners = &*owners;
             let work = || {
-                groups.par_iter_mut().zip(telling.par_iter_mut()).enumerate().for_each(|(number, (group, out))| {
-                    for (place, frame) in batch.frames().enumerate().skip(first).take(owners.len()) {
-                        let Some(owner) = owners.get(place - first).filter(|owner| **owner % count == number)
-                        else {
-                            continue;
-                        };
-                        if let Some(shard) = group.get_mut(owner / count) {
-                            let order = batch.first_order() + place as u64;
-                            shard.push(order, &frame, &flow::decode(&frame), out);
+                groups.par_iter_mut().zip(telling.par_iter_mut()).enumerate().for_each(
+                    |(number, (group, out))| {
+                        for (place, frame) in batch.frames().enumerate().skip(first).take(owners.len()) {
+                            let Some(owner) =
+                                owners.get(place - first).filter(|owner| **owner % count == number)
+                            else {
+                                continue;
+                            };
+                            if let Some(shard) = group.get_mut(owner / count) {
+                                let order = batch.first_order() + place as u64;
+                                shard.push(order, &frame, &flow::decode(&frame), out);
+                            }
                         }
-                    }
-                });
+                    },
+                );
             };
             rayon::join(work, || {
                 if *behind {

@@ -31,9 +31,9 @@ use crate::batch::Batch;
 use crate::before::{Before, Counters};
 use crate::filter::{self, EXCLUDED_MAX, Instruction, Network};
 use crate::format::Faults;
-use crate::ring::{RETIRE, Refused, Ring, Socket, Statistics, Step};
+use crate::ring::{BLOCKS, Refused, Ring, Socket, Statistics, Step};
 use fan::{Fan, Said};
-use lane::{Group, Lane, RETIRE_SHARED, SPARES, Share};
+use lane::{BLOCKS_SHARED, Group, Lane, SPARES, Share};
 use model::{CaptureSummary, CaptureTime, LinkType};
 use std::io;
 use std::sync::Arc;
@@ -199,10 +199,10 @@ impl Live {
         let workers = workers.clamp(1, WORKERS_MAX);
         let all_bytes = ring_bytes.min(RING_BYTES_MAX);
         let bytes = all_bytes / workers;
-        let retire = if workers > 1 { RETIRE_SHARED } else { RETIRE };
+        let blocks = if workers > 1 { BLOCKS_SHARED } else { BLOCKS };
         let socket = Socket::open().map_err(not_opened)?;
         socket.index_of(interface).map_err(not_opened)?;
-        let ring = Ring::on(socket, bytes, retire).map_err(not_opened)?;
+        let ring = Ring::on(socket, bytes, blocks).map_err(not_opened)?;
         let hardware = ring.hardware(interface).map_err(refused)?;
         let link = link_of(hardware).ok_or_else(|| LiveError::Hardware { interface: name(), hardware })?;
         let index = ring.index_of(interface).map_err(refused)?;
@@ -214,7 +214,7 @@ impl Live {
         let source = if workers > 1 {
             let mut shares = shares(index, workers, &program, (bytes, all_bytes)).map_err(not_opened)?;
             let other = |share| {
-                let ring = Socket::open().and_then(|socket| Ring::on(socket, bytes, retire));
+                let ring = Socket::open().and_then(|socket| Ring::on(socket, bytes, blocks));
                 listen(ring.map_err(not_opened)?, Some(share))
             };
             let others = shares.split_off(1).into_iter().map(other);

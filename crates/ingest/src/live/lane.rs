@@ -8,7 +8,7 @@
 use super::{LiveError, Seen, Standing, is_missing};
 use crate::batch::{BATCH_BYTES, Batch, FrameHead};
 use crate::filter::{self, Instruction};
-use crate::ring::{Refused, Ring, Socket, Statistics};
+use crate::ring::{Blocks, Refused, Ring, Socket, Statistics};
 use model::{CaptureTime, LinkType};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,8 @@ use std::time::Duration;
 pub(super) const SPARES: usize = 8;
 /// The kernel hands over what waits in a ring that shares its interface after this time: others' frames wait for it.
 pub(super) const RETIRE_SHARED: Duration = Duration::from_millis(20);
+/// How such a ring is divided: its blocks are smaller, so that it lasts no shorter while nobody reads.
+pub(super) const BLOCKS_SHARED: Blocks = Blocks { bytes: 128 << 10, retire: RETIRE_SHARED };
 /// Both link addresses: what stands before a VLAN tag.
 const ADDRESSES_BYTES: usize = 12;
 /// How long a missing or switched-off interface is left alone before it is looked at again.
@@ -240,7 +242,7 @@ impl Lane {
                 Ok(ring)
             }
             (None, Some(socket)) => {
-                Ring::on(socket, bytes, RETIRE_SHARED).map_err(|Refused { cause, .. }| cause)
+                Ring::on(socket, bytes, BLOCKS_SHARED).map_err(|Refused { cause, .. }| cause)
             }
             // As many as there may be times; see `Group`.
             (None, None) => Err(io::Error::from_raw_os_error(libc::EMFILE)),

@@ -25,9 +25,9 @@ fn none_is_left(more: &[&str]) {
     let capture = ward(&cable, "0.5");
     let patients: Vec<String> = identifiers(&capture).into_iter().collect();
     let count = frames(&scan(&capture, UNCHECKED));
-    let mut watch = cable.watch(more);
+    let mut watch = cable.watch(&[&["--buffer", "192"], more].concat());
     // While the sensor stands still, frames wait in its ring: what is looked for can be found. They come fast, since
-    // the kernel fills a block of the ring for no longer than a moment.
+    // the kernel fills a block of the ring for no longer than a moment; the ring lasts for ten seconds of them.
     watch.signal("-STOP");
     cable.play(&capture, 1000);
     assert!(held(watch.id(), &patients) > 0, "the frames are not in the ring");

@@ -68,6 +68,12 @@ const METRICS: &[Metric] = &[
         value: |row| float(row.clock_steps),
     },
     Metric {
+        name: "lazaret_frames_late_total",
+        kind: "counter",
+        help: "Frames that several workers handed on after one with a later time.",
+        value: |row| float(row.frames_late),
+    },
+    Metric {
         name: "lazaret_ring_bytes",
         kind: "gauge",
         help: "Size of the ring.",
@@ -176,6 +182,8 @@ mod tests {
             interface_dropped: None,
             backlog_dropped: Some(0),
             clock_steps: 1,
+            frames_late: 0,
+            ring_frames: Vec::new(),
             ring_full: 1,
             ring_bytes: 64 << 20,
             ring_waiting_bytes: 0,

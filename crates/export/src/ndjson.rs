@@ -82,9 +82,14 @@ pub struct SensorRow {
     pub backlog_dropped: Option<u64>,
     /// Times that the clock was set.
     pub clock_steps: u64,
+    /// Frames that several workers handed on after one with a later time: judged and counted like all.
+    pub frames_late: u64,
     /// Times the ring was full.
     pub ring_full: u64,
-    /// Size of the ring.
+    /// Frames that each of several workers has read from its ring; absent with one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ring_frames: Vec<u64>,
+    /// Size of the ring, or of all of them.
     pub ring_bytes: u64,
     /// How much of it waits to be read.
     pub ring_waiting_bytes: u64,

@@ -63,6 +63,19 @@ impl Batch {
         self.heads.is_empty()
     }
 
+    /// Whether there is room for no more: then more may be waiting.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_BYTES
+    }
+
+    /// Overwrites what it holds, and is empty then.
+    pub(crate) fn wipe(&mut self) {
+        self.bytes.fill(0);
+        self.bytes.clear();
+        self.heads.clear();
+    }
+
     /// Merged position of the first frame, from 0 over the whole run.
     #[must_use]
     pub fn first_order(&self) -> u64 {

@@ -53,6 +53,10 @@ pub(crate) const JUMP_EQUAL: u16 = 0x15;
 pub(crate) const RETURN: u16 = 0x06;
 /// More than any frame has.
 const WHOLE: u32 = u32::MAX;
+/// `SKF_AD_OFF + SKF_AD_PKTTYPE`, which is no offset: loads whom the frame is for (`sll_pkttype` of packet(7)).
+const WHOM_FOR: u32 = 0xffff_f004;
+/// `PACKET_OUTGOING`: this host sent it.
+const OUTGOING: u32 = 4;
 
 const fn plain(code: u16, value: u32) -> Instruction {
     Instruction { code, then: 0, otherwise: 0, value }
@@ -66,6 +70,17 @@ pub(crate) fn program(link: LinkType, excluded: &[Network]) -> Option<Vec<Instru
     }
     program.push(plain(RETURN, WHOLE));
     Some(program)
+}
+
+/// The program that drops every frame.
+pub(crate) fn nothing() -> Vec<Instruction> {
+    vec![plain(RETURN, 0)]
+}
+
+/// The same program, past which nothing comes that this host itself sends.
+pub(crate) fn without_outgoing(program: &[Instruction]) -> Vec<Instruction> {
+    let outgoing = Instruction { code: JUMP_EQUAL, then: 0, otherwise: 1, value: OUTGOING };
+    [&[plain(LOAD_WORD, WHOM_FOR), outgoing, plain(RETURN, 0)], program].concat()
 }
 
 /// The instructions about one network.
@@ -134,10 +149,17 @@ fn words(network: Network) -> Vec<(u32, u32)> {
 mod tests {
     use super::*;
 
-    /// Runs a program as the kernel does: what a frame is too short for is dropped.
     fn takes(program: &[Instruction], frame: &[u8]) -> bool {
+        takes_of(program, frame, 0)
+    }
+
+    /// Runs a program as the kernel does: what a frame is too short for is dropped.
+    fn takes_of(program: &[Instruction], frame: &[u8], whom_for: u32) -> bool {
         let (mut at, mut accumulator) = (0, 0_u32);
         let load = |offset: u32, length: usize| {
+            if offset == WHOM_FOR {
+                return Some(whom_for);
+            }
             let bytes = frame.get(offset as usize..offset as usize + length)?;
             Some(bytes.iter().fold(0_u32, |value, byte| value << 8 | u32::from(*byte)))
         };
@@ -217,6 +239,20 @@ mod tests {
         assert!(!takes(&raw, &four([10, 0, 0, 1], [8, 8, 8, 8])));
         assert!(takes(&raw, &four([11, 0, 0, 1], [8, 8, 8, 8])));
         assert_eq!(program(LinkType::Radiotap, &networks(&["10.0.0.0/8"])), None);
+    }
+
+    #[test]
+    fn what_this_host_sends_is_dropped_where_a_filter_has_to_do_it() {
+        let excluded = networks(&["10.9.0.0/16"]);
+        let program = without_outgoing(&program(LinkType::Ethernet, &excluded).unwrap());
+        let [kept, dropped] =
+            [[10, 8, 0, 1], [10, 9, 0, 1]].map(|from| frame(0x0800, &four(from, [1, 1, 1, 1])));
+        // To this host, to all, to several, to another.
+        for whom_for in 0..OUTGOING {
+            assert!(takes_of(&program, &kept, whom_for) && !takes_of(&program, &dropped, whom_for));
+        }
+        assert!(!takes_of(&program, &kept, OUTGOING) && !takes_of(&program, &dropped, OUTGOING));
+        assert!(!takes(&nothing(), &kept));
     }
 
     #[test]

@@ -13,18 +13,30 @@
 //! socket at all, so that at the end none is left that was neither read nor counted ([`Live::stop`]). What the kernel or
 //! the card dropped before the socket saw it is read from `/proc/net` ([`Live::before`]).
 //!
+//! # Several workers
+//! A socket for each, in one group of the kernel's (`PACKET_FANOUT`), each with a ring and a thread that reads it
+//! (`live/fan.rs`). Their frames are brought into the order of the kernel's times (`live/order.rs`), and numbered in it, before anybody
+//! sees them. With one worker there is one socket, and whoever calls [`Live::fill`] reads it.
+//!
 //! # What goes wrong with time and cable
 //! An interface that goes down or away is waited for ([`News`]). The system's clock is held against its steady
 //! clock: a difference that changes by more than [`CLOCK_STEP_NS_MIN`] is a step, and is told.
 #![expect(clippy::disallowed_methods, reason = "an edge: holds the kernel's clock against the steady one")]
 
-use crate::batch::{BATCH_BYTES, Batch, FrameHead};
+mod fan;
+mod lane;
+mod order;
+
+use crate::batch::Batch;
 use crate::before::{Before, Counters};
-use crate::filter::{self, EXCLUDED_MAX, Network};
+use crate::filter::{self, EXCLUDED_MAX, Instruction, Network};
 use crate::format::Faults;
-use crate::ring::{Refused, Ring, Step};
+use crate::ring::{BLOCKS, Refused, Ring, Socket, Statistics, Step};
+use fan::{Fan, Said};
+use lane::{BLOCKS_SHARED, Group, Lane, SPARES, Share};
 use model::{CaptureSummary, CaptureTime, LinkType};
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Size of the ring unless somebody says otherwise, in bytes: a second at 500 Mbit/s.
@@ -34,10 +46,8 @@ pub const RING_BYTES_MAX: usize = 4 << 30;
 /// Least change between the system's clock and the steady one that counts as a step, in nanoseconds. Our limit: clocks
 /// that are slewed stay far below it between two batches.
 pub const CLOCK_STEP_NS_MIN: i64 = 500_000_000;
-/// Both link addresses: what stands before a VLAN tag.
-const ADDRESSES_BYTES: usize = 12;
-/// How long a missing or switched-off interface is left alone before it is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Most workers. Our limit: the flow stage has as many shards; more are taken for so many.
+const WORKERS_MAX: usize = 16;
 
 /// Why an interface cannot be watched, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +106,7 @@ pub enum LiveError {
 }
 
 /// How it stands with the interface.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Standing {
     /// It is switched on.
     Up,
@@ -113,15 +123,45 @@ pub enum News {
     Standing(Standing),
     /// The system's clock was set: by so many nanoseconds, negative where it went back.
     ClockStep(i64),
+    /// The interface went away and came back so often that one worker reads it alone from now on.
+    LeftAlone,
+}
+
+/// Who reads.
+enum Source {
+    /// Whoever fills a batch.
+    One(Box<Lane>),
+    /// Several threads.
+    Several(Box<Fan>),
+}
+
+/// What was read so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    frames: u64,
+    bytes: u64,
+    first: Option<CaptureTime>,
+    last: Option<CaptureTime>,
+}
+
+impl Seen {
+    /// One more frame.
+    fn count(&mut self, time: CaptureTime, bytes: usize) {
+        self.frames += 1;
+        self.bytes += bytes as u64;
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+    }
 }
 
 /// An interface that is listened to.
 pub struct Live {
-    ring: Ring,
+    source: Source,
     interface: String,
-    index: i32,
     link: LinkType,
     standing: Standing,
+    /// How often it was no longer up, where several read.
+    falls: u64,
     news: Vec<News>,
     faults: Faults,
     clock: Clock,
@@ -129,71 +169,82 @@ pub struct Live {
     clock_steps: u64,
     stepped: i64,
     counters: Option<Counters>,
-    frames: u64,
-    bytes: u64,
+    seen: Seen,
     /// Frames that came to the socket, as the kernel counts.
     arrived: u64,
     lost: u64,
     /// Frames lost before the socket saw them, as far as known.
     lost_before: u64,
     freezes: u64,
+    /// All rings together, and what waits in them, where several read.
+    rings_bytes: (u64, u64),
     lag: Duration,
-    first: Option<CaptureTime>,
-    last: Option<CaptureTime>,
 }
 
 impl Live {
-    /// Starts to listen on `interface` with a ring of `ring_bytes`, which is rounded to whole blocks. Frames from and to
-    /// `excluded` networks are dropped by the kernel, uncounted.
+    /// Starts to listen on `interface` with `workers` sockets, which have rings of `ring_bytes` together, rounded to whole blocks.
+    /// Frames from and to `excluded` networks are dropped by the kernel, uncounted.
     ///
     /// # Errors
     /// [`LiveError`], which says what to do.
-    pub fn open(interface: &str, ring_bytes: usize, excluded: &[Network]) -> Result<Self, LiveError> {
+    pub fn open(
+        interface: &str,
+        ring_bytes: usize,
+        workers: usize,
+        excluded: &[Network],
+    ) -> Result<Self, LiveError> {
         let name = || interface.to_owned();
-        let ring =
-            Ring::open(interface, ring_bytes.min(RING_BYTES_MAX)).map_err(|refused| match refused {
-                Refused { step: Step::Find, cause } if is_missing(&cause) => {
-                    LiveError::NoInterface { interface: name() }
-                }
-                Refused { step: Step::Socket, cause } if cause.kind() == io::ErrorKind::PermissionDenied => {
-                    LiveError::NotAllowed { cause }
-                }
-                Refused { step: Step::Map, cause } => LiveError::NoRoom { bytes: ring_bytes, cause },
-                Refused { cause, .. } => LiveError::Refused { interface: name(), cause },
-            })?;
         let refused = |cause| LiveError::Refused { interface: name(), cause };
+        let not_opened = |no| not_opened(no, interface, ring_bytes);
+        let workers = workers.clamp(1, WORKERS_MAX);
+        let all_bytes = ring_bytes.min(RING_BYTES_MAX);
+        let bytes = all_bytes / workers;
+        let blocks = if workers > 1 { BLOCKS_SHARED } else { BLOCKS };
+        let socket = Socket::open().map_err(not_opened)?;
+        socket.index_of(interface).map_err(not_opened)?;
+        let ring = Ring::on(socket, bytes, blocks).map_err(not_opened)?;
         let hardware = ring.hardware(interface).map_err(refused)?;
         let link = link_of(hardware).ok_or_else(|| LiveError::Hardware { interface: name(), hardware })?;
         let index = ring.index_of(interface).map_err(refused)?;
-        if !excluded.is_empty() {
-            let program = filter::program(link, excluded).filter(|_| excluded.len() <= EXCLUDED_MAX);
-            let program = program.ok_or_else(|| LiveError::Exclusion { interface: name() })?;
-            ring.filter(&program).map_err(refused)?;
-        }
+        let program = filter::program(link, excluded).filter(|_| excluded.len() <= EXCLUDED_MAX);
+        let program = program.ok_or_else(|| LiveError::Exclusion { interface: name() })?;
         // Before the first frame, so that none is missed in it.
         let counters = Counters::open(interface);
-        ring.listen(index).map_err(|listen| refused(listen.cause))?;
+        let listen = |ring, share| Lane::listen(ring, (interface, index), link, share).map_err(refused);
+        let source = if workers > 1 {
+            let mut shares = shares(index, workers, &program, (bytes, all_bytes)).map_err(not_opened)?;
+            let other = |share| {
+                let ring = Socket::open().and_then(|socket| Ring::on(socket, bytes, blocks));
+                listen(ring.map_err(not_opened)?, Some(share))
+            };
+            let others = shares.split_off(1).into_iter().map(other);
+            let lanes: Result<_, _> = std::iter::once(listen(ring, shares.pop())).chain(others).collect();
+            Source::Several(Box::new(Fan::of(interface, lanes?)))
+        } else {
+            if !excluded.is_empty() {
+                ring.filter(&program).map_err(refused)?;
+            }
+            Source::One(Box::new(listen(ring, None)?))
+        };
         Ok(Self {
-            ring,
+            source,
             interface: name(),
-            index,
             link,
             standing: Standing::Up,
+            falls: 0,
             news: Vec::new(),
             faults: Faults::default(),
             clock: Clock::start(),
             clock_steps: 0,
             stepped: 0,
             counters,
-            frames: 0,
-            bytes: 0,
+            seen: Seen::default(),
             arrived: 0,
             lost: 0,
             lost_before: 0,
             freezes: 0,
+            rings_bytes: (0, 0),
             lag: Duration::ZERO,
-            first: None,
-            last: None,
         })
     }
 
@@ -204,32 +255,91 @@ impl Live {
     /// Where the socket broke in a way that waiting does not mend.
     pub fn fill(&mut self, batch: &mut Batch, wait: Duration) -> Result<(), LiveError> {
         // What the last batch held is not left lying while nothing arrives.
-        batch.bytes.fill(0);
-        batch.bytes.clear();
-        batch.heads.clear();
-        batch.first_order = self.frames;
-        self.take(batch);
-        if batch.is_empty() {
-            self.rest(wait)?;
-            self.take(batch);
-        }
-        if let Some(step) = self.clock.step() {
-            self.clock_steps += 1;
-            self.stepped = self.stepped.saturating_add(step);
-            self.happened(News::ClockStep(step));
+        batch.wipe();
+        batch.first_order = self.seen.frames;
+        match &self.source {
+            Source::One(_) => self.fill_from_one(batch, wait)?,
+            Source::Several(_) => self.fill_from_several(batch, wait)?,
         }
         if let Some(last) = batch.heads.last() {
             self.lag = Duration::from_nanos(u64::try_from(self.clock.now - last.time).unwrap_or(0));
         }
-        self.count()
+        Ok(())
     }
 
-    fn count(&mut self) -> Result<(), LiveError> {
-        let counted = self.ring.statistics().map_err(|cause| self.refused(cause))?;
-        self.arrived += counted.arrived;
-        self.lost += counted.lost;
-        self.freezes += counted.freezes;
+    fn fill_from_one(&mut self, batch: &mut Batch, wait: Duration) -> Result<(), LiveError> {
+        let Source::One(lane) = &mut self.source else { return Ok(()) };
+        lane.take(batch, &mut self.seen);
+        if batch.is_empty() {
+            let rested = lane.rest(wait);
+            let changes = lane.changes();
+            changes.into_iter().for_each(|standing| self.stands(standing));
+            rested?;
+        }
+        let Source::One(lane) = &mut self.source else { return Ok(()) };
+        if batch.is_empty() {
+            lane.take(batch, &mut self.seen);
+        }
+        let counted = lane.count()?;
+        self.counted(counted);
+        if let Some(step) = self.look_at_clock() {
+            self.stepped = self.stepped.saturating_add(step);
+        }
         Ok(())
+    }
+
+    fn fill_from_several(&mut self, batch: &mut Batch, wait: Duration) -> Result<(), LiveError> {
+        let until = Instant::now() + wait;
+        loop {
+            self.gather()?;
+            // After that, so that it is known of every frame that was gathered whether it may be of a new clock.
+            let step = self.look_at_clock();
+            let Source::Several(fan) = &mut self.source else { return Ok(()) };
+            let now = Instant::now();
+            if let Some(step) = step {
+                fan.order().clock_set(step, now);
+            }
+            let stepped = fan.order().fill(batch, &mut self.seen, now);
+            self.stepped = self.stepped.saturating_add(stepped.unwrap_or(0));
+            if stepped.is_some() || !batch.is_empty() || now >= until {
+                return Ok(());
+            }
+            fan.wait(until);
+        }
+    }
+
+    /// Takes what the threads have read, and what they say.
+    fn gather(&mut self) -> Result<(), LiveError> {
+        let Source::Several(fan) = &mut self.source else { return Ok(()) };
+        let Said { standing, falls, counted, ring_bytes, waiting_bytes, left_alone } = fan.gather()?;
+        self.rings_bytes = (ring_bytes, waiting_bytes);
+        self.counted(counted);
+        if falls > self.falls && (standing, self.standing) == (Standing::Up, Standing::Up) {
+            // Down and up again while nobody looked.
+            self.stands(Standing::Down);
+        }
+        self.falls = falls;
+        if standing != self.standing {
+            self.stands(standing);
+        }
+        if left_alone {
+            self.happened(News::LeftAlone);
+        }
+        Ok(())
+    }
+
+    /// By how much the clock was set since this was last asked, where it was; that is told.
+    fn look_at_clock(&mut self) -> Option<i64> {
+        let step = self.clock.step()?;
+        self.clock_steps += 1;
+        self.happened(News::ClockStep(step));
+        Some(step)
+    }
+
+    const fn counted(&mut self, more: Statistics) {
+        self.arrived += more.arrived;
+        self.lost += more.lost;
+        self.freezes += more.freezes;
     }
 
     /// Ends the listening. Until [`Self::unread`] is zero, frames that arrived before are still in the ring.
@@ -237,13 +347,18 @@ impl Live {
     /// # Errors
     /// Where the kernel refuses.
     pub fn stop(&mut self) -> Result<(), LiveError> {
-        match self.ring.stop(self.index) {
-            Ok(()) => {}
-            // Nothing arrives from an interface that is not there.
-            Err(refused) if is_missing(&refused.cause) => {}
-            Err(refused) => return Err(self.refused(refused.cause)),
+        match &mut self.source {
+            Source::One(lane) => {
+                lane.stop()?;
+                let counted = lane.count()?;
+                self.counted(counted);
+                Ok(())
+            }
+            Source::Several(fan) => {
+                fan.stop()?;
+                self.gather()
+            }
         }
-        self.count()
     }
 
     /// Gives up what [`Self::unread`] says: it is counted as lost.
@@ -251,93 +366,10 @@ impl Live {
         self.lost += self.unread();
     }
 
-    /// Copies frames out of the ring.
-    fn take(&mut self, batch: &mut Batch) {
-        while batch.bytes.len() < BATCH_BYTES
-            && let Some(packet) = self.ring.next()
-        {
-            let at = batch.bytes.len();
-            let mut original_bytes = packet.original_bytes;
-            let cut = packet.bytes.split_at_checked(ADDRESSES_BYTES);
-            if let (Some((protocol, content)), Some((addresses, rest)), LinkType::Ethernet) =
-                (packet.vlan, cut, self.link)
-            {
-                batch.bytes.extend_from_slice(addresses);
-                batch.bytes.extend_from_slice(&protocol.to_be_bytes());
-                batch.bytes.extend_from_slice(&content.to_be_bytes());
-                batch.bytes.extend_from_slice(rest);
-                original_bytes = original_bytes.saturating_add(4);
-            } else {
-                batch.bytes.extend_from_slice(packet.bytes);
-            }
-            let bytes = batch.bytes.len() - at;
-            self.frames += 1;
-            self.bytes += bytes as u64;
-            let time = CaptureTime::from_nanos(packet.time);
-            self.first = Some(self.first.map_or(time, |first| first.min(time)));
-            self.last = Some(self.last.map_or(time, |last| last.max(time)));
-            // A batch is at most its limit and one frame long.
-            let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            batch.heads.push(FrameHead {
-                time: packet.time,
-                number: self.frames,
-                at: short(at),
-                bytes: short(bytes),
-                original_bytes,
-                capture: 0,
-                link: self.link,
-            });
-        }
-    }
-
-    /// Waits for frames, and where the interface is down or gone, for it.
-    fn rest(&mut self, wait: Duration) -> Result<(), LiveError> {
-        let wait = if self.standing == Standing::Up { wait } else { wait.min(LOOK_AGAIN) };
-        match self.ring.wait(wait) {
-            Ok(()) if self.standing == Standing::Up => Ok(()),
-            Ok(()) => self.look(),
-            Err(cause) if cause.raw_os_error() == Some(libc::ENETDOWN) || is_missing(&cause) => {
-                // Looked at before it is told: it may be gone altogether, or back already.
-                self.stands(Standing::Down);
-                self.look()
-            }
-            Err(cause) => Err(self.refused(cause)),
-        }
-    }
-
-    /// Looks whether the interface is back. One that went away and came back has another number, and is listened to anew.
-    fn look(&mut self) -> Result<(), LiveError> {
-        let index = match self.ring.index_of(&self.interface) {
-            Ok(index) => index,
-            Err(cause) if is_missing(&cause) => {
-                self.stands(Standing::Gone);
-                return Ok(());
-            }
-            Err(cause) => return Err(self.refused(cause)),
-        };
-        if self.standing == Standing::Gone || index != self.index {
-            match self.ring.listen(index) {
-                Ok(()) => self.index = index,
-                // It went away again meanwhile.
-                Err(refused) if is_missing(&refused.cause) => return Ok(()),
-                Err(refused) => return Err(self.refused(refused.cause)),
-            }
-        }
-        match self.ring.is_up(&self.interface) {
-            Ok(true) => self.stands(Standing::Up),
-            Ok(false) => self.stands(Standing::Down),
-            Err(cause) if is_missing(&cause) => self.stands(Standing::Gone),
-            Err(cause) => return Err(self.refused(cause)),
-        }
-        Ok(())
-    }
-
-    /// Tells a change, once.
+    /// Tells a change.
     fn stands(&mut self, standing: Standing) {
-        if self.standing != standing {
-            self.standing = standing;
-            self.happened(News::Standing(standing));
-        }
+        self.standing = standing;
+        self.happened(News::Standing(standing));
     }
 
     fn happened(&mut self, news: News) {
@@ -356,13 +388,14 @@ impl Live {
                     "the sensor's clock was set {way} by {seconds:.1} s; times before and after do not compare"
                 )
             }
+            News::LeftAlone => {
+                format!(
+                    "the interface came back for the {SPARES}th time: one worker reads it alone from here on"
+                )
+            }
         };
-        self.faults.push(self.frames, self.bytes, what);
+        self.faults.push(self.seen.frames, self.seen.bytes, what);
         self.news.push(news);
-    }
-
-    fn refused(&self, cause: io::Error) -> LiveError {
-        LiveError::Refused { interface: self.interface.clone(), cause }
     }
 
     /// By how many nanoseconds the clock was set since this was last asked, where it was: among the frames of the last batch, or
@@ -388,13 +421,13 @@ impl Live {
     /// Frames that arrived.
     #[must_use]
     pub const fn frames(&self) -> u64 {
-        self.frames
+        self.seen.frames
     }
 
     /// Their bytes.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.bytes
+        self.seen.bytes
     }
 
     /// Frames that the kernel dropped because the ring was full.
@@ -406,7 +439,7 @@ impl Live {
     /// Frames that came to the socket and were neither read nor lost: they wait in the ring.
     #[must_use]
     pub const fn unread(&self) -> u64 {
-        self.arrived.saturating_sub(self.lost).saturating_sub(self.frames)
+        self.arrived.saturating_sub(self.lost).saturating_sub(self.seen.frames)
     }
 
     /// What became of frames before the socket saw them, since the start; none where `/proc` does not tell.
@@ -440,16 +473,41 @@ impl Live {
         self.standing
     }
 
-    /// Size of the ring, in bytes.
+    /// Size of all rings, in bytes.
     #[must_use]
     pub fn ring_bytes(&self) -> u64 {
-        self.ring.bytes()
+        self.rings().0
     }
 
-    /// Bytes of the ring that wait to be read, in whole blocks.
+    /// Bytes of the rings that wait to be read, in whole blocks.
     #[must_use]
     pub fn waiting_bytes(&self) -> u64 {
-        self.ring.waiting_bytes()
+        self.rings().1
+    }
+
+    fn rings(&self) -> (u64, u64) {
+        match &self.source {
+            Source::One(lane) => lane.ring_bytes(),
+            Source::Several(_) => self.rings_bytes,
+        }
+    }
+
+    /// Frames that each of several workers has read; empty where one reads alone.
+    #[must_use]
+    pub fn ring_frames(&self) -> Vec<u64> {
+        match &self.source {
+            Source::One(_) => Vec::new(),
+            Source::Several(fan) => fan.frames(),
+        }
+    }
+
+    /// Frames that were handed on after one with a later time, because another worker had not been able to read for half a second.
+    #[must_use]
+    pub const fn late(&self) -> u64 {
+        match &self.source {
+            Source::One(_) => 0,
+            Source::Several(fan) => fan.late(),
+        }
     }
 
     /// What was read so far, as the report names it.
@@ -460,14 +518,44 @@ impl Live {
             sha256: None,
             format: "live",
             compression: None,
-            frames: self.frames,
-            bytes: self.bytes,
-            first: self.first,
-            last: self.last,
+            frames: self.seen.frames,
+            bytes: self.seen.bytes,
+            first: self.seen.first,
+            last: self.seen.last,
             links: vec![self.link],
             faults: self.faults.list(),
         }
     }
+}
+
+/// What is said of a socket that could not be opened.
+fn not_opened(no: Refused, interface: &str, bytes: usize) -> LiveError {
+    match no {
+        Refused { step: Step::Find, cause } if is_missing(&cause) => {
+            LiveError::NoInterface { interface: interface.to_owned() }
+        }
+        Refused { step: Step::Socket, cause } if cause.kind() == io::ErrorKind::PermissionDenied => {
+            LiveError::NotAllowed { cause }
+        }
+        Refused { step: Step::Map, cause } => LiveError::NoRoom { bytes, cause },
+        Refused { cause, .. } => LiveError::Refused { interface: interface.to_owned(), cause },
+    }
+}
+
+/// What each of several workers has of the interface of that number.
+fn shares(
+    index: i32,
+    workers: usize,
+    program: &[Instruction],
+    ring_bytes: (usize, usize),
+) -> Result<Vec<Share>, Refused> {
+    let group = Arc::new(Group::of(index));
+    let share = |number| {
+        let spares: Result<_, _> = (0..SPARES).map(|_| Socket::open()).collect();
+        let program = filter::without_outgoing(program);
+        Ok(Share { number, group: Arc::clone(&group), program, spares: spares?, ring_bytes, next: None })
+    };
+    (0..workers).map(share).collect()
 }
 
 /// Whether the kernel says that there is no such interface.
@@ -546,8 +634,8 @@ mod tests {
 
     #[test]
     fn an_interface_that_is_not_there_is_named_with_what_to_do() {
-        for name in ["lazaret-none", "a-name-longer-than-any-interface", ""] {
-            match Live::open(name, RING_BYTES, &[]) {
+        for (name, workers) in [("lazaret-none", 1), ("a-name-longer-than-any-interface", 2), ("", 16)] {
+            match Live::open(name, RING_BYTES, workers, &[]) {
                 // Whoever may not open a socket is told so first.
                 Err(LiveError::NotAllowed { .. }) => {}
                 Err(error @ LiveError::NoInterface { .. }) => {

@@ -1,7 +1,7 @@
 //! The mapped ring of a packet socket. All `unsafe` of the workspace but the allocator's stands here, and nothing here sends.
 //!
 //! ```text
-//! ring: blocks of 1 MiB, filled by the kernel one after the other, each handed over whole
+//! ring: blocks of one size, filled by the kernel one after the other, each handed over whole
 //! block: | status 4 … count, offset of the first packet | packet | packet | …
 //! packet: | offset of the next 4 | seconds, nanoseconds | captured, on the wire | status | … VLAN tag | frame
 //! ```
@@ -21,10 +21,18 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Size of a block, in bytes: far more than the longest frame that a kernel hands over (64 KiB with offloading).
-pub(crate) const BLOCK_BYTES: usize = 1 << 20;
-/// The kernel hands a block over after this time even if it is not full.
-const RETIRE_MS: u32 = 60;
+/// How a ring is divided. As many blocks as a ring has, so many times `retire` can pass without anybody reading, however few
+/// frames arrive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks {
+    /// Size of a block, in bytes: more than the longest frame that a kernel hands over (64 KiB with offloading).
+    pub(crate) bytes: usize,
+    /// The kernel hands a block over after this time even if it is not full.
+    pub(crate) retire: Duration,
+}
+
+/// Of a ring that has its interface to itself.
+pub(crate) const BLOCKS: Blocks = Blocks { bytes: 1 << 20, retire: Duration::from_millis(60) };
 /// What the kernel wants for `tp_frame_size`: only a unit of counting in this version of the ring.
 const UNIT_BYTES: usize = 2048;
 /// A socket that is bound to this protocol receives nothing: reserved in IANA's list of EtherTypes.
@@ -85,11 +93,42 @@ pub(crate) struct Statistics {
     pub(crate) freezes: u64,
 }
 
+impl Statistics {
+    /// Counts what `more` says, too.
+    pub(crate) const fn add(&mut self, more: Self) {
+        self.arrived = self.arrived.saturating_add(more.arrived);
+        self.lost = self.lost.saturating_add(more.lost);
+        self.freezes = self.freezes.saturating_add(more.freezes);
+    }
+}
+
+/// A packet socket that hears nothing: it is bound to no interface and no protocol.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
+
+impl Socket {
+    /// Opens one: what needs a capability. Nothing that is done with it later does.
+    pub(crate) fn open() -> Result<Self, Refused> {
+        // Protocol 0: nothing is received before everything is set up.
+        // SAFETY: plain numbers; the result is checked before it is used.
+        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+        check(fd).map_err(Step::Socket.refused())?;
+        // SAFETY: `fd` was just made and nobody else has it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Number of the interface, or why there is none of that name.
+    pub(crate) fn index_of(&self, interface: &str) -> Result<c_int, Refused> {
+        index_of(&self.0, interface).map_err(Step::Find.refused())
+    }
+}
+
 /// A packet socket and its ring.
 pub(crate) struct Ring {
     socket: OwnedFd,
     map: NonNull<u8>,
     blocks: usize,
+    block_bytes: usize,
     /// The block that is read or awaited.
     at: usize,
     /// Whether block `at` is ours.
@@ -106,27 +145,21 @@ pub(crate) struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Opens a packet socket with a ring of `bytes`, which hears nothing until [`Self::listen`]. What this host itself
-    /// sends is not seen.
-    pub(crate) fn open(interface: &str, bytes: usize) -> Result<Self, Refused> {
-        // Protocol 0: nothing is received before everything is set up.
-        // SAFETY: plain numbers; the result is checked before it is used.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        check(fd).map_err(Step::Socket.refused())?;
-        // SAFETY: `fd` was just made and nobody else has it.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        index_of(&socket, interface).map_err(Step::Find.refused())?;
+    /// Gives a socket a ring of `bytes`, which hears nothing until [`Self::listen`]. What this host itself sends is not
+    /// seen.
+    pub(crate) fn on(socket: Socket, bytes: usize, of: Blocks) -> Result<Self, Refused> {
+        let Socket(socket) = socket;
         let version = libc::tpacket_versions::TPACKET_V3 as c_int;
         set(&socket, libc::PACKET_VERSION, &version).map_err(Step::Prepare.refused())?;
         set(&socket, libc::PACKET_IGNORE_OUTGOING, &1_i32).map_err(Step::Prepare.refused())?;
-        let blocks = (bytes / BLOCK_BYTES).max(2);
+        let blocks = (bytes / of.bytes).max(2);
         let number = |value: usize| libc::c_uint::try_from(value).unwrap_or(libc::c_uint::MAX);
         let request = libc::tpacket_req3 {
-            tp_block_size: number(BLOCK_BYTES),
+            tp_block_size: number(of.bytes),
             tp_block_nr: number(blocks),
             tp_frame_size: number(UNIT_BYTES),
-            tp_frame_nr: number(blocks * (BLOCK_BYTES / UNIT_BYTES)),
-            tp_retire_blk_tov: RETIRE_MS,
+            tp_frame_nr: number(blocks * (of.bytes / UNIT_BYTES)),
+            tp_retire_blk_tov: libc::c_uint::try_from(of.retire.as_millis()).unwrap_or(libc::c_uint::MAX),
             tp_sizeof_priv: 0,
             tp_feature_req_word: 0,
         };
@@ -134,11 +167,21 @@ impl Ring {
         let (read_write, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
         // SAFETY: a new mapping at an address of the kernel's choice; the result is checked before it is used.
         let map = unsafe {
-            libc::mmap(ptr::null_mut(), blocks * BLOCK_BYTES, read_write, shared, socket.as_raw_fd(), 0)
+            libc::mmap(ptr::null_mut(), blocks * of.bytes, read_write, shared, socket.as_raw_fd(), 0)
         };
         let map = Some(map).filter(|map| *map != libc::MAP_FAILED).and_then(|map| NonNull::new(map.cast()));
         let map = map.ok_or_else(io::Error::last_os_error).map_err(Step::Map.refused())?;
-        Ok(Self { socket, map, blocks, at: 0, held: false, left: 0, next: 0, filled: 0 })
+        Ok(Self {
+            socket,
+            map,
+            blocks,
+            block_bytes: of.bytes,
+            at: 0,
+            held: false,
+            left: 0,
+            next: 0,
+            filled: 0,
+        })
     }
 
     /// Listens to the interface that has `index` now.
@@ -192,6 +235,18 @@ impl Ring {
                 length_of::<libc::sock_fprog>(),
             )
         })
+    }
+
+    /// Joins the sockets of a group, which share the frames of their interface, each connection to one of them, both directions
+    /// (the kernel's symmetric hash of a flow) and, where its ring is nearly full, to another. This socket must listen. Makes a
+    /// group that no other process has where `group` is none, and gives its number. What is in a group stays in it, and
+    /// cannot be bound to anything else. What this host itself sends is seen, where no filter drops it.
+    pub(crate) fn join(&self, group: Option<u16>) -> io::Result<u16> {
+        let new = if group.is_none() { libc::PACKET_FANOUT_FLAG_UNIQUEID } else { 0 };
+        let how = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_ROLLOVER | new;
+        set(&self.socket, libc::PACKET_FANOUT, &(u32::from(group.unwrap_or(0)) | how << 16))?;
+        let joined: u32 = get(&self.socket, libc::SOL_PACKET, libc::PACKET_FANOUT)?;
+        Ok((joined & 0xffff) as u16)
     }
 
     /// Number of the interface, or why there is none of that name.
@@ -291,13 +346,13 @@ impl Ring {
     fn head(&self) -> Option<libc::tpacket3_hdr> {
         let block = self.block(self.at).filter(|_| self.held)?;
         let end = self.next.checked_add(size_of::<libc::tpacket3_hdr>())?;
-        if end > BLOCK_BYTES {
+        if end > self.block_bytes {
             return None;
         }
         // SAFETY: the whole header lies in the block, which is ours, so nobody writes to it.
         let head: libc::tpacket3_hdr = unsafe { ptr::read_unaligned(block.as_ptr().add(self.next).cast()) };
         let frame_end = self.next + usize::from(head.tp_mac) + head.tp_snaplen as usize;
-        (frame_end <= BLOCK_BYTES).then_some(head)
+        (frame_end <= self.block_bytes).then_some(head)
     }
 
     /// Gives the block back to the kernel and goes on to the next. What it held is wiped, since the ring may lie there
@@ -316,7 +371,7 @@ impl Ring {
     fn wipe(&mut self) {
         let start = size_of::<libc::tpacket_block_desc>();
         let Some(block) = self.block(self.at).filter(|_| self.held) else { return };
-        let end = self.filled.min(BLOCK_BYTES);
+        let end = self.filled.min(self.block_bytes);
         // SAFETY: the bytes lie in the block, which is ours, so nobody else reads or writes them, and no slice of it
         // is left, since one borrows this value.
         unsafe { block.add(start).write_bytes(0, end.saturating_sub(start)) };
@@ -328,12 +383,12 @@ impl Ring {
             let status = self.status(*block).map_or(0, |status| status.load(Ordering::Relaxed));
             status & libc::TP_STATUS_USER != 0
         };
-        (0..self.blocks).filter(ours).count() as u64 * BLOCK_BYTES as u64
+        (0..self.blocks).filter(ours).count() as u64 * self.block_bytes as u64
     }
 
     /// Size of the ring, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        self.blocks as u64 * BLOCK_BYTES as u64
+        self.blocks as u64 * self.block_bytes as u64
     }
 
     /// What the kernel counted since this was last asked.
@@ -351,8 +406,8 @@ impl Ring {
         if number >= self.blocks {
             return None;
         }
-        // SAFETY: the map has `blocks` times `BLOCK_BYTES`, and `number` is below `blocks`.
-        Some(unsafe { self.map.add(number * BLOCK_BYTES) })
+        // SAFETY: the map has `blocks` times `block_bytes`, and `number` is below `blocks`.
+        Some(unsafe { self.map.add(number * self.block_bytes) })
     }
 
     /// Whose a block is; shared with the kernel.
@@ -368,7 +423,7 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: the mapping that `open` made, unmapped once; nothing points into it any more.
-        unsafe { libc::munmap(self.map.as_ptr().cast::<c_void>(), self.blocks * BLOCK_BYTES) };
+        unsafe { libc::munmap(self.map.as_ptr().cast::<c_void>(), self.blocks * self.block_bytes) };
     }
 }
 

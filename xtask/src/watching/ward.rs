@@ -1,8 +1,8 @@
 //! `watch-ward`: a ward of 1,000 leaking monitors is played by tcpreplay through a cable between two network namespaces.
 //!
 //! ```text
-//! at the pace of life   nothing is lost; the findings are those of `scan`, integrity checks and all
-//! at 500 Mbit/s         nothing is lost; the same findings but for those that look at the pace of time
+//! at the pace of life   nothing is lost; the findings are those of `scan`, integrity checks and all; with one worker and with two
+//! at 500 Mbit/s         nothing is lost; the same findings but for those that look at the pace of time; with one and two
 //! faster and faster     what lazaret, tcpdump -w /dev/null and ndpiReader lose
 //! overloaded            what is lost is counted and said, and nothing is found that the scan does not find
 //! ```
@@ -50,11 +50,13 @@ pub fn ward(folder: &Path) -> Result<(), String> {
     let frames = scanned["coverage"]["frames"].as_u64().unwrap_or(0);
     println!("{frames} frames, {} findings in the scan", list(&scanned).len());
     let mut failed = Vec::new();
-    for (rate, timed) in [("--multiplier=1", true), ("--mbps=500", false)] {
-        let (played, report) = cable.watch(rate, &["--integrity", "on"], frames)?;
+    let ways = [("--multiplier=1", true), ("--mbps=500", false)];
+    for ((rate, timed), workers) in ways.into_iter().flat_map(|way| ["1", "2"].map(|workers| (way, workers)))
+    {
+        let (played, report) = cable.watch(rate, &["--integrity", "on", "--workers", workers], frames)?;
         let (seen, wanted) = (told(&report, timed), told(&scanned, timed));
         println!(
-            "watch {rate}: {:.0} Mbit/s, {} lost, {} findings; missing {}, more {}",
+            "watch {rate} --workers {workers}: {:.0} Mbit/s, {} lost, {} findings; missing {}, more {}",
             played.mbps,
             played.lost,
             seen.len(),
@@ -62,7 +64,7 @@ pub fn ward(folder: &Path) -> Result<(), String> {
             seen.difference(&wanted).count()
         );
         if played.lost > 0 || seen != wanted {
-            failed.push(format!("{rate}: lost frames, or not the findings of the scan"));
+            failed.push(format!("{rate} --workers {workers}: lost frames, or not the findings of the scan"));
         }
     }
     cable.rates(frames)?;
@@ -224,6 +226,8 @@ impl Cable {
                 println!("| {name} | {:.0} | {} | {cpu} |", played.mbps, played.lost);
             };
             row("lazaret watch", &self.watch(&rate, &["--integrity", "on"], frames)?.0);
+            let two = ["--integrity", "on", "--workers", "2"];
+            row("lazaret watch --workers 2", &self.watch(&rate, &two, frames)?.0);
             row("lazaret watch --integrity off", &self.watch(&rate, &["--integrity", "off"], frames)?.0);
             if let Some(played) = self.tcpdump(&rate, frames)? {
                 row("tcpdump -w /dev/null", &played);

@@ -424,6 +424,8 @@ impl Relaying {
             interface_dropped: None,
             backlog_dropped: None,
             clock_steps: 0,
+            frames_late: 0,
+            ring_frames: Vec::new(),
             ring_full: 0,
             ring_bytes: 0,
             ring_waiting_bytes: 0,

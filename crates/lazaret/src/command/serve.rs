@@ -1,7 +1,7 @@
 //! `lazaret serve`: console and API over a store.
 
 use super::evidence::secret_key;
-use super::source::read_site;
+use super::source::{read_site, workers};
 use super::watch;
 use crate::exit::{Failure, Status};
 use crate::live::{Hub, Origin};
@@ -12,6 +12,7 @@ use crate::stored::{self, Where};
 use ingest::EvidenceReader;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -89,6 +90,9 @@ pub(crate) struct Options {
     /// sent on it
     #[arg(long, short, value_name = "IF", conflicts_with = "replay")]
     interface: Option<String>,
+    /// With --interface: threads that read and take frames apart, as of `watch`
+    #[arg(long, value_name = "N", default_value = "1", value_parser = workers, requires = "interface")]
+    workers: NonZero<usize>,
     /// Show the vital signs of this capture as if they came now; may be given several times
     #[arg(long, value_name = "CAPTURE")]
     replay: Vec<PathBuf>,
@@ -119,7 +123,8 @@ impl Options {
         let signals = signals()?;
         let sensor = match &self.interface {
             Some(interface) => {
-                let watch = watch::Options::beside(interface, &plan.folder, self.site.as_deref())?;
+                let watch =
+                    watch::Options::beside(interface, self.workers, &plan.folder, self.site.as_deref())?;
                 Some(watch.start(Arc::clone(&plan.hub), Arc::clone(&signals.stop))?)
             }
             None => None,

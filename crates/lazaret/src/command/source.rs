@@ -100,7 +100,7 @@ pub(super) fn read_site(path: Option<&Path>) -> Result<Site, Failure> {
     Ok(Site::parse(&text, &path.display().to_string())?)
 }
 
-fn workers(text: &str) -> Result<NonZero<usize>, String> {
+pub(super) fn workers(text: &str) -> Result<NonZero<usize>, String> {
     let workers: NonZero<usize> = text.parse().map_err(|_| format!("a number from 1 to {WORKERS_MAX}"))?;
     if workers.get() > WORKERS_MAX { Err(format!("at most {WORKERS_MAX}")) } else { Ok(workers) }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! read files that are named → open the socket → give all privileges away → watch
-//!                                                 │ ring → flows → judgement      this thread
+//!                                                 │ ring → flows → judgement      this thread (--workers: several)
 //!                                                 └ findings, reports → writer    a thread of its own
 //! ```
 //! Nothing is sent on a network. Where no frames come, nothing is concluded.
@@ -14,7 +14,7 @@
 
 use super::ring;
 use super::scan::FailOn;
-use super::source::{Integrity, read_site};
+use super::source::{Integrity, read_site, workers};
 use crate::confine::{Files, confine, drop_capabilities, folder_of};
 use crate::exit::{Failure, Status};
 use crate::keeper::{Keep, Keeper};
@@ -37,6 +37,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,6 +70,7 @@ Examples:
   lazaret watch --interface eth1 --store ward --ring ring --ring-key-file ring.key    and the raw frames, encrypted
   lazaret watch --interface eth1 --format ndjson | shipper         for a log shipper, with how the sensor does
   lazaret watch --interface eth1 --duration 8h --fail-on high      one shift; status 1 where something high was found
+  lazaret watch --interface eth1 --workers 4 --buffer 256           a port that one thread cannot keep up with
 
 Connect the interface to a mirror port (SPAN) and give it no address. Nothing is ever sent on it. Opening it needs the
 capability CAP_NET_RAW, which is given away, with everything else, before the first frame is read:
@@ -114,6 +116,9 @@ pub(crate) struct Options {
     /// End after this time: seconds, or a number with s, m, h or d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
+    /// Threads that read and take frames apart, each with its share of the connections and of the ring
+    #[arg(long, value_name = "N", default_value = "1", value_parser = workers)]
+    workers: NonZero<usize>,
     /// Size of the ring between kernel and sensor, in MiB: what arrives while the sensor is busy waits there
     #[arg(long, value_name = "MIB", default_value_t = ingest::RING_BYTES as u64 >> 20, value_parser = clap::value_parser!(u64).range(BUFFER_MIB))]
     buffer: u64,
@@ -205,8 +210,13 @@ impl Options {
         self.listen(opened, self.stream(to)?, (keeper, hands), None, &stop)
     }
 
-    /// What a server watches beside its work: all as on the command line of `watch`.
-    pub(super) fn beside(interface: &str, store: &Path, site: Option<&Path>) -> Result<Self, Failure> {
+    /// What a server watches beside its work, with so many workers: all as on the command line of `watch`.
+    pub(super) fn beside(
+        interface: &str,
+        workers: NonZero<usize>,
+        store: &Path,
+        site: Option<&Path>,
+    ) -> Result<Self, Failure> {
         #[derive(clap::Parser)]
         struct Line {
             #[command(flatten)]
@@ -217,7 +227,8 @@ impl Options {
         if let Some(site) = site {
             words.extend([OsStr::new("--site"), site.as_os_str()]);
         }
-        let line = Line::try_parse_from(words).map_err(|fault| Failure::Usage(fault.to_string()))?;
+        let mut line = Line::try_parse_from(words).map_err(|fault| Failure::Usage(fault.to_string()))?;
+        line.options.workers = workers;
         Ok(line.options)
     }
 
@@ -264,7 +275,8 @@ impl Options {
         let ring_bytes = usize::try_from(self.buffer << 20).unwrap_or(ingest::RING_BYTES_MAX);
         let feed = match (&self.interface, &self.input) {
             (Some(interface), _) => {
-                Feed::Interface(Box::new(Live::open(interface, ring_bytes, &self.excluded)?))
+                let live = Live::open(interface, ring_bytes, self.workers.get(), &self.excluded)?;
+                Feed::Interface(Box::new(live))
             }
             (None, Some(input)) => Feed::capture(input)?,
             (None, None) => return Err(Failure::Usage("--interface IF is missing".to_owned())),
@@ -293,7 +305,7 @@ impl Options {
         let waveforms = if wanted_samples { Waveforms::Carry } else { Waveforms::Omit };
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
         let past = self.store.as_deref().map_or(Ok(Past::default()), crate::past::of_store)?;
-        let mut sensor = Sensor::new(feed, site, integrity, wanted, past)?;
+        let mut sensor = Sensor::new((feed, self.workers.get()), site, integrity, wanted, past)?;
         if let Some(hub) = hub {
             sensor.show(hub);
         }
@@ -581,6 +593,10 @@ impl<'a> Watch<'a> {
                         (if by < 0 { "back" } else { "forward" }, by.unsigned_abs() as f64 / 1e9);
                     eprintln!("lazaret: the clock was set {way} by {seconds:.1} s");
                 }
+                News::LeftAlone => eprintln!(
+                    "lazaret: {interface} came back so often that one worker reads it alone from now on; the next start takes \
+                     several again"
+                ),
             }
         }
     }
@@ -603,7 +619,9 @@ impl<'a> Watch<'a> {
             interface_dropped: before.map(|before| before.dropped),
             backlog_dropped: before.map(|before| before.backlog),
             clock_steps: feed.clock_steps(),
+            frames_late: feed.late(),
             ring_full: live.map_or(0, Live::freezes),
+            ring_frames: live.map_or_else(Vec::new, Live::ring_frames),
             ring_bytes: live.map_or(0, Live::ring_bytes),
             ring_waiting_bytes: live.map_or(0, Live::waiting_bytes),
             lag_seconds: in_millis(lag.as_secs_f64()),

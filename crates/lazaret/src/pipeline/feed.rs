@@ -166,7 +166,15 @@ impl Feed {
         }
     }
 
-    /// The same, with those lost before anything of ours saw them.
+    /// Frames handed on after one with a later time.
+    pub(crate) fn late(&self) -> u64 {
+        match self {
+            Self::Interface(live) => live.late(),
+            Self::Capture(_) => 0,
+        }
+    }
+
+    /// Frames lost, with those lost before anything of ours saw them.
     pub(super) fn lost_anywhere(&self) -> u64 {
         match self {
             Self::Interface(live) => live.lost().saturating_add(live.lost_before()),

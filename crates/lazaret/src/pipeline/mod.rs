@@ -4,6 +4,7 @@
 //! into tasks that any worker takes; see [`pool`]. Either way observations are judged in the merged order of
 //! frames, so the report does not depend on the number of workers.
 
+mod crew;
 mod early;
 mod feed;
 mod pool;

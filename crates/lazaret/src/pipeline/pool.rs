@@ -270,7 +270,7 @@ impl<'a> Pool<'a> {
 }
 
 /// Tells what the groups saw frame by frame. A frame belongs to one group, so no two hold the same order.
-fn in_order(seen: &[Vec<Observation>], mut tell: impl FnMut(&Observation)) {
+pub(super) fn in_order(seen: &[Vec<Observation>], mut tell: impl FnMut(&Observation)) {
     let mut left: Vec<&[Observation]> = seen.iter().map(Vec::as_slice).collect();
     while let Some((first, group)) = left.iter_mut().filter_map(next_order).min_by_key(|(order, _)| *order) {
         let frame = group.iter().take_while(|observation| observation.order == first).count();

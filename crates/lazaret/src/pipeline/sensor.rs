@@ -1,15 +1,18 @@
-//! From a live interface, or a capture that is played, to findings and reports, on one thread.
+//! From a live interface, or a capture that is played, to findings and reports, on one thread or several.
 //!
-//! The same stages as a scan with one worker: a batch from the ring, frames to their shards, observations to the
-//! judgement. One thread does several Gbit/s, and what it cannot do in time the kernel counts.
+//! The same stages as a scan: a batch from the ring, frames to their shards, observations to the judgement. With one worker everything
+//! happens on the calling thread. With more, shards work on threads of their own (`crew.rs`), and the calling thread has everything
+//! back when a step is done, but for what was told of the last batch: that is judged with the next, or when somebody asks. What cannot
+//! be done in time the kernel counts.
 
+use super::crew::{Crew, Judging};
 use super::early::Known;
 use super::feed::Feed;
 use super::{finish_all, judge_all, push_some, ready, show_all};
 use crate::exit::Failure;
 use crate::live::{Hub, Tap};
 use detect::{Depth, Judgement, Past};
-use flow::Shard;
+use flow::{SHARDS, Shard};
 use ingest::{Batch, EvidenceCounts, EvidenceRecorder};
 use inventory::Site;
 use model::{
@@ -24,6 +27,9 @@ use std::time::Duration;
 /// sensor can afford least. The first loss after a time without is told at once.
 const LOSSES_UNTOLD_BATCHES_MAX: u32 = 32;
 
+/// Frames that one thread takes alone, however many there are: waking the others would cost more than it saves.
+const FEW_FRAMES_MAX: usize = 32;
+
 /// A source of frames, and everything learnt from it.
 pub(crate) struct Sensor {
     feed: Feed,
@@ -31,6 +37,8 @@ pub(crate) struct Sensor {
     shards: Vec<Shard>,
     batch: Batch,
     out: Vec<Observation>,
+    /// Several workers, where there are.
+    crew: Option<Crew>,
     known: Known,
     /// Frames lost, as far as told.
     lost: u64,
@@ -59,12 +67,12 @@ struct Begun {
 }
 
 impl Sensor {
-    /// Watches `feed`, with what the site says of itself and what was before.
+    /// Watches `feed` with so many workers, with what the site says of itself and what was before.
     ///
     /// # Errors
     /// [`Failure::Data`] where the compiled-in data does not load.
     pub(crate) fn new(
-        feed: Feed,
+        (feed, workers): (Feed, usize),
         site: Site,
         integrity: Option<Depth>,
         wanted: flow::Options,
@@ -78,6 +86,7 @@ impl Sensor {
             shards,
             batch: Batch::new(),
             out: Vec::new(),
+            crew: (workers > 1).then(|| Crew::new(workers.min(SHARDS))).transpose()?,
             known: Known::default(),
             lost: 0,
             quiet: LOSSES_UNTOLD_BATCHES_MAX,
@@ -139,8 +148,10 @@ impl Sensor {
             }
         }
         if self.batch.is_empty() {
+            self.settle();
             self.shards.iter_mut().for_each(Shard::free_spare);
             self.out = Vec::new();
+            self.crew.iter_mut().for_each(Crew::free_spare);
         }
         if let Some(frame) = self.batch.len().checked_sub(1).and_then(|last| self.batch.frame(last)) {
             self.last = frame.time;
@@ -151,11 +162,36 @@ impl Sensor {
 
     /// Judges the frames of the batch at these places.
     fn take_in(&mut self, places: Range<usize>) {
+        if places.len() > FEW_FRAMES_MAX
+            && let Some(crew) = &mut self.crew
+        {
+            let mut judging = Judging { judgement: &mut self.judgement, tap: self.tap.as_mut() };
+            crew.push(&self.batch, places, &mut self.shards, &mut judging);
+            // A batch that is full is followed by another, whose shards work meanwhile.
+            if !self.batch.is_full() {
+                self.settle();
+            }
+            return;
+        }
+        self.settle();
         push_some(&self.batch, places, &mut self.shards, &mut self.out);
         match &mut self.tap {
             None => judge_all(&mut self.out, &mut self.judgement),
             Some(tap) => show_all(&mut self.out, &mut self.judgement, tap),
         }
+    }
+
+    /// Judges what several workers told and nobody has judged yet.
+    fn settle(&mut self) {
+        if let Some(crew) = &mut self.crew {
+            crew.settle(&mut Judging { judgement: &mut self.judgement, tap: self.tap.as_mut() });
+        }
+    }
+
+    /// The judgement, of everything that was taken in.
+    fn judged(&mut self) -> &mut Judgement {
+        self.settle();
+        &mut self.judgement
     }
 
     /// The clock was set by so many nanoseconds before the frame at `place` of the batch.
@@ -164,7 +200,8 @@ impl Sensor {
         let before = before.map_or(self.last, |frame| frame.time);
         let time = self.batch.frame(place).map_or_else(|| before.plus_nanos(by), |frame| frame.time);
         self.shards.iter_mut().for_each(|shard| shard.clock_set(by));
-        self.judgement.observe(&self.of_nobody(time, LinkFact::ClockSet(by)));
+        let set = self.of_nobody(time, LinkFact::ClockSet(by));
+        self.judged().observe(&set);
         self.last = time;
     }
 
@@ -194,7 +231,8 @@ impl Sensor {
             return;
         }
         (self.lost, self.quiet) = (now, 0);
-        self.judgement.observe(&self.of_nobody(self.last, LinkFact::Lost(count)));
+        let lost = self.of_nobody(self.last, LinkFact::Lost(count));
+        self.judged().observe(&lost);
     }
 
     /// Where its frames come from.
@@ -209,7 +247,7 @@ impl Sensor {
 
     /// The vital signs since this was last asked.
     pub(crate) fn turn(&mut self) -> Vec<Trend> {
-        self.judgement.turn()
+        self.judged().turn()
     }
 
     /// Whether it is time to renew, whatever the clock says.
@@ -220,7 +258,8 @@ impl Sensor {
     /// Begins a new period: what was told is let go, and what goes on is known on.
     pub(crate) fn renew(&mut self) {
         let begun = self.begun.time.or(self.feed.summary().first).unwrap_or(self.last);
-        self.judgement.renew(begun, self.last);
+        let last = self.last;
+        self.judged().renew(begun, last);
         self.known.renew();
         self.begun = Begun {
             time: Some(self.last),
@@ -237,7 +276,8 @@ impl Sensor {
         if !std::mem::take(&mut self.fresh) {
             return Vec::new();
         }
-        self.known.new_of(self.judgement.findings())
+        let findings = self.judged().findings();
+        self.known.new_of(findings)
     }
 
     /// Frames that were read are on their way to the disk before something takes its time.
@@ -253,13 +293,14 @@ impl Sensor {
         self.lose();
         let coverage = self.counted().since(&self.begun.coverage);
         let summary = self.summary();
-        self.judgement.report(vec![summary], coverage)
+        self.judged().report(vec![summary], coverage)
     }
 
     /// Ends every flow and gives the report of the period, and its last minutes of vital signs, at the end.
     pub(crate) fn finish(mut self) -> (Report, Vec<Trend>) {
         self.end_evidence();
         self.lose();
+        self.settle();
         let mut coverage = finish_all(&mut self.shards, &mut self.judgement);
         coverage.frames_lost = self.feed.lost();
         let coverage = coverage.since(&self.begun.coverage);
@@ -350,6 +391,15 @@ mod tests {
 
     /// What a sensor makes of the ward, whose clock is set.
     fn watched(test: &str, set: Option<(u64, i64)>, depth: Option<Depth>) -> (Report, Vec<Trend>) {
+        watched_by(1, test, set, depth)
+    }
+
+    fn watched_by(
+        workers: usize,
+        test: &str,
+        set: Option<(u64, i64)>,
+        depth: Option<Depth>,
+    ) -> (Report, Vec<Trend>) {
         let path = place(test);
         ward(&path, if depth.is_some() { 2.0 } else { 0.5 }, set);
         let mut feed = Feed::capture(&path).unwrap();
@@ -357,7 +407,8 @@ mod tests {
             feed.set_clock(after, by);
         }
         let past = Past::default();
-        let mut sensor = Sensor::new(feed, Site::default(), depth, flow::Options::default(), past).unwrap();
+        let wanted = flow::Options::default();
+        let mut sensor = Sensor::new((feed, workers), Site::default(), depth, wanted, past).unwrap();
         while !sensor.feed().has_ended() {
             sensor.step(Duration::ZERO).unwrap();
         }
@@ -410,6 +461,24 @@ mod tests {
                 let spots =
                     set.blind_spots.iter().filter(|spot| spot.starts_with("1 times the sensor's clock"));
                 assert_eq!(spots.count(), 1, "{what}: {:?}", set.blind_spots);
+            }
+        }
+    }
+
+    #[test]
+    fn several_workers_tell_what_one_does_to_the_byte() {
+        let json = |report: &Report| {
+            let mut text = Vec::new();
+            export::report1::write(report, export::Tool::lazaret("test"), &mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        for set in [None, Some((400, -DAY_NS))] {
+            let (one, one_trends) = watched("workers", set, Some(Depth::Default));
+            assert!(one.findings.len() > 4, "{} findings", one.findings.len());
+            for workers in [2, 3, 99] {
+                let (several, trends) = watched_by(workers, "workers", set, Some(Depth::Default));
+                assert_eq!(json(&several), json(&one), "{workers} workers, {set:?}");
+                assert_eq!(trends, one_trends, "{workers} workers, {set:?}");
             }
         }
     }

@@ -50,12 +50,23 @@ impl Cable {
         for end in [ward, sensor] {
             run(&["ip", "netns", "exec", end, "sh", "-c", SILENT]);
         }
+        cable.plug();
+        Some(cable)
+    }
+
+    /// Lays the cable.
+    pub(crate) fn plug(&self) {
+        let [ward, sensor] = &self.namespaces;
         let ends = ["netns", ward, "type", "veth", "peer", "name", INTERFACE, "netns", sensor];
         run(&[&["ip", "link", "add", INTERFACE][..], &ends].concat());
         for end in [ward, sensor] {
             run(&["ip", "-n", end, "link", "set", INTERFACE, "mtu", "9000", "up"]);
         }
-        Some(cable)
+    }
+
+    /// Takes it away: there is no interface any more.
+    pub(crate) fn unplug(&self) {
+        run(&["ip", "-n", &self.namespaces[1], "link", "delete", INTERFACE]);
     }
 
     /// A file in the cable's folder.
@@ -187,6 +198,18 @@ impl Watch<'_> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
         line.unwrap_or_else(|| panic!("no {key} in {text}")).trim().to_owned()
+    }
+
+    /// The same line of every thread that it has.
+    pub(crate) fn status_of_threads(&self, key: &str) -> Vec<String> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        // A thread may end meanwhile.
+        let texts = threads.filter_map(|at| std::fs::read_to_string(at.unwrap().path().join("status")).ok());
+        let value = |text: String| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            line.unwrap_or_else(|| panic!("no {key} in {text}")).trim().to_owned()
+        };
+        texts.map(value).collect()
     }
 
     /// Waits until something is so.

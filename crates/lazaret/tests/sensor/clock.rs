@@ -8,6 +8,15 @@ const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sensor/clock.c"
 
 #[test]
 fn a_clock_that_is_set_is_counted_and_told_and_costs_nothing() {
+    set_under(&[]);
+}
+
+#[test]
+fn a_clock_that_is_set_is_counted_once_however_many_workers_there_are() {
+    set_under(&["--workers", "2"]);
+}
+
+fn set_under(more: &[&str]) {
     let Some(cable) = Cable::new() else { return };
     if Command::new("gcc").arg("--version").output().is_err() {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "gcc is missing, and CI may not skip this");
@@ -18,7 +27,7 @@ fn a_clock_that_is_set_is_counted_and_told_and_costs_nothing() {
     let capture = ward(&cable, "0.3");
     let scanned = scan(&capture, UNCHECKED);
     let count = frames(&scanned);
-    let mut watch = cable.watch_with(&[("LD_PRELOAD", &library)], UNCHECKED);
+    let mut watch = cable.watch_with(&[("LD_PRELOAD", &library)], &[UNCHECKED, more].concat());
     for (step, (signal, said)) in
         (1_u64..).zip([("-USR1", "forward by 3600."), ("-USR2", "back by 3600."), ("-USR2", "back by 3600.")])
     {

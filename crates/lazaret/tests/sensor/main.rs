@@ -17,6 +17,7 @@ mod evidence;
 mod kept;
 mod memory;
 mod served;
+mod workers;
 
 use cable::{Cable, INTERFACE, Watched, run, said};
 use serde_json::Value;
@@ -272,9 +273,11 @@ fn what_cannot_be_watched_is_said_with_what_to_do() {
     let (status, said) = watch(&[], &["--interface", INTERFACE, "--report", "/nowhere/at/all.json"]);
     assert_eq!(status, Some(2), "{said}");
     assert!(said.contains("/nowhere/at"), "{said}");
-    let (status, said) = watch(&[], &["--interface", INTERFACE, "--buffer", "1"]);
-    assert_eq!(status, Some(2), "{said}");
-    assert!(said.contains("--buffer"), "{said}");
+    for wrong in [["--buffer", "1"], ["--workers", "0"], ["--workers", "17"]] {
+        let (status, said) = watch(&[], &[&["--interface", INTERFACE], &wrong[..]].concat());
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains(wrong[0]), "{said}");
+    }
 }
 
 #[test]

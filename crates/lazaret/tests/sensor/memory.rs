@@ -12,13 +12,22 @@ const PAGE_BYTES: u64 = 4096;
 
 #[test]
 fn no_patient_is_left_in_the_memory_of_a_sensor_that_waits() {
+    none_is_left(&[]);
+}
+
+#[test]
+fn no_patient_is_left_in_the_memory_of_a_sensor_with_several_workers() {
+    none_is_left(&["--workers", "2"]);
+}
+
+fn none_is_left(more: &[&str]) {
     let Some(cable) = Cable::new() else { return };
     let capture = ward(&cable, "0.5");
     let patients: Vec<String> = identifiers(&capture).into_iter().collect();
     let count = frames(&scan(&capture, UNCHECKED));
-    let mut watch = cable.watch(&[]);
+    let mut watch = cable.watch(&[&["--buffer", "192"], more].concat());
     // While the sensor stands still, frames wait in its ring: what is looked for can be found. They come fast, since
-    // the kernel fills a block of the ring for no longer than a moment.
+    // the kernel fills a block of the ring for no longer than a moment; the ring lasts for ten seconds of them.
     watch.signal("-STOP");
     cable.play(&capture, 1000);
     assert!(held(watch.id(), &patients) > 0, "the frames are not in the ring");

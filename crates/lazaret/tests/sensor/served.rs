@@ -40,7 +40,9 @@ fn a_server_that_listens_shows_its_beds_and_keeps_what_it_finds() {
     assert!(cable.at_sensor(&["ip", "link", "set", "lo", "up"]).status.success());
     // `ip netns exec` becomes the program, so the process is the server itself.
     let mut command = cable.inside(&[env!("CARGO_BIN_EXE_lazaret"), "serve", "--store", &store, "--no-tls"]);
-    command.args(["--listen", "127.0.0.1:8080", "--interface", INTERFACE]).stdin(Stdio::null());
+    command
+        .args(["--listen", "127.0.0.1:8080", "--interface", INTERFACE, "--workers", "2"])
+        .stdin(Stdio::null());
     let mut server = Serving(command.stderr(std::fs::File::create(&errors).unwrap()).spawn().unwrap());
     let told = || std::fs::read_to_string(&errors).unwrap();
     let secret = until("it listens and says where it is", || {

@@ -13,10 +13,27 @@ const PAGE_BYTES: u64 = 4096;
 #[test]
 fn no_patient_is_left_in_the_memory_of_a_sensor_that_waits() {
     let Some(cable) = Cable::new() else { return };
-    let capture = ward(&cable, "0.5");
+    nobody_is_left(&cable, &[]);
+}
+
+/// What is kept of them is sealed at once.
+#[test]
+fn nor_where_the_vault_is_on() {
+    let Some(cable) = Cable::new() else { return };
+    let (store, key) = (cable.path("vault-store").display().to_string(), cable.path("vault.key").display().to_string());
+    std::fs::write(&key, "a lamp, a door and a tide").unwrap();
+    nobody_is_left(&cable, &["--store", &store, "--vault", "--vault-key-file", &key]);
+    let status = ["store", "--store", &store, "vault", "status", "--format", "json"];
+    let told = std::process::Command::new(env!("CARGO_BIN_EXE_lazaret")).args(status).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(told["patients"].as_u64().is_some_and(|patients| patients > 0), "a blind test: {told}");
+}
+
+fn nobody_is_left(cable: &Cable, more: &[&str]) {
+    let capture = ward(cable, "0.5");
     let patients: Vec<String> = identifiers(&capture).into_iter().collect();
     let count = frames(&scan(&capture, UNCHECKED));
-    let mut watch = cable.watch(&[]);
+    let mut watch = cable.watch(more);
     // While the sensor stands still, frames wait in its ring: what is looked for can be found. They come fast, since
     // the kernel fills a block of the ring for no longer than a moment.
     watch.signal("-STOP");

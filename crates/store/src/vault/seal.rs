@@ -209,7 +209,7 @@ impl Vault {
             )
             .map_err(|_| damaged())?;
         let (records, hashes) = opened.split_first_chunk::<KEY_BYTES>().ok_or_else(damaged)?;
-        let hashes: &[u8; KEY_BYTES] = (&*hashes).try_into().map_err(|_| damaged())?;
+        let hashes: &[u8; KEY_BYTES] = hashes.try_into().map_err(|_| damaged())?;
         Ok(Self { id: *id, records: Zeroizing::new(*records), hashes: Zeroizing::new(*hashes) })
     }
 
@@ -294,14 +294,14 @@ fn parse(content: &mut [u8]) -> Option<Content> {
 }
 
 fn parse_content(content: &[u8]) -> Option<Content> {
-    let (&[version, has_bed], rest) = content.split_first_chunk()?;
-    if version != VERSION {
+    let ([version, has_bed], rest) = content.split_first_chunk::<2>()?;
+    if *version != VERSION {
         return None;
     }
     let (bed, rest) = rest.split_first_chunk()?;
     let (name, rest) = parse_text(rest)?;
     let (number, _) = parse_text(rest)?;
-    Some((name, number, (has_bed != 0).then_some(u16::from_le_bytes(*bed))))
+    Some((name, number, (*has_bed != 0).then_some(u16::from_le_bytes(*bed))))
 }
 
 fn parse_text(bytes: &[u8]) -> Option<(Zeroizing<String>, &[u8])> {

@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::State as At;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::{Guarded as _, Guarding as _, Identity, Look, read_pseudonym};
+use store::{Guarding as _, Identity, Look, read_pseudonym};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -102,6 +102,7 @@ fn reason(text: &str) -> Result<String, String> {
 /// How it stands, for programs.
 #[derive(Serialize)]
 struct StatusRow {
+    schema: &'static str,
     vault: bool,
     made: Option<String>,
     rotated: Option<String>,
@@ -113,9 +114,10 @@ struct StatusRow {
 /// A patient, for programs.
 #[derive(Serialize)]
 struct PatientRow<'a> {
+    schema: &'static str,
     patient: String,
-    name: &'a str,
-    number: &'a str,
+    name: Option<&'a str>,
+    number: Option<&'a str>,
     bed: Option<u16>,
     first: String,
     last: String,
@@ -172,6 +174,7 @@ fn status(standing: Option<VaultStanding>, format: Format) -> Result<(), Failure
     if format == Format::Json {
         let time = |of: fn(&VaultStanding) -> Option<i64>| standing.as_ref().and_then(of).map(rfc3339);
         return print_json(&StatusRow {
+            schema: "lazaret.vault/1",
             vault: standing.is_some(),
             made: time(|standing| Some(standing.made)),
             rotated: time(|standing| standing.rotated),
@@ -197,17 +200,18 @@ fn status(standing: Option<VaultStanding>, format: Format) -> Result<(), Failure
 
 fn told(patient: Pseudonym, identity: &Identity, format: Format) -> Result<(), Failure> {
     let (first, last) = identity.seen();
-    let (name, number, bed) = (identity.name(), identity.number(), identity.bed());
+    let [name, number] = [identity.name(), identity.number()].map(|text| Some(text).filter(|text| !text.is_empty()));
+    let bed = identity.bed();
     if format == Format::Json {
         let (first, last) = (rfc3339(first), rfc3339(last));
-        return print_json(&PatientRow { patient: patient.to_string(), name, number, bed, first, last });
+        let (schema, patient) = ("lazaret.patient/1", patient.to_string());
+        return print_json(&PatientRow { schema, patient, name, number, bed, first, last });
     }
-    let shown = |text: &str| if text.is_empty() { "not sent".to_owned() } else { text.to_owned() };
     let bed = bed.map_or_else(|| "not sent".to_owned(), |bed| bed.to_string());
     print(&format!(
         "{patient}\n  name    {}\n  number  {}\n  bed     {bed}\n  named   from {} to {}\n",
-        shown(name),
-        shown(number),
+        name.unwrap_or("not sent"),
+        number.unwrap_or("not sent"),
         at(first),
         at(last)
     ))

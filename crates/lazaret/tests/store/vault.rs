@@ -1,7 +1,7 @@
 //! The vault as an operator meets it: what is written of a patient, who is told, and what a look leaves behind.
 
 use super::leaks::{encodings, holds, identifiers};
-use super::{Folder, done, json, lazaret, printed, said, status};
+use super::{Folder, assert_valid, done, json, lazaret, printed, said, status};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,9 @@ impl Ward {
         let words = ["look", hash, "--reason", "the test", "--by", "R. Haldis", "--vault-key-file", &self.key];
         let output = self.vault(&[&words[..], &["--format", "json"]].concat());
         assert_eq!(status(&output), 0, "{}", said(&output));
-        serde_json::from_slice(&output.stdout).unwrap()
+        let told = serde_json::from_slice(&output.stdout).unwrap();
+        assert_valid(&told);
+        told
     }
 
     /// Hash by bed, as a report has them.

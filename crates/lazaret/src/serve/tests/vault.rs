@@ -49,7 +49,7 @@ async fn the_clinical_role_is_told_and_the_log_says_so() {
     let (status, told) = answer(response).await;
     let expected = json!({
         "patient": HASH, "name": NAME, "number": "778-401-22", "bed": 7,
-        "first": "2026-03-02T00:00:00Z", "last": "2026-03-02T00:00:00Z",
+        "first": "2026-03-02T00:00:00.000000000Z", "last": "2026-03-02T00:00:00.000000000Z",
     });
     assert_eq!((status, told), (StatusCode::OK, expected));
     let unknown = json!({ "patient": "p:00000000000000ff" });

@@ -59,7 +59,10 @@ pub(crate) fn vault_passphrase(folder: &Path, file: Option<&Path>) -> Result<Zer
 }
 
 /// The passphrase that such a vault is to have; where it is typed, twice.
-pub(crate) fn new_vault_passphrase(folder: &Path, file: Option<&Path>) -> Result<Zeroizing<Box<[u8]>>, Failure> {
+pub(crate) fn new_vault_passphrase(
+    folder: &Path,
+    file: Option<&Path>,
+) -> Result<Zeroizing<Box<[u8]>>, Failure> {
     let typed = file.is_none() && std::env::var_os(NEW_VAULT.variable).is_none();
     let passphrase = NEW_VAULT.get(folder, file).map(Zeroizing::new)?;
     if typed && NEW_VAULT.get(folder, file).map(Zeroizing::new)? != passphrase {

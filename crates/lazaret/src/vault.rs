@@ -46,7 +46,11 @@ impl Turned {
     ///
     /// # Errors
     /// Where the passphrase is missing, lies in the store or is wrong, or the store cannot be used.
-    pub(crate) fn open(&self, folder: Option<&Path>, actor: &Actor) -> Result<Option<Arc<Identities>>, Failure> {
+    pub(crate) fn open(
+        &self,
+        folder: Option<&Path>,
+        actor: &Actor,
+    ) -> Result<Option<Arc<Identities>>, Failure> {
         if !self.vault {
             return Ok(None);
         }
@@ -156,7 +160,9 @@ impl Identities {
         let kept = self.try_keep(store, due, by);
         let mut state = self.state();
         match kept {
-            Ok(()) if std::mem::take(&mut state.failing) => eprintln!("lazaret: the vault can be written again"),
+            Ok(()) if std::mem::take(&mut state.failing) => {
+                eprintln!("lazaret: the vault can be written again")
+            }
             Err(cause) if !std::mem::replace(&mut state.failing, true) => {
                 eprintln!("lazaret: the vault cannot be written: {}", with_causes(&Failure::Store(cause)));
             }
@@ -211,7 +217,13 @@ impl Identities {
     }
 
     /// Seals what is new of a patient.
-    fn learn(&self, state: &mut State, patient: Pseudonym, told: u64, new: Identity) -> Result<(), StoreError> {
+    fn learn(
+        &self,
+        state: &mut State,
+        patient: Pseudonym,
+        told: u64,
+        new: Identity,
+    ) -> Result<(), StoreError> {
         let last = new.seen().1;
         if let Some(held) = state.held.get_mut(&patient) {
             let known = self.vault.open_record(patient, &held.sealed)?;
@@ -230,7 +242,9 @@ impl Identities {
         }
         if state.held.len() >= HELD_MAX {
             if !std::mem::replace(&mut state.full, true) {
-                eprintln!("lazaret: more than {HELD_MAX} patients are named at once; the vault does not hold them all");
+                eprintln!(
+                    "lazaret: more than {HELD_MAX} patients are named at once; the vault does not hold them all"
+                );
             }
             return Ok(());
         }
@@ -279,7 +293,8 @@ mod tests {
     }
 
     fn vault(test: &str) -> (Folder, Writer, Identities) {
-        let folder = Folder(std::env::temp_dir().join(format!("lazaret-vault-{test}-{}", std::process::id())));
+        let folder =
+            Folder(std::env::temp_dir().join(format!("lazaret-vault-{test}-{}", std::process::id())));
         let mut store = Writer::open(&folder.0, IfMissing::Make).unwrap();
         let vault = store.make_vault(PASSPHRASE, &actor()).unwrap();
         (folder, store, Identities::new(vault, Duration::from_secs(86_400)))
@@ -290,7 +305,8 @@ mod tests {
     }
 
     fn name(identities: &Identities, patient: Pseudonym, name: &str, bed: Option<u16>, at: i64) {
-        let fields = PatientFields { name: name.as_bytes(), number: b"778-401", bed, ..PatientFields::default() };
+        let fields =
+            PatientFields { name: name.as_bytes(), number: b"778-401", bed, ..PatientFields::default() };
         identities.named(patient, &fields, CaptureTime::from_nanos(at));
     }
 

@@ -6,7 +6,9 @@ use crate::stored::{By, Format, Where, at, print, print_json, rfc3339};
 use model::Pseudonym;
 use serde::Serialize;
 use std::path::PathBuf;
-use store::{Forgetting, Guarded as _, Guarding as _, Identity, IfMissing, Look, VaultStanding, Writer, read_pseudonym};
+use store::{
+    Forgetting, Guarded as _, Guarding as _, Identity, IfMissing, Look, VaultStanding, Writer, read_pseudonym,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -157,7 +159,9 @@ impl Options {
                 let vault = place.reader()?.open_vault(&passphrase)?;
                 let new = new_vault_passphrase(folder, new_key_file.as_deref())?;
                 if new == passphrase {
-                    return Err(Failure::Usage("the new passphrase is the old one; nothing was changed".to_owned()));
+                    return Err(Failure::Usage(
+                        "the new passphrase is the old one; nothing was changed".to_owned(),
+                    ));
                 }
                 let sealed = place.writer()?.rotate_vault(&vault, &new, &by.actor()?)?;
                 print(&format!(
@@ -200,7 +204,8 @@ fn status(standing: Option<VaultStanding>, format: Format) -> Result<(), Failure
 
 fn told(patient: Pseudonym, identity: &Identity, format: Format) -> Result<(), Failure> {
     let (first, last) = identity.seen();
-    let [name, number] = [identity.name(), identity.number()].map(|text| Some(text).filter(|text| !text.is_empty()));
+    let [name, number] =
+        [identity.name(), identity.number()].map(|text| Some(text).filter(|text| !text.is_empty()));
     let bed = identity.bed();
     if format == Format::Json {
         let (first, last) = (rfc3339(first), rfc3339(last));

@@ -4,7 +4,8 @@ use super::samples::{CHANNELS, Message, Track, place};
 use super::{News, Place, What};
 use detect::Standing;
 use model::{
-    AlarmLimit, AssetId, CaptureTime, Channel, Check, Notice, Pseudonym, Sample, Switch, Validity, Verdict, Vital,
+    AlarmLimit, AssetId, CaptureTime, Channel, Check, Notice, Pseudonym, Sample, Switch, Validity, Verdict,
+    Vital,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};

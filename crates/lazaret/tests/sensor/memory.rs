@@ -20,7 +20,8 @@ fn no_patient_is_left_in_the_memory_of_a_sensor_that_waits() {
 #[test]
 fn nor_where_the_vault_is_on() {
     let Some(cable) = Cable::new() else { return };
-    let (store, key) = (cable.path("vault-store").display().to_string(), cable.path("vault.key").display().to_string());
+    let (store, key) =
+        (cable.path("vault-store").display().to_string(), cable.path("vault.key").display().to_string());
     std::fs::write(&key, "a lamp, a door and a tide").unwrap();
     nobody_is_left(&cable, &["--store", &store, "--vault", "--vault-key-file", &key]);
     let status = ["store", "--store", &store, "vault", "status", "--format", "json"];

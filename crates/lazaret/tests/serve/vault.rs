@@ -26,13 +26,15 @@ fn names_are_in_the_answers_of_the_vault_alone() {
     server.said("the vault is on");
     let admin = server.admin();
     let nurse = server.user(&admin, "ostrava", "clinical");
-    server.until("the replay is kept", |said| said.contains("the replay ended; its results are in the store"));
+    server
+        .until("the replay is kept", |said| said.contains("the replay ended; its results are in the store"));
     let (_, scan) = admin.send("/api/v1/captures?name=second.pcap", &std::fs::read(&second).unwrap());
     server.wait("the scan ended", || {
         (admin.get(&format!("/api/v1/scans/{}", scan["id"]))["stage"] == "done").then_some(())
     });
     // Who asks for the hash that a bed shows is told who lies there.
-    let truth: Value = serde_json::from_slice(&std::fs::read(format!("{first}.truth.json")).unwrap()).unwrap();
+    let truth: Value =
+        serde_json::from_slice(&std::fs::read(format!("{first}.truth.json")).unwrap()).unwrap();
     let shown = live(&nurse.get("/api/v1/live"));
     let beds = truth["beds"].as_array().unwrap();
     assert_eq!(shown.len(), beds.len(), "{shown:?}");
@@ -40,11 +42,20 @@ fn names_are_in_the_answers_of_the_vault_alone() {
     for bed in beds {
         let (hash, id) = &shown[&bed["bed"].as_u64().unwrap()];
         let told = nurse.ask("POST", "/api/v1/vault/looks", look(hash).as_bytes());
-        assert_eq!((told.status, told.headers["cache-control"].as_str()), (200, "no-store"), "{}", told.text());
+        assert_eq!(
+            (told.status, told.headers["cache-control"].as_str()),
+            (200, "no-store"),
+            "{}",
+            told.text()
+        );
         let told = told.json();
         assert_eq!((&told["name"], &told["number"]), (&bed["patient"]["name"], &bed["patient"]["number"]));
         assert_eq!((&told["bed"], &told["patient"]), (&bed["bed"], &json!(hash)));
-        assert_eq!(nurse.get(&format!("/api/v1/beds/{id}"))["patient"], json!(hash), "the store has the same hash");
+        assert_eq!(
+            nurse.get(&format!("/api/v1/beds/{id}"))["patient"],
+            json!(hash),
+            "the store has the same hash"
+        );
         assert_eq!(admin.ask("POST", "/api/v1/vault/looks", look(hash).as_bytes()).status, 403);
     }
     let log = admin.get("/api/v1/audit?limit=500");
@@ -86,7 +97,8 @@ fn a_server_does_not_start_with_a_passphrase_that_is_not_the_vaults() {
     std::fs::write(&other, "another passphrase\n").unwrap();
     let server = Server::start(&folder, &["--no-tls", "--vault", "--vault-key-file", &key]);
     assert_eq!(server.end("-TERM"), 0);
-    let serve = ["serve", "--store", &store, "--no-tls", "--listen", "127.0.0.1:0", "--vault", "--vault-key-file"];
+    let serve =
+        ["serve", "--store", &store, "--no-tls", "--listen", "127.0.0.1:0", "--vault", "--vault-key-file"];
     let refused = |key: &str| {
         let all = [&serve[..], &[key]].concat();
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_lazaret")).args(all).output().unwrap();

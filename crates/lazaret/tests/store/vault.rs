@@ -22,7 +22,8 @@ impl Ward {
         let (store, key, capture) = (folder.text("s"), folder.text("vault.key"), folder.ward(1, &["leak"]));
         std::fs::write(&key, "a lamp, a door and a tide\n").unwrap();
         let report = folder.text("report.json");
-        let watch = ["watch", "--input", &capture, "--store", &store, "--report", &report, "--format", "ndjson"];
+        let watch =
+            ["watch", "--input", &capture, "--store", &store, "--report", &report, "--format", "ndjson"];
         let output = done(&[&watch[..], &["--vault", "--vault-key-file", &key]].concat());
         assert!(said(&output).contains("the vault is on"), "{}", said(&output));
         let written = vec![output.stdout, output.stderr, std::fs::read(report).unwrap()];
@@ -34,7 +35,8 @@ impl Ward {
     }
 
     fn look(&self, hash: &str) -> Value {
-        let words = ["look", hash, "--reason", "the test", "--by", "R. Haldis", "--vault-key-file", &self.key];
+        let words =
+            ["look", hash, "--reason", "the test", "--by", "R. Haldis", "--vault-key-file", &self.key];
         let output = self.vault(&[&words[..], &["--format", "json"]].concat());
         assert_eq!(status(&output), 0, "{}", said(&output));
         let told = serde_json::from_slice(&output.stdout).unwrap();
@@ -75,18 +77,21 @@ fn the_vault_tells_who_asks_with_the_key_and_no_file_tells_anybody() {
     }
     let standing = json(&["store", "--store", &ward.store, "vault", "status"]);
     assert!(standing["patients"].as_u64().unwrap() > beds.len() as u64 + 2, "{standing}");
-    let (backup, bundle, site) = (ward.folder.text("backup"), ward.folder.text("b.tar"), ward.folder.text("site.key"));
+    let (backup, bundle, site) =
+        (ward.folder.text("backup"), ward.folder.text("b.tar"), ward.folder.text("site.key"));
     done(&["store", "--store", &ward.store, "backup", "--output", &backup]);
     done(&["evidence", "keygen", "--key", &site]);
     let findings = json(&["findings", "--store", &ward.store, "list", "--all", "--limit", "1000"]);
-    let leak = findings["findings"].as_array().unwrap().iter().find(|one| one["rule"] == "patient-data-offsite");
+    let leak =
+        findings["findings"].as_array().unwrap().iter().find(|one| one["rule"] == "patient-data-offsite");
     let leak = leak.unwrap()["id"].as_str().unwrap();
     let from = ["--capture", &ward.capture, "--capture", &second, "--key", &site, "--output", &bundle];
     done(&[&["evidence", "export", leak, "--store", &ward.store], &from[..]].concat());
     let outputs = [["findings", "list"], ["assets", "list"], ["audit", "show"]];
     ward.written.extend(outputs.map(|words| done(&[words[0], "--store", &ward.store, words[1]]).stdout));
     ward.written.extend([backup, bundle].map(|path| std::fs::read(path).unwrap()));
-    let files = std::fs::read_dir(&ward.store).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let files =
+        std::fs::read_dir(&ward.store).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     ward.written.extend(files);
     let all: BTreeSet<String> = identifiers(&ward.capture).into_iter().chain(identifiers(&second)).collect();
     let forms: Vec<(&String, Vec<u8>)> =
@@ -99,7 +104,10 @@ fn the_vault_tells_who_asks_with_the_key_and_no_file_tells_anybody() {
     }
     let log = json(&["audit", "--store", &ward.store, "show", "--limit", "1000"]);
     let looks = log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "vault-look");
-    let looks: Vec<_> = looks.inspect(|look| assert_eq!(look["by"], "R. Haldis")).map(|look| look["subject"].clone()).collect();
+    let looks: Vec<_> = looks
+        .inspect(|look| assert_eq!(look["by"], "R. Haldis"))
+        .map(|look| look["subject"].clone())
+        .collect();
     assert_eq!(looks.len(), beds.len(), "{looks:?}");
     assert_eq!(status(&lazaret(&["audit", "--store", &ward.store, "verify"])), 0);
 }
@@ -117,9 +125,15 @@ fn who_lacks_the_key_or_a_reason_is_told_what_is_missing() {
         ([&["look", &hash][..], &key].concat(), "--reason"),
         ([&["look", &hash, "--reason", " "][..], &key].concat(), "say why"),
         ([&["look", "Haldis"][..], &reason, &key].concat(), "p:0123456789abcdef"),
-        ([&["look", "p:00000000000000ff"][..], &reason, &key].concat(), "nobody is known by p:00000000000000ff"),
+        (
+            [&["look", "p:00000000000000ff"][..], &reason, &key].concat(),
+            "nobody is known by p:00000000000000ff",
+        ),
         ([&["look", &hash][..], &reason, &["--vault-key-file", &other]].concat(), "not the passphrase"),
-        ([&["look", &hash][..], &reason, &["--vault-key-file", &inside]].concat(), "lies in the store itself"),
+        (
+            [&["look", &hash][..], &reason, &["--vault-key-file", &inside]].concat(),
+            "lies in the store itself",
+        ),
         ([&["forget"][..], &reason].concat(), "HASH"),
         ([&["rotate", "--new-key-file", &ward.key][..], &key].concat(), "the new passphrase is the old one"),
     ] {
@@ -132,7 +146,12 @@ fn who_lacks_the_key_or_a_reason_is_told_what_is_missing() {
     done(&["scan", "--quiet", "--output", "/dev/null", "--store", &none, &ward.capture]);
     for words in [&["look", &hash, "--reason", "x"][..], &["forget", "--all", "--reason", "x"]] {
         let output = lazaret(&[&["store", "--store", &none, "vault"], words].concat());
-        assert_eq!((status(&output), said(&output).contains("the store has no vault")), (2, true), "{}", said(&output));
+        assert_eq!(
+            (status(&output), said(&output).contains("the store has no vault")),
+            (2, true),
+            "{}",
+            said(&output)
+        );
     }
     assert_eq!(json(&["store", "--store", &none, "vault", "status"])["vault"], false);
     // What makes no sense together.
@@ -172,6 +191,7 @@ fn the_key_is_rotated_and_patients_are_forgotten_from_the_command_line() {
     };
     assert!(forget(&[&hashes[0]]).starts_with("forgotten: 1;"));
     assert!(forget(&["--all"]).starts_with(&format!("forgotten: {};", hashes.len() - 1)));
-    let pruned = done(&["store", "--store", &ward.store, "prune", "--older-than", "1d", "--kind", "identities"]);
+    let pruned =
+        done(&["store", "--store", &ward.store, "prune", "--older-than", "1d", "--kind", "identities"]);
     assert!(printed(&pruned).contains("identities       0"), "{}", printed(&pruned));
 }

@@ -101,7 +101,9 @@ impl Identity {
 
 /// Printable, without what pads it. The parts of a name that standards write `DOE^JANE` are set apart by blanks.
 fn text(bytes: &[u8]) -> Zeroizing<String> {
-    let bytes = Zeroizing::new(bytes.iter().map(|byte| if *byte == b'^' { b' ' } else { *byte }).collect::<Vec<u8>>());
+    let bytes = Zeroizing::new(
+        bytes.iter().map(|byte| if *byte == b'^' { b' ' } else { *byte }).collect::<Vec<u8>>(),
+    );
     let shown = Text::from_bytes(bytes.trim_ascii());
     let shown = shown.as_str();
     if shown.len() <= TEXT_BYTES_MAX {
@@ -195,7 +197,8 @@ pub trait Guarding: Guarded {
     ///
     /// # Errors
     /// [`StoreError::VaultChanged`], [`StoreError::VaultDamaged`], or when the look cannot be written down.
-    fn look(&mut self, vault: &Vault, look: &Look<'_>, actor: &Actor) -> Result<Option<Identity>, StoreError>;
+    fn look(&mut self, vault: &Vault, look: &Look<'_>, actor: &Actor)
+    -> Result<Option<Identity>, StoreError>;
 
     /// Forgets records; needs no passphrase. Gives how many.
     ///
@@ -246,12 +249,8 @@ impl Guarded for Writer {
 fn header(connection: &Connection) -> Result<Option<Header>, StoreError> {
     let query = "SELECT id, memory_kib, passes, lanes, salt, known, keys FROM vault";
     let header = |row: &Row<'_>| {
-        let making = Making {
-            memory_kib: row.get(1)?,
-            passes: row.get(2)?,
-            lanes: row.get(3)?,
-            salt: row.get(4)?,
-        };
+        let making =
+            Making { memory_kib: row.get(1)?, passes: row.get(2)?, lanes: row.get(3)?, salt: row.get(4)? };
         Ok(Header { id: row.get(0)?, making, known: row.get(5)?, keys: row.get(6)? })
     };
     connection.query_row(query, [], header).optional().doing("read the vault")
@@ -266,8 +265,9 @@ fn is_same(step: &Transaction<'_>, vault: &Vault) -> Result<(), StoreError> {
 fn record(step: &Transaction<'_>, patient: Pseudonym) -> Result<Option<Sealed>, StoreError> {
     let doing = "read the vault";
     let sealed = |row: &Row<'_>| Ok(Sealed { first: row.get(0)?, last: row.get(1)?, bytes: row.get(2)? });
-    let mut query =
-        step.prepare_cached("SELECT first, last, sealed FROM vault_records WHERE patient = ?1").doing(doing)?;
+    let mut query = step
+        .prepare_cached("SELECT first, last, sealed FROM vault_records WHERE patient = ?1")
+        .doing(doing)?;
     query.query_row([patient.to_string()], sealed).optional().doing(doing)
 }
 
@@ -280,7 +280,12 @@ fn write(step: &Transaction<'_>, patient: &str, sealed: &Sealed, kept: i64) -> R
 }
 
 /// Where the keys of a vault are written, in the place of those before.
-fn write_header(step: &Transaction<'_>, header: &Header, made: i64, rotated: Option<i64>) -> Result<(), StoreError> {
+fn write_header(
+    step: &Transaction<'_>,
+    header: &Header,
+    made: i64,
+    rotated: Option<i64>,
+) -> Result<(), StoreError> {
     let Header { id, making, known, keys } = header;
     let Making { memory_kib, passes, lanes, salt } = making;
     let row = params![id, made, rotated, memory_kib, passes, lanes, salt, known, keys];
@@ -334,7 +339,12 @@ impl Guarding for Writer {
         Ok(gone)
     }
 
-    fn look(&mut self, vault: &Vault, look: &Look<'_>, actor: &Actor) -> Result<Option<Identity>, StoreError> {
+    fn look(
+        &mut self,
+        vault: &Vault,
+        look: &Look<'_>,
+        actor: &Actor,
+    ) -> Result<Option<Identity>, StoreError> {
         let Look { patient, way, reason } = *look;
         let step = self.step().doing("look into the vault")?;
         is_same(&step, vault)?;
@@ -359,10 +369,13 @@ impl Guarding for Writer {
         let (gone, subject) = match which {
             Forgetting::One(patient) => {
                 let patient = patient.to_string();
-                let gone = step.execute("DELETE FROM vault_records WHERE patient = ?1", [&patient]).doing(doing)?;
+                let gone =
+                    step.execute("DELETE FROM vault_records WHERE patient = ?1", [&patient]).doing(doing)?;
                 (gone, patient)
             }
-            Forgetting::All => (step.execute("DELETE FROM vault_records", []).doing(doing)?, "vault".to_owned()),
+            Forgetting::All => {
+                (step.execute("DELETE FROM vault_records", []).doing(doing)?, "vault".to_owned())
+            }
         };
         audit::append(&step, actor, "vault-forget", &subject, &json!({ "records": gone, "reason": reason }))?;
         step.commit().doing(doing)?;
@@ -378,7 +391,8 @@ impl Guarding for Writer {
         is_same(&step, vault)?;
         let patients = patients(&step)?;
         for patient in &patients {
-            let id = named(patient).ok_or_else(|| StoreError::VaultDamaged(format!("its record of {patient}")))?;
+            let id =
+                named(patient).ok_or_else(|| StoreError::VaultDamaged(format!("its record of {patient}")))?;
             let Some(sealed) = record(&step, id)? else { continue };
             let sealed = new.seal(id, &vault.open_record(id, &sealed)?)?;
             let row = params![patient, sealed.bytes];

@@ -202,11 +202,7 @@ impl Vault {
         let (nonce, sealed) = keys.split_first_chunk::<NONCE_BYTES>().ok_or_else(damaged)?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let opened = cipher(&*derived(&wrapping, b"lazaret.vault/1 keys", id)?)?
-            .open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                Aad::from(making.bound(id)),
-                &mut sealed,
-            )
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(making.bound(id)), &mut sealed)
             .map_err(|_| damaged())?;
         let (records, hashes) = opened.split_first_chunk::<KEY_BYTES>().ok_or_else(damaged)?;
         let hashes: &[u8; KEY_BYTES] = hashes.try_into().map_err(|_| damaged())?;

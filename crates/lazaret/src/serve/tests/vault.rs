@@ -75,9 +75,18 @@ async fn nobody_else_is_told_whatever_else_they_may() {
     assert_eq!(standing, json!({ "state": "open", "may_look": false }));
     // A token of the clinical role that an admin made for themselves.
     let mut store = ward.store();
-    let admin = store::Access::users(&store, 0, 10).unwrap().into_iter().find(|user| user.role == Role::Admin).unwrap();
-    let token =
-        NewToken { hash: kept("lzt_less"), user: admin.id, name: "less".to_owned(), role: Role::Clinical, expires: None };
+    let admin = store::Access::users(&store, 0, 10)
+        .unwrap()
+        .into_iter()
+        .find(|user| user.role == Role::Admin)
+        .unwrap();
+    let token = NewToken {
+        hash: kept("lzt_less"),
+        user: admin.id,
+        name: "less".to_owned(),
+        role: Role::Clinical,
+        expires: None,
+    };
     store.add_token(&token, &actor("admin")).unwrap();
     drop(store);
     let request = Request::post("/api/v1/vault/looks").header(header::AUTHORIZATION, "Bearer lzt_less");

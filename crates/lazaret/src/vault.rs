@@ -81,7 +81,7 @@ fn in_words(time: Duration) -> String {
 /// What of the patients is written next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Due {
-    /// Those who are new, or are called otherwise than before.
+    /// Those who are new, or of whom a name or number came to be known.
     New,
     /// And when everybody was last named.
     All,
@@ -228,9 +228,10 @@ impl Identities {
         if let Some(held) = state.held.get_mut(&patient) {
             let known = self.vault.open_record(patient, &held.sealed)?;
             let joined = known.clone().joined(new);
-            let unkept = if known.is_called_like(&joined) { Unkept::Time } else { Unkept::Name };
-            // Two devices that differ take turns every second: only what changes is sealed anew.
-            if unkept == Unkept::Name || known.bed() != joined.bed() {
+            let same = known.is_called_like(&joined);
+            // Two devices that differ may take turns every second: that is sealed, and written with everything else.
+            let unkept = if same || known.is_whole() { Unkept::Time } else { Unkept::Name };
+            if !same || known.bed() != joined.bed() {
                 held.sealed = self.vault.seal(patient, &joined)?;
             }
             (held.told, held.last) = (told, held.last.max(last));
@@ -332,13 +333,20 @@ mod tests {
         assert_eq!(told(&identities, &mut store, ONE).unwrap().seen(), (10, 999));
         identities.try_keep(&mut store, Due::All, "t").unwrap();
         assert_eq!(told(&identities, &mut store, ONE).unwrap().seen(), (10, 2_000));
-        // Called otherwise, at another bed; then by a device that knows less.
-        name(&identities, ONE, "Haldis Ravnsund", Some(8), 3_000);
+        // Called otherwise, at another bed, by a device that takes turns with the first; then by one that knows less.
+        for at in 3_000..3_010 {
+            name(&identities, ONE, if at % 2 == 0 { "Haldis" } else { "Haldis Ravnsund" }, Some(8), at);
+        }
         name(&identities, ONE, "", None, 4_000);
-        assert!(identities.has_new());
-        identities.try_keep(&mut store, Due::New, "t").unwrap();
+        assert!(!identities.has_new(), "nothing is written every second for that");
+        identities.try_keep(&mut store, Due::All, "t").unwrap();
         let last = told(&identities, &mut store, ONE).unwrap();
         assert_eq!((last.name(), last.bed(), last.seen()), ("Haldis Ravnsund", Some(8), (10, 4_000)));
+        let two = Pseudonym(2);
+        name(&identities, two, "", None, 5_000);
+        identities.try_keep(&mut store, Due::New, "t").unwrap();
+        name(&identities, two, "Ostrava", None, 5_001);
+        assert!(identities.has_new(), "only now somebody knows who that is");
     }
 
     #[test]

@@ -81,11 +81,18 @@ impl Identity {
         self.name == other.name && self.number == other.number
     }
 
-    /// With what `new` says in the place of what was said before; where it says nothing, that stays.
+    /// Whether both name and number are known.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.name.is_empty() && !self.number.is_empty()
+    }
+
+    /// With what `new` says in the place of what was said before; where it says nothing, or the same name in another order (monitors
+    /// and messages between servers differ in that), that stays.
     #[must_use]
     pub fn joined(mut self, new: Self) -> Self {
         let later = new.last >= self.last;
-        if self.name.is_empty() || later && !new.name.is_empty() {
+        if self.name.is_empty() || later && !new.name.is_empty() && !is_same_name(&self.name, &new.name) {
             self.name = new.name;
         }
         if self.number.is_empty() || later && !new.number.is_empty() {
@@ -97,6 +104,17 @@ impl Identity {
         (self.first, self.last) = (self.first.min(new.first), self.last.max(new.last));
         self
     }
+}
+
+/// Whether two names have the same words, whatever their order, case and punctuation.
+fn is_same_name(one: &str, other: &str) -> bool {
+    let words = |name: &str| {
+        let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+        let mut words: Vec<_> = words.map(|word| Zeroizing::new(word.to_lowercase())).collect();
+        words.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        words
+    };
+    words(one) == words(other)
 }
 
 /// Printable, without what pads it. The parts of a name that standards write `DOE^JANE` are set apart by blanks.

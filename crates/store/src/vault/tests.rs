@@ -284,6 +284,11 @@ fn what_is_told_again_is_joined_with_what_was_known() {
         (NAMES[0], NUMBERS[0], Some(8), (50, 500))
     );
     assert_eq!(store.vault().unwrap().unwrap().records, 2);
+    // Messages between servers turn names around; another name takes the place of the one before.
+    for (said, expected) in [("RAVNSUND^YLVA^^", NAMES[0]), ("Ylva Ravnsund-Quill", "Ylva Ravnsund-Quill")] {
+        keep(&mut store, &vault, ONE, &Identity::new(said.as_bytes(), b"", None, 600));
+        assert_eq!(look(&mut store, &vault, ONE).unwrap().unwrap().name(), expected);
+    }
 }
 
 #[test]

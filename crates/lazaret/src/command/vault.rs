@@ -13,14 +13,15 @@ use store::{
 const EXAMPLES: &str = "\
 Examples:
   lazaret store --store ward.store vault status
-  lazaret store --store ward.store vault look p:0123456789abcdef --reason 'whom to call about finding f-…' --vault-key-file vault.key
-  lazaret store --store ward.store vault forget p:0123456789abcdef --reason 'discharged, asked for it'
+  lazaret store --store ward.store vault look p:0123456789abcdef --reason 'whom to tell of f-5b44'
+  lazaret store --store ward.store vault forget p:0123456789abcdef --reason 'discharged'
   lazaret store --store ward.store vault forget --all --reason 'the study is over'
   lazaret store --store ward.store vault rotate --vault-key-file vault.key --new-key-file new.key
 
-A vault is made by --vault of scan, watch or serve. It holds names, numbers and beds that devices sent, encrypted under a passphrase
-that is never in the store: without it the store opens as ever and shows keyed hashes. Every look is in the audit log, with who and
-why, before it is answered. `forget` needs no passphrase. After `rotate` sensors and servers are started anew with the new
+A vault is made by --vault of scan, watch or serve. It holds names, numbers and beds that devices
+sent, encrypted under a passphrase that is never in the store: without it the store opens as ever
+and shows keyed hashes. Every look is in the audit log, with who and why, before it is answered.
+`forget` needs no passphrase. After `rotate` start sensors and servers anew with the new
 passphrase; backups that were made before still open with the old one.";
 
 /// What to do with the vault.

@@ -161,7 +161,7 @@ impl Identities {
         let mut state = self.state();
         match kept {
             Ok(()) if std::mem::take(&mut state.failing) => {
-                eprintln!("lazaret: the vault can be written again")
+                eprintln!("lazaret: the vault can be written again");
             }
             Err(cause) if !std::mem::replace(&mut state.failing, true) => {
                 eprintln!("lazaret: the vault cannot be written: {}", with_causes(&Failure::Store(cause)));

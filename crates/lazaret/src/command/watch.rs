@@ -68,7 +68,7 @@ Examples:
   lazaret watch --interface eth1 --report /var/lib/lazaret/r.json  and the whole report anew every 30 seconds
   lazaret watch --interface eth1 --store /var/lib/lazaret/ward      kept: lazaret findings --store /var/lib/lazaret/ward
   lazaret watch --interface eth1 --store ward --ring ring --ring-key-file ring.key    and the raw frames, encrypted
-  lazaret watch --interface eth1 --store ward --vault --vault-key-file vault.key      who patients are, encrypted: store vault --help
+  lazaret watch --interface eth1 --store ward --vault --vault-key-file vault.key      and who patients are, encrypted
   lazaret watch --interface eth1 --format ndjson | shipper         for a log shipper, with how the sensor does
   lazaret watch --interface eth1 --duration 8h --fail-on high      one shift; status 1 where something high was found
 

@@ -34,7 +34,7 @@ pub use decode::{Decoded, Fragment, IpPacket, Payload, SHARDS, decode};
 pub use excerpt::{CutFrame, Cutting, Excerpt, UnitSeen};
 pub use kind::{HEAD_BYTES, content_kind};
 pub use layers::{Layer, LayerField, layers};
-pub use options::{Keeper, Options, Redaction, Waveforms};
+pub use options::{Identities, Keeper, Options, Redaction, Waveforms};
 pub use shard::Shard;
 pub use witness::{Placed, Unit, Witness};
 

@@ -2,9 +2,10 @@
 
 use crate::witness::Witness;
 use hmac::{Hmac, KeyInit, Mac as _};
-use model::{CarriedFile, PatientToken, Pseudonym, Schema, Text};
+use model::{CaptureTime, CarriedFile, PatientToken, Pseudonym, Schema, Text};
 use sha2::Sha256;
 use std::sync::Arc;
+use wire::PatientFields;
 
 /// What a run wants; shared by all shards.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub struct Options {
     pub keeper: Option<Arc<dyn Keeper>>,
     /// Who keeps frames as evidence, if anybody.
     pub witness: Option<Arc<dyn Witness>>,
+    /// Who seals who patients are, if anybody; only with [`Redaction::Pseudonym`].
+    pub identities: Option<Arc<dyn Identities>>,
     /// Published default accounts with their secrets: `(account, secret)`.
     pub default_credentials: Arc<[(String, String)]>,
 }
@@ -31,6 +34,7 @@ impl Default for Options {
             redaction: Redaction::Withhold,
             keeper: None,
             witness: None,
+            identities: None,
             default_credentials: Arc::new([]),
         }
     }
@@ -100,6 +104,12 @@ pub trait Keeper: Send + Sync {
 
     /// The file is over.
     fn end(&self, file: u64, carried: &CarriedFile);
+}
+
+/// Seals who patients are, for a site that turned a vault on. Called from several threads.
+pub trait Identities: Send + Sync {
+    /// A unit names the patient whose keyed hash is `patient`. What is borrowed here is in clear nowhere else.
+    fn named(&self, patient: Pseudonym, fields: &PatientFields<'_>, time: CaptureTime);
 }
 
 #[cfg(test)]

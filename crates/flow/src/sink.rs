@@ -271,6 +271,10 @@ impl Sink for FlowSink<'_, '_> {
         } else {
             self.context.options.redaction.token(patient.identifier)
         };
+        if let (PatientToken::Pseudonym(hash), Some(identities)) = (&token, &self.context.options.identities)
+        {
+            identities.named(*hash, patient, self.context.time);
+        }
         self.fact(Fact::Patient(token), range.clone());
         self.fact(Fact::Disclosed(Disclosed::PatientIdentity), range);
     }

@@ -7,7 +7,7 @@
 use crate::station::StationId;
 use model::{
     AlarmLimit, BedVitals, CaptureTime, Channel, Evidence, LimitInForce, Notice, NumericRange, PatientToken,
-    Sample, SampleCounts, Seen, Trend, Validity, Vital, Waveform, WaveformPayload, WaveformSeen,
+    Pseudonym, Sample, SampleCounts, Seen, Trend, Validity, Vital, Waveform, WaveformPayload, WaveformSeen,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +34,8 @@ pub struct BedRow {
     pub bed: Option<u16>,
     /// A patient is named who can be told from others.
     pub told_apart: bool,
+    /// The patient's keyed hash, where one is made.
+    pub patient: Option<Pseudonym>,
 }
 
 /// Names the context of one side of one flow.
@@ -348,7 +350,11 @@ impl Beds {
         let at = self.heads.get(id.0 as usize)?.row;
         let row = &self.rows.get(at as usize)?.rest;
         let told_apart = apart(row.patient.as_ref()).is_some();
-        Some(BedRow { number: row.number, bed: row.bed, told_apart })
+        let patient = match row.patient {
+            Some(PatientToken::Pseudonym(patient)) => Some(patient),
+            Some(PatientToken::Withheld | PatientToken::Clear(_)) | None => None,
+        };
+        Some(BedRow { number: row.number, bed: row.bed, told_apart, patient })
     }
 
     /// Stations that report beds.

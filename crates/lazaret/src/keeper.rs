@@ -8,6 +8,7 @@
 
 use crate::exit::{Failure, with_causes};
 use crate::stored::now;
+use crate::vault::{Due, Identities};
 use export::ndjson::SensorRow;
 use model::{Finding, Report, Trend};
 use std::collections::VecDeque;
@@ -56,6 +57,8 @@ pub(crate) struct Keeper {
     last: Option<Box<Keep>>,
     /// Whether `last` is there, for the sensor to see.
     behind: Arc<AtomicBool>,
+    /// Who the patients are, where the vault is on.
+    identities: Option<Arc<Identities>>,
 }
 
 impl Keeper {
@@ -63,7 +66,11 @@ impl Keeper {
     ///
     /// # Errors
     /// Where it cannot be used.
-    pub(crate) fn open(folder: PathBuf, behind: Arc<AtomicBool>) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        folder: PathBuf,
+        identities: Option<Arc<Identities>>,
+        behind: Arc<AtomicBool>,
+    ) -> Result<Self, Failure> {
         drop(Writer::open(&folder, IfMissing::Make)?);
         Ok(Self {
             folder,
@@ -75,6 +82,7 @@ impl Keeper {
             trends_lost: false,
             last: None,
             behind,
+            identities,
         })
     }
 
@@ -175,6 +183,13 @@ impl Keeper {
             version: env!("CARGO_PKG_VERSION"),
         };
         let actor = Actor { name: format!("watch {}", keep.health.interface), at: now() };
-        Writer::open(&self.folder, IfMissing::Make)?.record(&mut self.kept, &recording, &actor).map(drop)
+        let mut store = Writer::open(&self.folder, IfMissing::Make)?;
+        store.record(&mut self.kept, &recording, &actor)?;
+        if let Some(identities) = &self.identities {
+            let due = if keep.extent == Extent::Findings { Due::New } else { Due::All };
+            // What of it cannot be written is not the recording's failure: that would be written twice.
+            identities.keep(&mut store, due, &actor.name);
+        }
+        Ok(())
     }
 }

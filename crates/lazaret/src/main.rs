@@ -25,6 +25,7 @@ mod stored;
 mod supervisor;
 mod teller;
 mod terminal;
+mod vault;
 
 use clap::Parser;
 use std::process::ExitCode;

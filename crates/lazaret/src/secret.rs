@@ -1,58 +1,111 @@
-//! The key of pseudonyms, from a file; the passphrase of the evidence ring, from where the operator has it.
+//! The key of pseudonyms, from a file; the passphrases of the evidence ring and the vault, from where the operator has them.
 
 use crate::exit::Failure;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Shortest key, in bytes. Our limit: 128 bits, so that nobody finds names by trying keys.
 pub(crate) const KEY_BYTES_MIN: usize = 16;
 /// Longest key, in bytes. Our limit; a longer file is a mistake (status 2).
 pub(crate) const KEY_BYTES_MAX: usize = 4096;
 
-/// Variable of the environment that may hold the passphrase of the evidence ring.
-pub(crate) const RING_PASSPHRASE: &str = "LAZARET_RING_PASSPHRASE";
-
 /// Reads the key of pseudonyms.
 pub(crate) fn read_key(path: &Path) -> Result<Box<[u8]>, Failure> {
     read_secret("--pseudonym-key", path)
 }
 
+/// A passphrase that comes from outside.
+struct Passphrase {
+    /// Option that names its file.
+    option: &'static str,
+    /// Variable of the environment that may hold it.
+    variable: &'static str,
+    /// What it is of: `the evidence ring`.
+    of: &'static str,
+    /// Where its file must not lie: `the ring`.
+    place: &'static str,
+}
+
+const RING: Passphrase = Passphrase {
+    option: "--ring-key-file",
+    variable: "LAZARET_RING_PASSPHRASE",
+    of: "the evidence ring",
+    place: "the ring",
+};
+const VAULT: Passphrase = Passphrase {
+    option: "--vault-key-file",
+    variable: "LAZARET_VAULT_PASSPHRASE",
+    of: "the vault",
+    place: "the store",
+};
+const NEW_VAULT: Passphrase = Passphrase {
+    option: "--new-key-file",
+    variable: "LAZARET_VAULT_NEW_PASSPHRASE",
+    of: "the vault from now on",
+    place: "the store",
+};
+
 /// The passphrase of the evidence ring `ring`: of the file, else of the environment, else asked for at the terminal.
 pub(crate) fn ring_passphrase(ring: &Path, file: Option<&Path>) -> Result<Box<[u8]>, Failure> {
-    const OPTION: &str = "--ring-key-file";
-    if let Some(path) = file {
-        if let (Ok(ring), Ok(key)) = (ring.canonicalize(), path.canonicalize())
-            && key.starts_with(ring)
-        {
+    RING.get(ring, file)
+}
+
+/// The same of the vault of the store in `folder`.
+pub(crate) fn vault_passphrase(folder: &Path, file: Option<&Path>) -> Result<Zeroizing<Box<[u8]>>, Failure> {
+    VAULT.get(folder, file).map(Zeroizing::new)
+}
+
+/// The passphrase that such a vault is to have; where it is typed, twice.
+pub(crate) fn new_vault_passphrase(
+    folder: &Path,
+    file: Option<&Path>,
+) -> Result<Zeroizing<Box<[u8]>>, Failure> {
+    let typed = file.is_none() && std::env::var_os(NEW_VAULT.variable).is_none();
+    let passphrase = NEW_VAULT.get(folder, file).map(Zeroizing::new)?;
+    if typed && NEW_VAULT.get(folder, file).map(Zeroizing::new)? != passphrase {
+        return Err(Failure::Usage("the two passphrases are not the same; nothing was changed".to_owned()));
+    }
+    Ok(passphrase)
+}
+
+impl Passphrase {
+    /// Of the file, which does not lie in `beside`, else of the environment, else asked for at the terminal.
+    fn get(&self, beside: &Path, file: Option<&Path>) -> Result<Box<[u8]>, Failure> {
+        let Self { option, variable, of, place } = *self;
+        if let Some(path) = file {
+            if let (Ok(beside), Ok(key)) = (beside.canonicalize(), path.canonicalize())
+                && key.starts_with(beside)
+            {
+                return Err(Failure::Usage(format!(
+                    "{option}: `{}` lies in {place} itself; whoever takes the disk must not get the key with it. Keep it \
+                     elsewhere, best as a systemd credential",
+                    path.display()
+                )));
+            }
+            return read_secret(option, path);
+        }
+        let (from, passphrase) = match std::env::var(variable) {
+            Ok(passphrase) => (format!("of {variable}"), passphrase),
+            Err(_) => ("typed".to_owned(), ask(of, option, variable)?),
+        };
+        if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&passphrase.len()) {
             return Err(Failure::Usage(format!(
-                "{OPTION}: `{}` lies in the ring itself; whoever takes the disk must not get the key with it. Keep it \
-                 elsewhere, best as a systemd credential",
-                path.display()
+                "the passphrase {from} has {} bytes; it needs {KEY_BYTES_MIN} to {KEY_BYTES_MAX}",
+                passphrase.len()
             )));
         }
-        return read_secret(OPTION, path);
+        Ok(passphrase.into_bytes().into())
     }
-    let (place, passphrase) = match std::env::var(RING_PASSPHRASE) {
-        Ok(passphrase) => (format!("of {RING_PASSPHRASE}"), passphrase),
-        Err(_) => ("typed".to_owned(), ask("Passphrase of the evidence ring: ")?),
-    };
-    if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&passphrase.len()) {
-        return Err(Failure::Usage(format!(
-            "the passphrase {place} has {} bytes; it needs {KEY_BYTES_MIN} to {KEY_BYTES_MAX}",
-            passphrase.len()
-        )));
-    }
-    Ok(passphrase.into_bytes().into())
 }
 
 /// Asks at the terminal, without showing what is typed.
-fn ask(what: &str) -> Result<String, Failure> {
+fn ask(of: &str, option: &str, variable: &str) -> Result<String, Failure> {
     let none = |_| {
         Failure::Usage(format!(
-            "the evidence ring needs its passphrase: give --ring-key-file FILE, or {RING_PASSPHRASE} in the environment; there \
-             is no terminal to ask at"
+            "{of} needs its passphrase: give {option} FILE, or {variable} in the environment; there is no terminal to ask at"
         ))
     };
     let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(none)?;
@@ -61,7 +114,7 @@ fn ask(what: &str) -> Result<String, Failure> {
     hidden.local_modes.remove(LocalModes::ECHO);
     let mut typed = String::new();
     let asked = terminal
-        .write_all(what.as_bytes())
+        .write_all(format!("Passphrase of {of}: ").as_bytes())
         .and_then(|()| Ok(tcsetattr(&terminal, OptionalActions::Flush, &hidden)?))
         .and_then(|()| BufReader::new(&terminal).take(KEY_BYTES_MAX as u64 + 1).read_line(&mut typed));
     // Whatever came of it, the terminal is as it was.

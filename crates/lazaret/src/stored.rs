@@ -3,6 +3,7 @@
 
 use crate::exit::Failure;
 use crate::output::write_to;
+use crate::vault::{Due, Identities};
 use model::{CaptureTime, Report, Text};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -65,10 +66,15 @@ impl By {
 }
 
 /// The user of this session, now.
-fn session() -> Actor {
+pub(crate) fn session() -> Actor {
     let named = ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok());
     let name = named.filter(|name| !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX);
     Actor { name: name.map_or_else(|| "unknown".to_owned(), |name| shown(&name)), at: now() }
+}
+
+/// Whoever is named so, now.
+pub(crate) fn actor(name: &str) -> Actor {
+    Actor { name: name.to_owned(), at: now() }
 }
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, by this machine's clock.
@@ -148,9 +154,18 @@ pub(crate) fn print_json(document: &impl Serialize) -> Result<(), Failure> {
 }
 
 /// Keeps the results of a scan, and says on standard error what is new, unless nobody wants to hear.
-pub(crate) fn keep(folder: &Path, report: &Report, quiet: bool) -> Result<(), Failure> {
+pub(crate) fn keep(
+    folder: &Path,
+    report: &Report,
+    identities: Option<&Identities>,
+    quiet: bool,
+) -> Result<(), Failure> {
     let mut store = Writer::open(folder, IfMissing::Make)?;
-    let imported = store.import(report, env!("CARGO_PKG_VERSION"), &session())?;
+    let by = session();
+    let imported = store.import(report, env!("CARGO_PKG_VERSION"), &by)?;
+    if let Some(identities) = identities {
+        identities.try_keep(&mut store, Due::All, &by.name)?;
+    }
     if !quiet {
         eprint!("{}", told(folder, &imported));
     }

@@ -62,6 +62,24 @@ pub enum StoreError {
     /// What was asked cannot be done with it as it is.
     #[error("{0}")]
     Refused(String),
+    /// No vault was ever turned on.
+    #[error("the store has no vault; `--vault` of scan, watch or serve makes one")]
+    NoVault,
+    /// The passphrase is another one than the vault's.
+    #[error(
+        "this is not the passphrase of the store's vault; give the one it was made with, or last rotated to"
+    )]
+    VaultKey,
+    /// The key of the vault was rotated, or it was made anew, since it was opened.
+    #[error(
+        "the key of the store's vault was changed since this process started; start it again with the new passphrase"
+    )]
+    VaultChanged,
+    /// What the vault holds is not as it was written, or not in its place.
+    #[error(
+        "{0} in the store's vault is not as it was written; `lazaret store vault forget` takes a record out"
+    )]
+    VaultDamaged(String),
     /// A file or folder refuses.
     #[error("cannot {doing} `{}`", path.display())]
     Io {

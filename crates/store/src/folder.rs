@@ -34,8 +34,12 @@ const BUSY_MS_MAX: u64 = 5_000;
 const APPLICATION_ID: i64 = 0x4C5A_5254;
 
 /// Every version's change, oldest first: the n-th makes version n.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("console.sql"), include_str!("watch.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("console.sql"),
+    include_str!("watch.sql"),
+    include_str!("vault.sql"),
+];
 /// The version this build knows.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 

@@ -9,7 +9,8 @@
 //! * One process writes at a time; any number read meanwhile.
 //! * Every change is one transaction with its entry in the audit log: done as a whole or not at all, whenever the
 //!   process is killed.
-//! * Patients are keyed hashes or absent, also where the report shows them in clear.
+//! * Patients are keyed hashes or absent, also where the report shows them in clear. Who is behind a hash is sealed in the vault,
+//!   where a site turned it on, and nowhere else.
 //!
 //! # Limits
 //! A store grows with what is imported; `prune` is the operator's. Each finding keeps [`model::Finding::EVIDENCE_MAX`]
@@ -34,6 +35,7 @@ mod standing;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod vault;
 mod vouched;
 
 pub use access::{
@@ -62,4 +64,7 @@ pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};
 pub use standing::{Counted, Standing, Whereabouts};
 pub use survey::{Edge, Place, Since, Surveying};
+pub use vault::{
+    Forgetting, Guarded, Guarding, Identity, Look, RECORDS_MAX, Sealed, Vault, VaultStanding, read_pseudonym,
+};
 pub use vouched::{Admission, Unvouched, Vouched, Vouching};

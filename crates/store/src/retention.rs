@@ -21,12 +21,20 @@ pub enum Prunable {
     AssetHistory,
     /// Findings that are resolved or false positives.
     ClosedFindings,
+    /// Who the patients behind keyed hashes are, in the vault.
+    Identities,
 }
 
 impl Prunable {
     /// All.
-    pub const ALL: [Self; 5] =
-        [Self::Vitals, Self::Trends, Self::Conversations, Self::AssetHistory, Self::ClosedFindings];
+    pub const ALL: [Self; 6] = [
+        Self::Vitals,
+        Self::Trends,
+        Self::Conversations,
+        Self::AssetHistory,
+        Self::ClosedFindings,
+        Self::Identities,
+    ];
 
     /// As it is named on the command line and in the audit log.
     #[must_use]
@@ -37,6 +45,7 @@ impl Prunable {
             Self::Conversations => "conversations",
             Self::AssetHistory => "asset-history",
             Self::ClosedFindings => "closed-findings",
+            Self::Identities => "identities",
         }
     }
 
@@ -53,6 +62,7 @@ impl Prunable {
             Self::ClosedFindings => {
                 "DELETE FROM findings WHERE last < ?1 AND state_at < ?1 AND state IN ('resolved', 'false-positive')"
             }
+            Self::Identities => "DELETE FROM vault_records WHERE last < ?1",
         }
     }
 }
@@ -104,7 +114,7 @@ pub(crate) fn prune(
 }
 
 /// Gives free pages back to the disk and empties the write-ahead log, which still holds what was deleted.
-fn give_back(connection: &Connection) -> Result<(), StoreError> {
+pub(crate) fn give_back(connection: &Connection) -> Result<(), StoreError> {
     let mut vacuum = connection.prepare("PRAGMA incremental_vacuum").doing("give room back")?;
     let mut rows = vacuum.query([]).doing("give room back")?;
     while rows.next().doing("give room back")?.is_some() {}

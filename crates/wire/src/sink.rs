@@ -76,6 +76,12 @@ pub struct PatientFields<'a> {
     pub identifier: &'a [u8],
     /// Whether there is more protected data in the unit than the identifier.
     pub more: bool,
+    /// Name, trimmed; empty where the unit has none. For a site's vault, as are the next two.
+    pub name: &'a [u8],
+    /// Number, trimmed; empty where the unit has none.
+    pub number: &'a [u8],
+    /// Bed that the unit gives beside the patient.
+    pub bed: Option<u16>,
 }
 
 /// A log-in, raw. Only the sink sees it.

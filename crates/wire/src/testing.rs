@@ -433,7 +433,9 @@ impl Sink for Record {
     }
 
     fn patient(&mut self, patient: &PatientFields<'_>, range: Range<usize>) {
-        self.hide(patient.identifier);
+        for private in [patient.identifier, patient.name, patient.number] {
+            self.hide(private);
+        }
         let text = format!("patient {:?} more={}", Text::from_bytes(patient.identifier), patient.more);
         self.ranged(&range, &text);
     }

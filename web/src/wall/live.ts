@@ -35,6 +35,8 @@ export interface BedNow {
   /** Its name for links, once its device is known: the same after a new start. */
   id: string | null;
   bed: number | null;
+  /** Keyed hash of the patient, where one is made: never a name. */
+  patient: string | null;
   asset: string | null;
   time_ms: number;
   cycle_ms: number | null;

@@ -33,7 +33,7 @@ function message(key: number, blocks: { code: number; first: number; rate: numbe
 }
 
 const bed = (parts: Partial<BedNow>): BedNow => ({
-  kind: "bed", key: 1, id: "b-1-7", bed: 7, asset: null, time_ms: 100_000, cycle_ms: 1000, numerics: {}, limits: {}, alarm: "not-sent",
+  kind: "bed", key: 1, id: "b-1-7", bed: 7, patient: null, asset: null, time_ms: 100_000, cycle_ms: 1000, numerics: {}, limits: {}, alarm: "not-sent",
   integrity: { verdict: "pass", against: [], own: {} }, notices: [], gaps: 0, ...parts,
 });
 const numeric = (value: number, validity: "valid" | "invalid" = "valid") => ({ value, unit: "/min", validity, time_ms: 0 });

@@ -145,6 +145,7 @@ impl Options {
             replay: None,
             places: Arc::default(),
             hub,
+            vault: None,
         };
         let served = serve(&plan, &signals);
         let played = player.end();
@@ -202,7 +203,7 @@ impl Player {
     fn start(options: &Options, ward: Ward, folder: &Path, hub: &Arc<Hub>) -> Result<Self, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
         let relay = Relay::new(SENSOR, inventory::Site::default(), Arc::clone(hub))?;
-        let mut keeper = Keeper::open(folder.to_owned(), Arc::new(AtomicBool::new(false)))?;
+        let mut keeper = Keeper::open(folder.to_owned(), None, Arc::new(AtomicBool::new(false)))?;
         let (frames, arriving) = sync_channel(FRAMES_WAITING_MAX);
         let (keeping, kept) = sync_channel::<Keep>(1);
         let pace = Pace { start: ward.start, speed: options.speed, begun: Instant::now() };

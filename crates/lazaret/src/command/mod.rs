@@ -19,6 +19,7 @@ mod simulate;
 mod source;
 mod trends;
 mod upkeep;
+mod vault;
 mod vitals;
 mod watch;
 
@@ -27,6 +28,7 @@ pub(crate) use audit::noted;
 pub(crate) use findings::{finding_card, finding_id};
 pub(crate) use report::{Letterhead, PaperFormat, file_name, posture};
 pub(crate) use scan::{Reading, ScanOutcome, ScanPlan, Unreadable};
+pub(crate) use watch::duration;
 
 use crate::exit::{Failure, Status};
 
@@ -43,7 +45,7 @@ pub(crate) enum Command {
     Assets(Box<assets::Options>),
     /// Show who did what to a store, and check that this log is whole.
     Audit(Box<audit::Options>),
-    /// Back up, restore and prune a store.
+    /// Back up, restore and prune a store, and look into its vault.
     Store(Box<upkeep::Options>),
     /// Learn what devices need, check it against captures, and write it for a firewall.
     Policy(Box<policy::Options>),

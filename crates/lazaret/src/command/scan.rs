@@ -9,6 +9,7 @@ use crate::evidence::Evidence;
 use crate::exit::{Failure, Status, with_causes};
 use crate::output::write_to;
 use crate::pipeline::Told;
+use crate::vault::{Identities, Turned};
 use detect::{Depth, Past};
 use export::{Tool, html, ndjson, report1, text};
 use flow::Waveforms;
@@ -44,7 +45,8 @@ A site file says what is the site's own:
   class = \"patient-monitor\"
   allow = [{ to = \"central-station\" }, { to = \"10.20.0.3\", port = 53, transport = \"udp\" }]
 
-Patient identifiers are left out of every format, unless --pseudonym-key or --show-identifiers says otherwise.
+Patient identifiers are left out of every format, unless --pseudonym-key or --show-identifiers says otherwise. With --store and
+--vault the report has keyed hashes, and who is behind them is kept in the store, encrypted: `lazaret store vault --help`.
 
 Exit status: 0 done; 1 done, and something at or above --fail-on was found; 2 bad usage or configuration;
 3 an input was wholly unreadable (the report of the others is still written).";
@@ -70,6 +72,8 @@ pub(crate) struct Options {
     /// Keep the results in this store, and say what is new; it is made where it is not there
     #[arg(long, value_name = "DIR", conflicts_with = "no_hash")]
     store: Option<PathBuf>,
+    #[command(flatten)]
+    vault: Turned,
 }
 
 /// Formats of a report.
@@ -187,8 +191,12 @@ impl Options {
         self.source.check()?;
         // A scan can take hours; what stands against keeping it is said before.
         self.store.as_deref().map_or(Ok(()), store::Writer::check)?;
+        let identities = self.identities()?;
         let evidence = self.evidence.as_deref().map(Evidence::start).transpose()?.map(Arc::new);
         let mut plan = self.plan(evidence.clone())?;
+        if let Some(identities) = &identities {
+            plan.flow = identities.wanted(plan.flow);
+        }
         if let Some(folder) = &self.store {
             plan.past = crate::past::of_store(folder)?;
         }
@@ -196,7 +204,7 @@ impl Options {
             let (report, status) = self.report(plan, evidence, None, scan)?;
             // Kept also where the reader of the report went away (`… | head`).
             let written = self.write(&report);
-            self.keep(&report)?;
+            self.keep(&report, identities.as_deref())?;
             return written.map(|()| status);
         }
         // Lines are written while the scan runs, so whatever goes wrong with it comes out of the writing.
@@ -228,7 +236,7 @@ impl Options {
             }
         });
         let Some((report, status)) = outcome.transpose()? else { return written.map(|()| Status::Done) };
-        self.keep(&report)?;
+        self.keep(&report, identities.as_deref())?;
         written.map(|()| status)
     }
 
@@ -248,9 +256,26 @@ impl Options {
     }
 
     /// Puts the results into the store, where one is named.
-    fn keep(&self, report: &Report) -> Result<(), Failure> {
+    fn keep(&self, report: &Report, identities: Option<&Identities>) -> Result<(), Failure> {
         let Some(folder) = &self.store else { return Ok(()) };
-        crate::stored::keep(folder, report, self.source.is_quiet())
+        crate::stored::keep(folder, report, identities, self.source.is_quiet())
+    }
+
+    /// The vault, where it is on.
+    fn identities(&self) -> Result<Option<Arc<Identities>>, Failure> {
+        if !self.vault.is_on() {
+            return Ok(None);
+        }
+        if self.source.has_own_privacy() {
+            return Err(Failure::Usage(
+                "--vault: patients are keyed hashes then, by the vault's own key; leave --pseudonym-key and \
+                 --show-identifiers out"
+                    .to_owned(),
+            ));
+        }
+        // What it holds is not left lying in memory.
+        ingest::wipe_freed_memory();
+        self.vault.open(self.store.as_deref(), &crate::stored::session())
     }
 
     fn plan(&self, evidence: Option<Arc<Evidence>>) -> Result<ScanPlan, Failure> {

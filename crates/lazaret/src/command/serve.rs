@@ -9,6 +9,7 @@ use crate::outputs;
 use crate::secret::ring_passphrase;
 use crate::serve::{Places, Plan, Signals, Transport, read_provider, serve};
 use crate::stored::{self, Where};
+use crate::vault::Turned;
 use ingest::EvidenceReader;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ Examples:
   lazaret serve --store ward.store --no-tls --listen 127.0.0.1:8080          behind a proxy on this machine
   lazaret serve --store ward.store --captures captures/ --evidence-key site.key        findings with their frames, and bundles
   sudo lazaret serve --store ward.store --interface eth1      sensor, console and wall in one process
+  sudo lazaret serve --store ward.store --interface eth1 --vault --vault-key-file vault.key    and names, for the clinical role
   lazaret serve --store ward.store --replay ward.pcap         the beds of a capture, live, as if it happened now
 
 The store is made where it is not there; scans and `watch` put results into it while it is served. At first start there
@@ -99,6 +101,8 @@ pub(crate) struct Options {
     /// How many times as fast the replay goes
     #[arg(long, value_name = "N", default_value_t = 1.0, requires = "replay", value_parser = speed)]
     speed: f64,
+    #[command(flatten)]
+    vault: Turned,
     /// Minutes without a request after which a session ends
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1440))]
     session_idle: u64,
@@ -125,7 +129,8 @@ impl Options {
             Some(interface) => {
                 let watch =
                     watch::Options::beside(interface, self.workers, &plan.folder, self.site.as_deref())?;
-                Some(watch.start(Arc::clone(&plan.hub), Arc::clone(&signals.stop))?)
+                let (hub, stop) = (Arc::clone(&plan.hub), Arc::clone(&signals.stop));
+                Some(watch.start(hub, plan.vault.clone(), stop)?)
             }
             None => None,
         };
@@ -154,8 +159,9 @@ impl Options {
             _ if self.no_tls => Transport::Plain,
             _ => Transport::OwnCertificate,
         };
+        let folder = self.place.folder()?;
         Ok(Plan {
-            folder: self.place.folder()?.to_owned(),
+            folder: folder.to_owned(),
             listen: self.listen,
             transport,
             site: read_site(self.site.as_deref())?,
@@ -168,6 +174,7 @@ impl Options {
             places: Arc::new(self.places()?),
             replay: (!self.replay.is_empty()).then(|| (self.replay.clone(), self.speed)),
             hub: shown(&self.replay, self.speed),
+            vault: self.vault.open(Some(folder), &stored::session())?,
         })
     }
 }

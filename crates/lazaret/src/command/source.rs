@@ -202,6 +202,11 @@ impl Source {
         self.quiet
     }
 
+    /// Whether it was said what becomes of patients' identifiers.
+    pub(crate) const fn has_own_privacy(&self) -> bool {
+        self.pseudonym_key.is_some() || self.show_identifiers
+    }
+
     /// Why patients' identifiers are shown, where they are.
     pub(crate) fn reason(&self) -> Option<&str> {
         self.reason.as_deref().map(str::trim).filter(|_| self.show_identifiers)

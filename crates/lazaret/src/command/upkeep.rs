@@ -1,6 +1,6 @@
-//! `lazaret store`: backup, restore, retention, and the sensors that write to it.
+//! `lazaret store`: backup, restore, retention, the vault, and the sensors that write to it.
 
-use super::sensors;
+use super::{sensors, vault};
 use crate::exit::{Failure, Status};
 use crate::stored::{By, Direction, Format, Where, at, moment, print, shown};
 use std::fmt::Write as _;
@@ -14,6 +14,7 @@ Examples:
   lazaret store --store ward.store prune --older-than 365d --dry-run         what would go
   lazaret store --store ward.store prune --older-than 90d --kind vitals --kind conversations
   lazaret store --store ward.store sensors                                   what live sensors do, and cannot see
+  lazaret store --store ward.store vault status                              whether patients' names are kept, encrypted
 
 Nothing is ever pruned by itself. Open findings, assets and the audit log always stay. A backup is checked before it
 takes its name and is as confidential as the store.
@@ -38,6 +39,8 @@ enum What {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Look into the vault of patients' names, forget, and change its key
+    Vault(vault::Options),
     /// Copy the store, while it is in use, to one file
     Backup {
         /// File to write; it appears whole or not at all
@@ -80,6 +83,7 @@ impl Options {
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         match &self.what {
             What::Sensors { format } => sensors::show(&self.place, *format)?,
+            What::Vault(options) => options.run(&self.place)?,
             What::Backup { output } => {
                 let copied = store::backup(self.place.folder()?, output)?;
                 let (path, size) = (shown(&output.display().to_string()), export::bytes(copied.bytes));

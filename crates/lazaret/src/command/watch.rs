@@ -25,6 +25,7 @@ use crate::secret::read_key;
 use crate::stored;
 use crate::supervisor::Supervisor;
 use crate::teller::{Hands, Stream, Teller, Written};
+use crate::vault::{Identities, Turned};
 use clap::Parser as _;
 use detect::Past;
 use export::ndjson::{EvidenceRow, Lines, SensorRow};
@@ -68,6 +69,7 @@ Examples:
   lazaret watch --interface eth1 --report /var/lib/lazaret/r.json  and the whole report anew every 30 seconds
   lazaret watch --interface eth1 --store /var/lib/lazaret/ward      kept: lazaret findings --store /var/lib/lazaret/ward
   lazaret watch --interface eth1 --store ward --ring ring --ring-key-file ring.key    and the raw frames, encrypted
+  lazaret watch --interface eth1 --store ward --vault --vault-key-file vault.key      and who patients are, encrypted
   lazaret watch --interface eth1 --format ndjson | shipper         for a log shipper, with how the sensor does
   lazaret watch --interface eth1 --duration 8h --fail-on high      one shift; status 1 where something high was found
   lazaret watch --interface eth1 --workers 4 --buffer 256           a port that one thread cannot keep up with
@@ -133,8 +135,10 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Integrity::On)]
     integrity: Integrity,
     /// Patient identifiers become keyed hashes (p:0123456789abcdef) that agree between runs; key file of 16 bytes or more
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "vault")]
     pseudonym_key: Option<PathBuf>,
+    #[command(flatten)]
+    vault: Turned,
     /// Exit status 1 where something of this severity or above was found
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<FailOn>,
@@ -150,6 +154,7 @@ pub(crate) struct Options {
 struct Opened {
     site: Site,
     redaction: Redaction,
+    identities: Option<Arc<Identities>>,
     load: Load,
     supervisor: Supervisor,
     feed: Feed,
@@ -177,7 +182,7 @@ fn network(text: &str) -> Result<Network, String> {
 }
 
 /// A time as people write it.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.char_indices().next_back() {
         Some((at, 's')) => (text.get(..at), 1.0),
         Some((at, 'm')) => (text.get(..at), 60.0),
@@ -198,10 +203,11 @@ impl Options {
         ingest::wipe_freed_memory();
         let stop = stop_on_signals()?;
         // Everything that needs a file or a privilege comes first.
-        let opened = self.open()?;
+        let identities = self.vault.open(self.store.as_deref(), &stored::actor(&self.by()))?;
+        let opened = self.open(identities)?;
         let to = self.destination()?;
         let hands = Hands::default();
-        let keeper = self.keeper(&hands)?;
+        let keeper = self.keeper(&hands, &opened)?;
         let files = [&self.report, &self.metrics].into_iter().flatten().map(|file| folder_of(file));
         let ring_folder = self.ring.folder().map(Path::to_owned);
         let folders: Vec<PathBuf> = files.chain(self.store.clone()).chain(ring_folder).collect();
@@ -233,19 +239,20 @@ impl Options {
     }
 
     /// Opens the interface, gives every capability away, and listens on a thread until told to end; what is seen of beds is
-    /// shown in `hub`. What it cannot give away like a sensor by itself: a server reads and writes files, and talks to people.
+    /// shown in `hub`; who the patients are goes where `identities` is on. What it cannot give away like a sensor by itself: a server reads and writes files, and talks to people.
     ///
     /// # Errors
     /// Where the interface or the store cannot be opened.
     pub(super) fn start(
         self,
         hub: Arc<Hub>,
+        identities: Option<Arc<Identities>>,
         stop: Arc<AtomicBool>,
     ) -> Result<JoinHandle<Result<Status, Failure>>, Failure> {
-        let opened = self.open()?;
+        let opened = self.open(identities)?;
         drop_capabilities().map_err(|(step, cause)| Failure::Confine { step, cause: cause.into() })?;
         let hands = Hands::default();
-        let keeper = self.keeper(&hands)?;
+        let keeper = self.keeper(&hands, &opened)?;
         hub.begin(Origin { kind: "sensor", name: stored::shown(&self.name()), speed: 1.0 });
         let failed = |cause| Failure::Write { what: "findings".to_owned(), cause };
         let lines = Lines::start(
@@ -265,7 +272,7 @@ impl Options {
     }
 
     /// Everything that needs a privilege.
-    fn open(&self) -> Result<Opened, Failure> {
+    fn open(&self, identities: Option<Arc<Identities>>) -> Result<Opened, Failure> {
         let site = read_site(self.site.as_deref())?;
         let redaction = match &self.pseudonym_key {
             Some(path) => Redaction::Pseudonym(read_key(path)?),
@@ -281,12 +288,18 @@ impl Options {
             (None, Some(input)) => Feed::capture(input)?,
             (None, None) => return Err(Failure::Usage("--interface IF is missing".to_owned())),
         };
-        Ok(Opened { site, redaction, load, supervisor, feed, ring: self.ring.open()? })
+        Ok(Opened { site, redaction, identities, load, supervisor, feed, ring: self.ring.open()? })
     }
 
     /// The store, where one is kept.
-    fn keeper(&self, hands: &Hands) -> Result<Option<Keeper>, Failure> {
-        self.store.clone().map(|folder| Keeper::open(folder, Arc::clone(&hands.behind))).transpose()
+    fn keeper(&self, hands: &Hands, opened: &Opened) -> Result<Option<Keeper>, Failure> {
+        let Some(folder) = self.store.clone() else { return Ok(None) };
+        Keeper::open(folder, opened.identities.clone(), Arc::clone(&hands.behind)).map(Some)
+    }
+
+    /// As the audit log names it.
+    fn by(&self) -> String {
+        format!("watch {}", self.name())
     }
 
     /// Listens until told to end, and tells what is found.
@@ -298,12 +311,16 @@ impl Options {
         hub: Option<Arc<Hub>>,
         stop: &AtomicBool,
     ) -> Result<Status, Failure> {
-        let Opened { site, redaction, load, supervisor, feed, ring } = opened;
+        let Opened { site, redaction, identities, load, supervisor, feed, ring } = opened;
         let integrity = self.integrity.depth();
         // The checks look at the samples of waveforms, and so do people at the wall.
         let wanted_samples = integrity.is_some() || hub.is_some();
         let waveforms = if wanted_samples { Waveforms::Carry } else { Waveforms::Omit };
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
+        let wanted = match &identities {
+            Some(identities) => identities.wanted(wanted),
+            None => wanted,
+        };
         let past = self.store.as_deref().map_or(Ok(Past::default()), crate::past::of_store)?;
         let mut sensor = Sensor::new((feed, self.workers.get()), site, integrity, wanted, past)?;
         if let Some(hub) = hub {
@@ -316,7 +333,7 @@ impl Options {
             eprintln!("lazaret: listening on {}; end with Ctrl-C", self.name());
         }
         supervisor.ready();
-        let mut watch = Watch::new(self, load, supervisor);
+        let mut watch = Watch::new(self, load, supervisor, identities);
         if let Some(ring) = ring {
             let name = first.captures.first().map_or_else(|| self.name(), |capture| capture.name.clone());
             let pace = if self.input.is_some() { Pace::Played } else { Pace::Life };
@@ -438,10 +455,17 @@ struct Watch<'a> {
     untold: Vec<Finding>,
     /// How bad the worst finding of all periods is.
     worst: Option<Severity>,
+    /// Who the patients are, where the vault is on.
+    identities: Option<Arc<Identities>>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(options: &'a Options, load: Load, supervisor: Supervisor) -> Self {
+    fn new(
+        options: &'a Options,
+        load: Load,
+        supervisor: Supervisor,
+        identities: Option<Arc<Identities>>,
+    ) -> Self {
         let started = Instant::now();
         Self {
             options,
@@ -453,6 +477,7 @@ impl<'a> Watch<'a> {
             keep: Duration::ZERO,
             untold: Vec::new(),
             worst: None,
+            identities,
         }
     }
 
@@ -537,7 +562,9 @@ impl<'a> Watch<'a> {
         let new = sensor.new_findings();
         self.worst = self.worst.max(new.iter().map(|finding| finding.severity).max());
         self.untold.extend(new);
-        if self.untold.is_empty() && !all {
+        // Who lies at a bed now is known as soon as a finding would be.
+        let named = self.identities.as_ref().is_some_and(|identities| identities.has_new());
+        if self.untold.is_empty() && !all && !named {
             return;
         }
         let age = now.saturating_sub(self.begun);

@@ -4,7 +4,8 @@ use super::samples::{CHANNELS, Message, Track, place};
 use super::{News, Place, What};
 use detect::Standing;
 use model::{
-    AlarmLimit, AssetId, CaptureTime, Channel, Check, Notice, Sample, Switch, Validity, Verdict, Vital,
+    AlarmLimit, AssetId, CaptureTime, Channel, Check, Notice, Pseudonym, Sample, Switch, Validity, Verdict,
+    Vital,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -119,6 +120,8 @@ pub(crate) struct BedNow {
     pub(super) place: Option<Place>,
     /// The number that the monitor gives.
     bed: Option<u16>,
+    /// Keyed hash of the patient, where one is made (`p:0123456789abcdef`): never a name.
+    patient: Option<String>,
     /// The monitor, once it is known.
     asset: Option<String>,
     /// Capture time of the last thing it sent, ms since 1970.
@@ -177,6 +180,7 @@ struct Point {
 #[derive(Debug, Default)]
 pub(super) struct Bed {
     pub(super) bed: Option<u16>,
+    pub(super) patient: Option<Pseudonym>,
     pub(super) asset: Option<AssetId>,
     pub(super) last: CaptureTime,
     pub(super) cycle_nanos: Option<i64>,
@@ -342,6 +346,7 @@ impl Bed {
             id: self.place().map(|place| place.to_string()),
             place: self.place(),
             bed: self.bed,
+            patient: self.patient.map(|patient| patient.to_string()),
             asset: self.asset.map(|asset| asset.to_string()),
             time_ms: millis(self.last),
             cycle_ms: self.cycle_nanos.map(|nanos| nanos / 1_000_000),

@@ -5,7 +5,7 @@
 //!                    └── broadcast, bounded ──► each client; one that is too slow skips, and is told how much
 //! ```
 //! The pipeline never waits for a client. Nothing here judges: verdicts are those of the checks, words those of the
-//! device. No patient is named here, and none can be: the pipeline's facts hold none.
+//! device. No patient is named here, and none can be: the pipeline's facts hold none, a keyed hash at most.
 //!
 //! # Samples on the wire (`lazaret.live/1`, binary messages, little-endian)
 //! ```text

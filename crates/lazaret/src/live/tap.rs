@@ -123,6 +123,7 @@ impl Tap {
         let mut state = hub.state();
         let bed = state.beds.entry(row.number).or_default();
         bed.bed = row.bed.or(bed.bed);
+        bed.patient = row.patient;
         bed.last = bed.last.max(time);
         held.into_values().for_each(|(limit, time)| bed.limit(limit, time));
         match fact {

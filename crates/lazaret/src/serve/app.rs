@@ -8,12 +8,14 @@ use super::scans::Scans;
 use super::secret::Passwords;
 use crate::live::Hub;
 use crate::outputs::Output;
+pub(crate) use crate::stored::actor;
+use crate::vault::Identities;
 use inventory::Site;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use store::{Actor, Reader, StoreError, Writer};
+use store::{Reader, StoreError, Writer};
 use tokio::sync::{Semaphore, watch};
 
 /// Readers of the store at once. Our limit: more requests wait.
@@ -30,6 +32,9 @@ const ADDRESS_REFILL: Duration = Duration::from_secs(10);
 /// Requests of one address at once, and the time until one comes back: 200 in a second, for good.
 const REQUESTS_MAX: u32 = 2_000;
 const REQUESTS_REFILL: Duration = Duration::from_millis(5);
+/// Looks of one user into the vault, and the time until one comes back: a ward at a change of shift, not a register of patients.
+const LOOKS_MAX: u32 = 60;
+const LOOKS_REFILL: Duration = Duration::from_secs(10);
 
 /// Streams of changes and waveforms at once. Our limit; more are refused with 503.
 const STREAMS_MAX: usize = 256;
@@ -76,6 +81,10 @@ pub(crate) struct App {
     pub(crate) outputs: OnceLock<Vec<Output>>,
     /// Whose word is believed of who signs in, where somebody's is.
     pub(crate) provider: OnceLock<Provider>,
+    /// The vault, where it is on.
+    pub(crate) vault: OnceLock<Arc<Identities>>,
+    /// Looks of each user into the vault.
+    pub(crate) looks: Limit<i64>,
 }
 
 /// The same for all requests.
@@ -107,6 +116,8 @@ impl App {
             hub,
             outputs: OnceLock::new(),
             provider: OnceLock::new(),
+            vault: OnceLock::new(),
+            looks: Limit::new(LOOKS_MAX, LOOKS_REFILL),
         })
     }
 
@@ -194,9 +205,4 @@ pub(crate) async fn write<T: Send + 'static>(
         change(&mut writer)
     };
     Ok(tokio::task::spawn_blocking(work).await.map_err(|cause| Problem::fault(&cause))??)
-}
-
-/// Whoever is named so, now.
-pub(crate) fn actor(name: &str) -> Actor {
-    Actor { name: name.to_owned(), at: crate::stored::now() }
 }

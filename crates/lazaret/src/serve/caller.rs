@@ -1,7 +1,8 @@
 //! Who asks, and whether they may.
 //!
 //! A browser shows the session's cookie, a program a token (`Authorization: Bearer lzt_…`). A route names the least role
-//! that may use it by its first argument, [`May`]; there is no other way to learn who asks, so no route forgets to.
+//! that may use it by its first argument, [`May`], or the only one, [`Just`]; there is no other way to learn who asks, so no route
+//! forgets to.
 
 use super::app::{Shared, actor, moment, read, write};
 use super::problem::Problem;
@@ -55,6 +56,11 @@ impl Caller {
 
     pub(crate) fn may(&self, least: Role) -> bool {
         self.role >= least
+    }
+
+    /// Whether they have that role and no higher one, whatever their token says.
+    pub(crate) fn is_just(&self, role: Role) -> bool {
+        self.role == role && self.user.role == role
     }
 
     /// Whether who opened a stream a while ago still may listen.
@@ -113,6 +119,24 @@ impl<L: Least + Send> FromRequestParts<Shared> for May<L> {
         if !caller.may(L::ROLE) {
             let (needed, is) = (L::ROLE, caller.role);
             return Err(Problem::forbidden(format!("This needs the role {needed}; yours is {is}.")));
+        }
+        Ok(Self(caller, PhantomData))
+    }
+}
+
+/// A caller of exactly that role, and of no higher one: the first argument of a route that shows what is nobody else's business.
+/// A token of somebody who is more does not do either.
+#[derive(Debug)]
+pub(crate) struct Just<L>(pub(crate) Caller, pub(crate) PhantomData<L>);
+
+impl<L: Least + Send> FromRequestParts<Shared> for Just<L> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let caller = caller(parts, app).await?;
+        if !caller.is_just(L::ROLE) {
+            let (needed, is) = (L::ROLE, caller.user.role);
+            return Err(Problem::forbidden(format!("This is for the role {needed} alone; yours is {is}.")));
         }
         Ok(Self(caller, PhantomData))
     }

@@ -31,6 +31,7 @@ use crate::exit::Failure;
 use crate::live::Hub;
 use crate::outputs::{self, Outputs};
 use crate::pipeline::{self, Replay};
+use crate::vault::{Due, Identities};
 use app::{App, Shared, Terms};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse as _, Response};
@@ -61,6 +62,11 @@ const SIGNAL_LOOK: Duration = Duration::from_millis(200);
 /// How often it is looked whether the store changed.
 const CHANGE_LOOK: Duration = Duration::from_millis(500);
 
+/// How often it is looked whether somebody new is to be put into the vault.
+const VAULT_LOOK: Duration = Duration::from_secs(1);
+/// After so many looks everything is written, and what is old is forgotten: five minutes.
+const VAULT_ALL_EVERY: u64 = 300;
+
 /// What is to be served, and how.
 pub(crate) struct Plan {
     /// Folder of the store; made where it is not there.
@@ -87,6 +93,8 @@ pub(crate) struct Plan {
     pub(crate) places: Arc<Places>,
     /// What devices say just now, for the wall.
     pub(crate) hub: Arc<Hub>,
+    /// Who the patients are, where the vault is on.
+    pub(crate) vault: Option<Arc<Identities>>,
 }
 
 /// What carries HTTP.
@@ -152,6 +160,10 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
         // Set once, here.
         drop(app.outputs.set(outputs.outputs.clone()));
     }
+    if let Some(vault) = &plan.vault {
+        // Set once, here.
+        drop(app.vault.set(Arc::clone(vault)));
+    }
     let base = base(at, identity.is_some());
     let looking = plan.provider.clone().map(|plan| believe(&app, plan, &base)).transpose()?;
     tell(&app, &base, identity.as_ref(), users)?;
@@ -159,13 +171,14 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
     let (handle, ending) = (Handle::new(), Arc::clone(&app));
     let config = identity.map(|identity| RustlsConfig::from_config(identity.config));
     let replaying = plan.replay.clone().map(|(captures, speed)| {
-        let replay = Replay { captures, speed, site: plan.site.clone() };
+        let replay = Replay { captures, speed, site: plan.site.clone(), identities: plan.vault.clone() };
         let (app, stop) = (Arc::clone(&app), Arc::clone(&signals.stop));
         tokio::spawn(play(app, replay, stop))
     });
     let sending = plan.outputs.as_ref().map(|outputs| outputs::start(&plan.folder, &plan.site, outputs));
     let sending = sending.transpose()?;
     let kept = tokio::spawn(retention::keep(Arc::clone(&app)));
+    let guarded = plan.vault.clone().map(|vault| tokio::spawn(guard(Arc::clone(&app), vault)));
     let watched = tokio::spawn(watch(handle.clone(), signals.clone(), config.clone().zip(place), ending));
     let served = match config {
         Some(config) => {
@@ -180,6 +193,7 @@ async fn run(plan: &Plan, signals: &Signals) -> Result<(), Failure> {
     };
     watched.abort();
     kept.abort();
+    guarded.inspect(tokio::task::JoinHandle::abort);
     looking.inspect(tokio::task::JoinHandle::abort);
     if let Some(sending) = sending {
         // Each ends what it has begun; they are threads that wait.
@@ -203,10 +217,39 @@ async fn play(app: Shared, replay: Replay, stop: Arc<AtomicBool>) {
         Ok(Err(failure)) => return eprintln!("lazaret: {}", crate::exit::with_causes(&failure)),
     };
     let by = app::actor("lazaret");
-    let kept = app::write(&app, move |store| store.import(&report, env!("CARGO_PKG_VERSION"), &by)).await;
+    let vault = app.vault.get().cloned();
+    let keep = move |store: &mut Writer| {
+        let imported = store.import(&report, env!("CARGO_PKG_VERSION"), &by)?;
+        vault.map_or(Ok(()), |vault| vault.try_keep(store, Due::All, &by.name))?;
+        Ok(imported)
+    };
+    let kept = app::write(&app, keep).await;
     match kept {
         Ok(_) => eprintln!("lazaret: the replay ended; its results are in the store"),
         Err(problem) => eprintln!("lazaret: the replay's results were not kept: {}", problem.detail()),
+    }
+}
+
+/// Writes who patients are soon after somebody is new, and the rest now and then: what is replayed has no other way into the vault,
+/// and who stands at a bed does not wait for the sensor's next writing.
+async fn guard(app: Shared, vault: Arc<Identities>) {
+    let mut look = tokio::time::interval(VAULT_LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for looks in 1_u64.. {
+        look.tick().await;
+        let due = if looks.is_multiple_of(VAULT_ALL_EVERY) { Due::All } else { Due::New };
+        if due == Due::New && !vault.has_new() {
+            continue;
+        }
+        let vault = Arc::clone(&vault);
+        // What does not get its turn is written the next time.
+        drop(
+            app::write(&app, move |store| {
+                vault.keep(store, due, "lazaret");
+                Ok(())
+            })
+            .await,
+        );
     }
 }
 

@@ -115,6 +115,10 @@ impl From<StoreError> for Problem {
         match &error {
             StoreError::Unknown { what, id } => Self::unknown(format!("There is no {what} {id}.")),
             StoreError::Refused(why) => Self::conflict(format!("{why}.")),
+            StoreError::NoVault | StoreError::VaultChanged => Self::conflict(format!("{error}.")),
+            StoreError::VaultDamaged(_) => Self::conflict(
+                "What the vault holds of this patient is not as it was written; the log tells more.",
+            ),
             StoreError::InUse { .. } => Self::busy("Another process writes to the store; try again."),
             StoreError::Full => Self::new(
                 StatusCode::INSUFFICIENT_STORAGE,

@@ -96,6 +96,11 @@ fn the_story_unfolds_on_the_wall() {
 }
 
 #[test]
+fn names_are_shown_to_who_may_and_asks() {
+    browse("vault.e2e.mjs", &[]);
+}
+
+#[test]
 fn people_come_in_by_an_identity_provider() {
     if let Some(place) = provider::packages() {
         browse("provider.e2e.mjs", &[("LAZARET_PROVIDER", &place)]);

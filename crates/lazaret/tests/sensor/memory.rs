@@ -12,17 +12,32 @@ const PAGE_BYTES: u64 = 4096;
 
 #[test]
 fn no_patient_is_left_in_the_memory_of_a_sensor_that_waits() {
-    none_is_left(&[]);
+    let Some(cable) = Cable::new() else { return };
+    nobody_is_left(&cable, &[]);
 }
 
 #[test]
-fn no_patient_is_left_in_the_memory_of_a_sensor_with_several_workers() {
-    none_is_left(&["--workers", "2"]);
+fn nor_in_that_of_one_with_several_workers() {
+    let Some(cable) = Cable::new() else { return };
+    nobody_is_left(&cable, &["--workers", "2"]);
 }
 
-fn none_is_left(more: &[&str]) {
+/// What is kept of them is sealed at once.
+#[test]
+fn nor_where_the_vault_is_on() {
     let Some(cable) = Cable::new() else { return };
-    let capture = ward(&cable, "0.5");
+    let (store, key) =
+        (cable.path("vault-store").display().to_string(), cable.path("vault.key").display().to_string());
+    std::fs::write(&key, "a lamp, a door and a tide").unwrap();
+    nobody_is_left(&cable, &["--store", &store, "--vault", "--vault-key-file", &key]);
+    let status = ["store", "--store", &store, "vault", "status", "--format", "json"];
+    let told = std::process::Command::new(env!("CARGO_BIN_EXE_lazaret")).args(status).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(told["patients"].as_u64().is_some_and(|patients| patients > 0), "a blind test: {told}");
+}
+
+fn nobody_is_left(cable: &Cable, more: &[&str]) {
+    let capture = ward(cable, "0.5");
     let patients: Vec<String> = identifiers(&capture).into_iter().collect();
     let count = frames(&scan(&capture, UNCHECKED));
     let mut watch = cable.watch(&[&["--buffer", "192"], more].concat());

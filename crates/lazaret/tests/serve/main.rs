@@ -11,6 +11,7 @@ mod packages;
 mod provider;
 mod schema;
 mod server;
+mod vault;
 
 use serde_json::{Value, json};
 use server::{Folder, Server, done, has};

@@ -155,11 +155,27 @@ impl Server {
         let body = json!({ "secret": self.secret, "name": "haldis", "password": "green lamp by the door" });
         let plain = [("Content-Type", "application/json")];
         let made = self.ask("POST", "/api/v1/setup", &plain, body.to_string().as_bytes());
+        self.token(&made, "admin")
+    }
+
+    /// A user of that role, made by the admin, and an API token of theirs.
+    pub(crate) fn user(&self, admin: &Caller<'_>, name: &str, role: &str) -> Caller<'_> {
+        let password = "green lamp by the door";
+        let body = json!({ "name": name, "role": role, "password": password });
+        let made = admin.ask("POST", "/api/v1/users", body.to_string().as_bytes());
+        assert_eq!(made.status, 201, "{}", made.text());
+        let plain = [("Content-Type", "application/json")];
+        let body = json!({ "name": name, "password": password }).to_string();
+        self.token(&self.ask("POST", "/api/v1/session", &plain, body.as_bytes()), role)
+    }
+
+    /// A token of whom that answer signed in.
+    fn token(&self, made: &Answer, role: &str) -> Caller<'_> {
         assert_eq!(made.status, 200, "{}", made.text());
         let cookie = made.headers["set-cookie"].split(';').next().unwrap().to_owned();
         let csrf = made.json()["csrf"].as_str().unwrap().to_owned();
-        let headers = [plain[0], ("Cookie", &cookie), ("X-CSRF-Token", &csrf)];
-        let body = json!({ "name": "test", "role": "admin" }).to_string();
+        let headers = [("Content-Type", "application/json"), ("Cookie", &cookie), ("X-CSRF-Token", &csrf)];
+        let body = json!({ "name": "test", "role": role }).to_string();
         let made = self.ask("POST", "/api/v1/tokens", &headers, body.as_bytes());
         assert_eq!(made.status, 201, "{}", made.text());
         Caller { server: self, bearer: format!("Bearer {}", made.json()["secret"].as_str().unwrap()) }

@@ -4,7 +4,7 @@ use super::{Folder, done, said};
 use serde_json::Value;
 
 /// Who is on the ward: names, their parts, numbers, doctors.
-fn identifiers(capture: &str) -> Vec<String> {
+pub(super) fn identifiers(capture: &str) -> Vec<String> {
     let truth: Value =
         serde_json::from_slice(&std::fs::read(format!("{capture}.truth.json")).unwrap()).unwrap();
     let mut all = Vec::new();
@@ -24,7 +24,7 @@ fn identifiers(capture: &str) -> Vec<String> {
 }
 
 /// As it might lie in a file.
-fn encodings(text: &str) -> [Vec<u8>; 4] {
+pub(super) fn encodings(text: &str) -> [Vec<u8>; 4] {
     let wide: Vec<u16> = text.encode_utf16().collect();
     [
         text.as_bytes().to_vec(),
@@ -34,7 +34,7 @@ fn encodings(text: &str) -> [Vec<u8>; 4] {
     ]
 }
 
-fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+pub(super) fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 

@@ -9,6 +9,7 @@ mod leaks;
 mod papers;
 mod past;
 mod played;
+mod vault;
 
 use serde_json::Value;
 use std::path::PathBuf;

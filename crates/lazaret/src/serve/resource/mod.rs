@@ -48,6 +48,7 @@ resources! {
     site,
     tokens,
     users,
+    vault,
 }
 
 /// What the document says besides its paths.
@@ -60,7 +61,8 @@ resources! {
             Times of what was seen are times of capture; times of what people did are the server's clock. A browser signs in \
             with `POST /api/v1/session` and sends `csrf` of its answer as `X-CSRF-Token` with every change; a program sends \
             an API token. `x-least-role` of an operation is the least role that may use it: viewer, clinical, analyst, admin, \
-            each with all that those before it may."
+            each with all that those before it may; with `x-only-role` no other may, and a token does only where its \
+            user has that role."
     ),
     modifiers(&Ways)
 )]

@@ -67,7 +67,9 @@ pub(super) fn read(unit: &[u8], out: &mut dyn Sink) {
     out.conceal(HEADER_BYTES..bed.min(unit.len()));
     out.conceal((bed + 1).min(unit.len())..unit.len());
     if more || !identifier.is_empty() {
-        out.patient(&PatientFields { identifier, more }, 0..unit.len());
+        let (name, number) = (name.unwrap_or_default(), number.unwrap_or_default());
+        let bed = block.0.get(BED_AT).filter(|bed| **bed != 0).map(|bed| u16::from(*bed));
+        out.patient(&PatientFields { identifier, more, name, number, bed }, 0..unit.len());
     }
 }
 

@@ -436,7 +436,8 @@ impl Reader<'_> {
         let hash = stable_hash(&[segment.bytes]);
         if (more || !identifier.is_empty()) && hash != self.speaker.patient {
             self.speaker.patient = hash;
-            self.out.patient(&PatientFields { identifier, more }, range);
+            let (name, number) = (if named { name.first().bytes } else { &[] }, id.component(1));
+            self.out.patient(&PatientFields { identifier, more, name, number, bed: None }, range);
         }
     }
 

@@ -43,6 +43,7 @@ fn server_hello(version: u16) -> Vec<u8> {
 
 const CLIENT_LINES: &str = r#"
     c 5..117 tls.handshake=client_hello tls.version=TLS 1.3 tls.server_name=pacs.int tls.cipher_suites=1a1a,1301,c02b tls.extensions=0000,0010,002b,000d,2a2a tls.application_protocols=h2,http/1.1 tls.ja4=t13d0204h2_777cda164f4b_ef5f37ab036a
+    c 5..117 SessionOffered(SessionOffer versions=0303,0304 suites=1301,c02b extensions=0000,000d,0010,002b signatures=0403,0804 protocols=h2,http/1.1)
     c 5..117 Identified(Sender, SessionFingerprint("t13d0204h2_777cda164f4b_ef5f37ab036a"))
     c 5..117 Identified(Sender, ServerName("pacs.int"))
 "#;
@@ -112,6 +113,7 @@ fn an_old_hello_is_read_and_the_flow_goes_on_in_either_framing() {
     let hello = hex("80 1f 01 0300 0006 0000 0010 00000a 010080 00000000000000000000000000000000");
     let newer = record(22, &server_hello(0x0300));
     let line = "c 0..33 tls.handshake=client_hello tls.version=SSL 3.0 tls.cipher_suites=00000a,010080";
+    let line = &format!("{line}\nc 0..33 SessionOffered(PartOfSessionOffer versions=0300)");
     let server = "s 5..47 tls.handshake=server_hello tls.version=TLS 1.2 tls.cipher_suite=4865";
     check(&PROTOCOL, &[(Side::Client, &hello), (Side::Server, &newer)], &format!("{line}\n{server}"));
 

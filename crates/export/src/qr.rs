@@ -111,7 +111,8 @@ mod tests {
         const DOTS: usize = 4;
         let side = dark.len() * DOTS;
         let bit = |x: usize, y: usize| dark[y / DOTS].get(x / DOTS).copied().unwrap_or(false);
-        let mut image = rqrr::PreparedImage::prepare_from_greyscale(side, side, |x, y| if bit(x, y) { 0 } else { 255 });
+        let mut image =
+            rqrr::PreparedImage::prepare_from_greyscale(side, side, |x, y| if bit(x, y) { 0 } else { 255 });
         let found = image.detect_grids();
         assert_eq!(found.len(), 1);
         found[0].decode().unwrap().1
@@ -142,6 +143,9 @@ mod tests {
     fn lines_below_cannot_break_out_and_too_much_is_refused() {
         let drawn = svg("x", &["<script>\"&".to_owned()]).unwrap();
         assert!(drawn.contains("&lt;script&gt;&quot;&amp;</text>") && !drawn.contains("<script"), "{drawn}");
-        assert_eq!(svg(&"x".repeat(3000), &[]).unwrap_err().to_string(), "3000 bytes do not fit into a QR code");
+        assert_eq!(
+            svg(&"x".repeat(3000), &[]).unwrap_err().to_string(),
+            "3000 bytes do not fit into a QR code"
+        );
     }
 }

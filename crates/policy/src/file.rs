@@ -265,13 +265,20 @@ fn noted_of(form: RuleForm, unit: &str) -> Result<(Noted, bool), PolicyError> {
     let rule = Rule { opens, peer, transport, ports };
     let mut sessions: Vec<SessionProfile> = Vec::new();
     for form in form.session {
-        let profile = form.read().map_err(|(key, value, why)| fault(&format!("session: {key}"), &value, why))?;
+        let profile =
+            form.read().map_err(|(key, value, why)| fault(&format!("session: {key}"), &value, why))?;
         if sessions.len() >= PROFILES_MAX || sessions.iter().any(|known| known.name == profile.name) {
-            return Err(fault("session: name", &profile.name, "is there twice, or there are more than 32 of a rule"));
+            return Err(fault(
+                "session: name",
+                &profile.name,
+                "is there twice, or there are more than 32 of a rule",
+            ));
         }
         sessions.push(profile);
     }
-    if !sessions.is_empty() && !(opens == Opener::Unit && matches!(transport, Transport::Tcp | Transport::Udp)) {
+    if !sessions.is_empty()
+        && !(opens == Opener::Unit && matches!(transport, Transport::Tcp | Transport::Udp))
+    {
         return Err(fault("session", "", "is about tcp or udp that the device opens"));
     }
     let noted = Noted { rule, role: form.role, why: form.why, seen: seen.transpose()?, sessions };
@@ -306,9 +313,12 @@ fn rule_form(
 
 fn unit_form(unit: &Unit) -> UnitForm {
     let noted = |list: &[Noted]| {
-        list.iter().map(|one| rule_form(&one.rule, &one.role, false, &one.why, &one.seen, &one.sessions)).collect()
+        list.iter()
+            .map(|one| rule_form(&one.rule, &one.role, false, &one.why, &one.seen, &one.sessions))
+            .collect()
     };
-    let allowed = |one: &Allowed| rule_form(&one.rule, &one.role, one.clinical, &one.why, &one.seen, &one.sessions);
+    let allowed =
+        |one: &Allowed| rule_form(&one.rule, &one.role, one.clinical, &one.why, &one.seen, &one.sessions);
     UnitForm {
         name: unit.name.clone(),
         profile: unit.profile.clone(),

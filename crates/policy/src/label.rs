@@ -73,7 +73,9 @@ impl Label {
         for (id, what, text) in records {
             let Some(text) = text else { continue };
             if text.is_empty() || !text.chars().all(|letter| letter == ' ' || letter.is_ascii_graphic()) {
-                return Err(LabelError(format!("{what} must be printable ASCII, and not nothing (RFC 9238 §3.2)")));
+                return Err(LabelError(format!(
+                    "{what} must be printable ASCII, and not nothing (RFC 9238 §3.2)"
+                )));
             }
             if text.contains(JOIN) {
                 return Err(LabelError(format!("{what} must not hold `+`, which joins records (SQRL §3.1)")));
@@ -100,7 +102,9 @@ impl Label {
         }
         // What stands before the header is a scanner's; a line's end after it too.
         let Some((_, rest)) = text.split_once(HEADER) else {
-            return Err(LabelError("is no label: it does not begin with [)> RS 06 GS 12N (RFC 9238 §3.1)".to_owned()));
+            return Err(LabelError(
+                "is no label: it does not begin with [)> RS 06 GS 12N (RFC 9238 §3.1)".to_owned(),
+            ));
         };
         let rest = rest.split_once("\u{1e}\u{4}").map_or(rest, |(before, _)| before);
         let rest = rest.trim_end_matches([RECORD, END, '\r', '\n']);
@@ -231,10 +235,22 @@ mod tests {
         let url = "M180https://x.example/m";
         for mac in ["02-1b-5e-10-00-07", "02:1B:5E:10:00:07", "021b 5e10 0007", "021b.5e10.0007"] {
             let text = unit(&format!("B000m\u{1f}B002n\u{1f}{url}\u{1f}M06C{mac}\u{1f}"));
-            assert_eq!(Label::read(&text).unwrap(), (Label { maker: "m".into(), model: "n".into(), url: url[4..].into(), ..Label { product: None, ..label() } }, Vec::new()));
+            assert_eq!(
+                Label::read(&text).unwrap(),
+                (
+                    Label {
+                        maker: "m".into(),
+                        model: "n".into(),
+                        url: url[4..].into(),
+                        ..Label { product: None, ..label() }
+                    },
+                    Vec::new()
+                )
+            );
         }
         // A new unit of data: what was collected without a URL is forgotten.
-        let two = unit(&format!("B000other\u{1f}B002old\u{1f}\u{1c}B000m\u{1f}{url}?v=2\u{1f}X999flag\u{1f}"));
+        let two =
+            unit(&format!("B000other\u{1f}B002old\u{1f}\u{1c}B000m\u{1f}{url}?v=2\u{1f}X999flag\u{1f}"));
         let (label, notes) = Label::read(&two).unwrap();
         assert_eq!((label.maker.as_str(), label.url.as_str(), label.model.as_str()), ("m", &url[4..], ""));
         let notes = notes.join("; ");

@@ -20,7 +20,9 @@ use crate::rule::{
 };
 use crate::session::{self, SessionProfile};
 use inventory::{Profile, Profiles, Site, Vocabulary, is_group};
-use model::{AssetId, CaptureTime, Direction, Finding, Location, Mac, Report, Rhythm, Sessions, Severity, Transport};
+use model::{
+    AssetId, CaptureTime, Direction, Finding, Location, Mac, Report, Rhythm, Sessions, Severity, Transport,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -379,7 +381,10 @@ impl Known<'_> {
                 let opened = rule.opens == Opener::Unit && !refused;
                 let offered = talk.sessions.as_deref().filter(|_| opened).map(session::profiles);
                 let sessions = offered.unwrap_or_else(|| Ok(Vec::new())).unwrap_or_else(|why| {
-                    missing.push(format!("{}: {rule}: no profile of its encrypted sessions: {why}", device.name));
+                    missing.push(format!(
+                        "{}: {rule}: no profile of its encrypted sessions: {why}",
+                        device.name
+                    ));
                     Vec::new()
                 });
                 match &judged {

@@ -273,7 +273,8 @@ impl Reading {
         // The RFC's example has it as a text.
         let supported = mud.get(profile::SUPPORTED);
         if supported.is_none_or(|value| value.as_bool() != Some(true) && value.as_str() != Some("true")) {
-            self.told.say("the file has TLS profiles and does not say that the device supports them".to_owned());
+            self.told
+                .say("the file has TLS profiles and does not say that the device supports them".to_owned());
         }
     }
 
@@ -350,7 +351,9 @@ impl Reading {
                 _ => {
                     if !matched.sessions.is_empty() {
                         let name = name_of(entry);
-                        self.told.say(format!("entry `{name}`: its TLS profiles were left out: it is about answers"));
+                        self.told.say(format!(
+                            "entry `{name}`: its TLS profiles were left out: it is about answers"
+                        ));
                     }
                     self.answers.push(rule(opens, transport, ports));
                 }

@@ -253,7 +253,9 @@ impl Draft {
         if self.resumptions.iter().any(|mode| *mode > 255) {
             return Err(("resumptions", "ends at 255"));
         }
-        if self.protocols.len() > SESSION_PROTOCOLS_MAX || !self.protocols.iter().all(|name| is_protocol(name)) {
+        if self.protocols.len() > SESSION_PROTOCOLS_MAX
+            || !self.protocols.iter().all(|name| is_protocol(name))
+        {
             return Err(("protocols", "is more than 32, or one is not 1 to 255 letters, digits and signs"));
         }
         for (key, list) in [("anchors", &self.anchors), ("authorities", &self.authorities)] {

@@ -184,9 +184,13 @@ fn profiles_of_sessions_keep_their_way_from_a_capture_to_a_file_and_back() {
     };
     assert_eq!(sessions(&again), sessions(&policy));
     let notes = again.coverage.unwrap().notes.join("\n");
-    assert!(notes.starts_with("2 entries have TLS profiles") && notes.contains("does not look into sessions"), "{notes}");
+    assert!(
+        notes.starts_with("2 entries have TLS profiles") && notes.contains("does not look into sessions"),
+        "{notes}"
+    );
     // Without an observation nothing is claimed, neither that there are profiles nor that there are none.
-    let plain = policy_with("[[device.allow]]\nopens = \"device\"\npeer = \"10.0.0.3\"\nprotocol = \"tcp\"\n");
+    let plain =
+        policy_with("[[device.allow]]\nopens = \"device\"\npeer = \"10.0.0.3\"\nprotocol = \"tcp\"\n");
     let written = write_mud(&plain.units[0], URL, CaptureTime::default()).unwrap();
     assert!(!written.contains("tls") && !written.contains("extensions"), "{written}");
 }
@@ -206,7 +210,12 @@ fn the_modules_names_and_those_of_the_rfcs_example_are_read() {
     assert_eq!(*dtls.sessions[0].offer.versions, [0xFEFC, 0xFEFD]);
     let notes = policy.coverage.unwrap().notes.join("\n");
     assert!(notes.contains("the extension `transparency` is not known"), "{notes}");
-    assert!(notes.contains("1 parts of extensions are not known and were left out: `ietf-mud-transparency:transparency`"), "{notes}");
+    assert!(
+        notes.contains(
+            "1 parts of extensions are not known and were left out: `ietf-mud-transparency:transparency`"
+        ),
+        "{notes}"
+    );
 
     let example = read_mud(&seed("sessions_example")).unwrap();
     let [only] = example.units[0].allow.as_slice() else { panic!("{example:?}") };
@@ -225,17 +234,34 @@ fn what_a_profile_holds_that_nobody_knows_is_counted_and_told() {
     };
     let one = |fields: &str| entry(&format!(r#"{{"tls-dtls-profile": [{{{fields}}}]}}"#));
     for (text, profiles, why) in [
-        (one(r#""name": "p", "cipher-suite": [1], "spki-pin-set": ["aGk="], "ja4": "t13d"#).replace("\"t13d", "\"t13d\""), 1, "2 parts of extensions are not known and were left out: `ja4`, `spki-pin-set`"),
+        (
+            one(r#""name": "p", "cipher-suite": [1], "spki-pin-set": ["aGk="], "ja4": "t13d"#)
+                .replace("\"t13d", "\"t13d\""),
+            1,
+            "2 parts of extensions are not known and were left out: `ja4`, `spki-pin-set`",
+        ),
         (one(r#""name": "p", "cipher-suite": [1]"#), 1, "does not say that the device supports them"),
         (one(r#""name": "p", "cipher-suite": [70000]"#), 0, "its cipher-suite is malformed"),
-        (one(r#""name": "p", "cipher-suite": [{"cipher": 19, "hash": 1}]"#), 0, "its cipher-suite is malformed"),
+        (
+            one(r#""name": "p", "cipher-suite": [{"cipher": 19, "hash": 1}]"#),
+            0,
+            "its cipher-suite is malformed",
+        ),
         (one(r#""name": "p", "supported-tls-version": ["tls11"]"#), 0, "does not define the version `tls11`"),
-        (one(r#""name": "p", "supported-tls-version": ["dtls12"]"#), 0, "does not define the version `dtls12`"),
+        (
+            one(r#""name": "p", "supported-tls-version": ["dtls12"]"#),
+            0,
+            "does not define the version `dtls12`",
+        ),
         (one(r#""name": "p", "application-protocol": ["a b"]"#), 0, "its application-protocol is malformed"),
         (one(r#""name": "a b""#), 0, "TLS profile `a b` was left out: its name"),
         (one(r#""cipher-suite": [1]"#), 0, "its name"),
         (entry("7"), 0, "malformed"),
-        (entry(r#"{"tls-dtls-profile": [{"name": "p"}, {"name": "p", "cipher-suite": [1]}]}"#), 1, "there twice"),
+        (
+            entry(r#"{"tls-dtls-profile": [{"name": "p"}, {"name": "p", "cipher-suite": [1]}]}"#),
+            1,
+            "there twice",
+        ),
     ] {
         let policy = read_mud(&text).unwrap_or_else(|fault| panic!("{fault}: {text}"));
         // The rule stays: what its sessions are like narrows it, and nobody here would enforce that.
@@ -247,7 +273,8 @@ fn what_a_profile_holds_that_nobody_knows_is_counted_and_told() {
     let icmp = ENTRY.replace("MATCHES", r#"{"ietf-acl-tls:client-profiles": {}, "ipv4": {"protocol": 1}}"#);
     let policy = read_mud(&icmp).unwrap();
     assert!(policy.units[0].allow.is_empty() && policy.coverage.unwrap().notes[0].contains("contradict"));
-    let many: Vec<String> = (0..40).map(|number| format!(r#"{{"name": "p{number}", "cipher-suite": [{number}]}}"#)).collect();
+    let many: Vec<String> =
+        (0..40).map(|number| format!(r#"{{"name": "p{number}", "cipher-suite": [{number}]}}"#)).collect();
     let policy = read_mud(&entry(&format!(r#"{{"tls-dtls-profile": [{}]}}"#, many.join(",")))).unwrap();
     assert_eq!(policy.units[0].allow[0].sessions.len(), policy::PROFILES_MAX);
     // An entry that lets any session pass frees the rule; profiles of several entries add up, each by a name of its own.
@@ -261,7 +288,11 @@ fn what_a_profile_holds_that_nobody_knows_is_counted_and_told() {
     let added = read_mud(&two("[2]")).unwrap();
     let names: Vec<&str> = added.units[0].allow[0].sessions.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["p", "p-2"]);
-    let free = two("[2]").replacen("ietf-acl-tls:client-profiles\": {\"tls-dtls-profile\": [{\"name\": \"p\", \"cipher-suite\": [2]}]}", "ietf-acl-tls:client-profiles\": {}", 1);
+    let free = two("[2]").replacen(
+        "ietf-acl-tls:client-profiles\": {\"tls-dtls-profile\": [{\"name\": \"p\", \"cipher-suite\": [2]}]}",
+        "ietf-acl-tls:client-profiles\": {}",
+        1,
+    );
     assert!(read_mud(&free).unwrap().units[0].allow[0].sessions.is_empty(), "{free}");
 }
 

@@ -19,11 +19,21 @@ fn every_seed_is_read_without_harm() {
         labels += usize::from(policy::Label::read(text).is_ok());
         let Ok(policy) = policy::read_mud(text) else { return false };
         // As the fuzz target does: what is written keeps every rule and every profile.
-        assert_eq!(policy::read(&policy::write(&policy).unwrap()).unwrap().units[0].allow, policy.units[0].allow);
-        let written = policy::write_mud(&policy.units[0], "https://x.example/m", model::CaptureTime::default()).unwrap();
+        assert_eq!(
+            policy::read(&policy::write(&policy).unwrap()).unwrap().units[0].allow,
+            policy.units[0].allow
+        );
+        let written =
+            policy::write_mud(&policy.units[0], "https://x.example/m", model::CaptureTime::default())
+                .unwrap();
         let again = policy::read_mud(&written).unwrap();
         for one in policy.units[0].allow.iter().filter(|one| !one.sessions.is_empty()) {
-            assert!(again.units[0].allow.iter().any(|other| other.rule == one.rule && other.sessions == one.sessions));
+            assert!(
+                again.units[0]
+                    .allow
+                    .iter()
+                    .any(|other| other.rule == one.rule && other.sessions == one.sessions)
+            );
         }
         !policy.units[0].allow.is_empty()
     });

@@ -498,12 +498,16 @@ impl Outbox {
         let mut counts = [0_i64; 2];
         let mut last = 0;
         for (count, table) in counts.iter_mut().zip(["waiting", "refused"]) {
-            let select = format!("SELECT number, accepted, text FROM outbox_{table} WHERE name = ?1 ORDER BY number");
+            let select =
+                format!("SELECT number, accepted, text FROM outbox_{table} WHERE name = ?1 ORDER BY number");
             let mut select = copy.prepare(&select).doing(doing)?;
-            let mut insert = step.prepare(&format!("INSERT INTO {table} VALUES (?1, ?2, ?3)")).doing(doing)?;
+            let mut insert =
+                step.prepare(&format!("INSERT INTO {table} VALUES (?1, ?2, ?3)")).doing(doing)?;
             let mut rows = select.query([name]).doing(doing)?;
             while let Some(row) = rows.next().doing(doing)? {
-                let parts = || -> rusqlite::Result<(i64, i64, Vec<u8>)> { Ok((row.get(0)?, row.get(1)?, row.get(2)?)) };
+                let parts = || -> rusqlite::Result<(i64, i64, Vec<u8>)> {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                };
                 let (number, accepted, text) = parts().doing(doing)?;
                 insert.execute(params![number, accepted, text]).doing(doing)?;
                 last = last.max(number);
@@ -512,8 +516,9 @@ impl Outbox {
         }
         let mut told = 0;
         {
-            let mut select =
-                copy.prepare("SELECT subject, serial, open, digest FROM outbox_told WHERE name = ?1").doing(doing)?;
+            let mut select = copy
+                .prepare("SELECT subject, serial, open, digest FROM outbox_told WHERE name = ?1")
+                .doing(doing)?;
             let mut insert = step.prepare("INSERT INTO told VALUES (?1, ?2, ?3, ?4)").doing(doing)?;
             let mut rows = select.query([name]).doing(doing)?;
             while let Some(row) = rows.next().doing(doing)? {
@@ -526,7 +531,8 @@ impl Outbox {
                 told = told.max(serial);
             }
         }
-        let select = "SELECT sequence, started, delivered, repeated, delivered_at, base FROM outbox WHERE name = ?1";
+        let select =
+            "SELECT sequence, started, delivered, repeated, delivered_at, base FROM outbox WHERE name = ?1";
         let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<([i64; 4], Option<i64>, i64)> {
             Ok(([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?], row.get(4)?, row.get(5)?))
         };

@@ -121,7 +121,12 @@ pub(crate) fn keep(moments: &[Moment], copy: &mut Connection) -> Result<Vec<Copi
         let base = crate::outbox::base_of(connection).doing(doing)?;
         let course = "SELECT started, delivered, repeated, delivered_at FROM course";
         let row = |row: &rusqlite::Row<'_>| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, Option<i64>>(3)?))
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, Option<i64>>(3)?,
+            ))
         };
         let (started, delivered, repeated, at) = connection.query_row(course, [], row).doing(doing)?;
         step.execute(
@@ -233,9 +238,12 @@ mod tests {
         let folder = place("back");
         let mut outbox = Outbox::open(&folder.join(FOLDER).join("siem")).unwrap();
         assert!(outbox.start().unwrap());
-        let tellings = [telling(told(1, 1, true), "a"), telling(told(2, 3, false), "b"), telling(told(3, 1, true), "c")];
+        let tellings =
+            [telling(told(1, 1, true), "a"), telling(told(2, 3, false), "b"), telling(told(3, 1, true), "c")];
         outbox.tell(5, &tellings).unwrap();
-        outbox.tell(6, &[Telling { told: told(4, 0, true), text: None }, telling(told(5, 1, true), "d")]).unwrap();
+        outbox
+            .tell(6, &[Telling { told: told(4, 0, true), text: None }, telling(told(5, 1, true), "d")])
+            .unwrap();
         outbox.delivered_all(&[1], 0, 9).unwrap();
         outbox.refused(2).unwrap();
         // While the outbox is open, and a folder that is none beside it.

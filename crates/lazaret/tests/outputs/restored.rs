@@ -75,11 +75,15 @@ fn a_restored_station_loses_nothing_and_doubles_nothing_in_silence() {
     assert!(log.contains("\"waiting\":6") || log.contains("\"waiting\": 6"), "{log}");
     let sender = Process::sender(&place, &file);
     // Six that waited, and how each of them stands now.
-    place.until("siem", "all is delivered again", |course| course["delivered"] == 12 && course["waiting"] == 0);
+    place.until("siem", "all is delivered again", |course| {
+        course["delivered"] == 12 && course["waiting"] == 0
+    });
     // What was found and decided after the backup is found and decided again.
     place.find(6..8);
     done(&["findings", "--store", &store, "acknowledge", "f-0000000000000000", "--note", "seen again"]);
-    place.until("siem", "what is new is delivered", |course| course["delivered"] == 15 && course["waiting"] == 0);
+    place.until("siem", "what is new is delivered", |course| {
+        course["delivered"] == 15 && course["waiting"] == 0
+    });
     assert_eq!(sender.end(), 0);
 
     let after = std::mem::take(&mut *got.lock().unwrap());
@@ -98,6 +102,8 @@ fn a_restored_station_loses_nothing_and_doubles_nothing_in_silence() {
         let rows = rows.iter().filter(|row| row["finding"] == "f-0000000000000000");
         rows.map(|row| row["serial"].as_u64().unwrap()).collect()
     };
-    assert!(of_first(&after).iter().skip(1).all(|serial| *serial > of_first(&before).into_iter().max().unwrap()));
+    assert!(
+        of_first(&after).iter().skip(1).all(|serial| *serial > of_first(&before).into_iter().max().unwrap())
+    );
     assert!(of_first(&after).is_sorted(), "{:?}", of_first(&after));
 }

@@ -82,14 +82,30 @@ impl Bridge {
 
     /// Sends a capture from an interface of one of the namespaces.
     fn play(&self, namespace: usize, interface: &str, capture: &str, pace: &str) {
-        run(&["ip", "netns", "exec", &self.names[namespace], "tcpreplay", "-q", pace, "-i", interface, capture]);
+        run(&[
+            "ip",
+            "netns",
+            "exec",
+            &self.names[namespace],
+            "tcpreplay",
+            "-q",
+            pace,
+            "-i",
+            interface,
+            capture,
+        ]);
     }
 }
 
 impl Drop for Bridge {
     fn drop(&mut self) {
         for name in &self.names {
-            drop(Command::new("ip").args(["netns", "delete", name]).stderr(std::process::Stdio::null()).status());
+            drop(
+                Command::new("ip")
+                    .args(["netns", "delete", name])
+                    .stderr(std::process::Stdio::null())
+                    .status(),
+            );
         }
         drop(std::fs::remove_dir_all(&self.folder));
     }

@@ -96,7 +96,14 @@ pub(crate) fn policy(chance: &mut Chance, scope: Scope) -> Policy {
             };
             let opens = chance.one_of(&[Opener::Unit, Opener::Peer]);
             let rule = Rule { opens, peer: policy::Peer::Network(network(chance)), transport, ports };
-            unit.allow.push(Allowed { rule, role: None, clinical: false, why: String::new(), seen: None, sessions: Vec::new() });
+            unit.allow.push(Allowed {
+                rule,
+                role: None,
+                clinical: false,
+                why: String::new(),
+                seen: None,
+                sessions: Vec::new(),
+            });
         }
         units.push(unit);
     }

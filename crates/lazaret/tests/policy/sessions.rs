@@ -33,7 +33,8 @@ fn theirs(capture: &str) -> Offers {
         "tls.handshake.extensions_supported_group",
         "tls.handshake.extensions_alpn_str",
     ];
-    let mut words = vec!["tshark", "-r", capture, "-Y", "tls.handshake.type == 1 && tcp && ip", "-T", "fields"];
+    let mut words =
+        vec!["tshark", "-r", capture, "-Y", "tls.handshake.type == 1 && tcp && ip", "-T", "fields"];
     for field in &fields {
         words.extend(["-e", field]);
     }
@@ -65,7 +66,10 @@ fn ours(client: &str, file: &Value) -> Offers {
     for list in file["ietf-access-control-list:acls"]["acl"].as_array().unwrap() {
         for entry in list["aces"]["ace"].as_array().unwrap() {
             let matches = &entry["matches"];
-            let Some(profiles) = matches["ietf-acl-tls:client-profiles"]["tls-dtls-profile"].as_array() else { continue };
+            let Some(profiles) = matches["ietf-acl-tls:client-profiles"]["tls-dtls-profile"].as_array()
+            else {
+                continue;
+            };
             let Some(server) = matches["ipv4"]["destination-ipv4-network"].as_str() else { continue };
             let Some(port) = matches["tcp"]["destination-port"]["port"].as_u64() else { continue };
             let key = (client.to_owned(), server.trim_end_matches("/32").to_owned(), port);
@@ -109,12 +113,24 @@ fn profiles_hold_what_tshark_reads_of_the_hellos() {
         let mut found = Offers::new();
         for client in clients {
             let learnt = folder.path("learnt.toml");
-            let words = ["policy", "learn", "--quiet", "--site", &site, "--device", client, "--output", &learnt, &capture];
+            let words = [
+                "policy", "learn", "--quiet", "--site", &site, "--device", client, "--output", &learnt,
+                &capture,
+            ];
             succeeds(&words);
             // As a person does who decides that these are needed.
             let text = std::fs::read_to_string(&learnt).unwrap();
             std::fs::write(&learnt, text.replace("[[device.unknown", "[[device.allow")).unwrap();
-            let words = ["policy", "show", "--policy", &learnt, "--format", "mud", "--mud-url", "https://mud.example.org/m"];
+            let words = [
+                "policy",
+                "show",
+                "--policy",
+                &learnt,
+                "--format",
+                "mud",
+                "--mud-url",
+                "https://mud.example.org/m",
+            ];
             let file = succeeds(&words);
             // What is written is read, and shown.
             let mud = folder.path("m.json");
@@ -146,7 +162,10 @@ fn a_label_names_a_mud_file_and_gives_it_a_device() {
     std::fs::write(&mud, file).unwrap();
     let make = ["policy", "label", "--mud", &mud, "--mac", "02:1b:5e:10:00:07"];
     let said = lazaret(&make);
-    assert!(said.status.code() == Some(2) && said.stderr.escape_ascii().to_string().contains("--model"), "RFC 9238 asks for it");
+    assert!(
+        said.status.code() == Some(2) && said.stderr.escape_ascii().to_string().contains("--model"),
+        "RFC 9238 asks for it"
+    );
     let make = [&make[..], &["--model", "CMS8000"]].concat();
     let text = succeeds(&[&make[..], &["--format", "text"]].concat());
     assert_eq!(
@@ -159,20 +178,36 @@ fn a_label_names_a_mud_file_and_gives_it_a_device() {
     let svg = folder.path("label.svg");
     succeeds(&[&make[..], &["--format", "svg", "--output", &svg]].concat());
     let drawn = std::fs::read_to_string(&svg).unwrap();
-    assert!(drawn.starts_with("<svg ") && drawn.contains(">Contec Medical CMS8000</text>") && drawn.contains(">02:1b:5e:10:00:07</text>"));
+    assert!(
+        drawn.starts_with("<svg ")
+            && drawn.contains(">Contec Medical CMS8000</text>")
+            && drawn.contains(">02:1b:5e:10:00:07</text>")
+    );
     // What a scanner gives of it.
     let scanned = folder.path("scanned.txt");
     std::fs::write(&scanned, format!("{text}\r\n")).unwrap();
     let read = succeeds(&["policy", "label", "--read", &scanned]);
     assert!(read.contains("Contec Medical") && read.contains("02:1b:5e:10:00:07"), "{read}");
     let policy = succeeds(&["policy", "show", "--policy", &mud, "--label", &scanned, "--format", "toml"]);
-    assert!(policy.contains("macs = [\"02:1b:5e:10:00:07\"]") && policy.contains("anybody can print one"), "{policy}");
+    assert!(
+        policy.contains("macs = [\"02:1b:5e:10:00:07\"]") && policy.contains("anybody can print one"),
+        "{policy}"
+    );
     // The label of another device, and none at all.
     std::fs::write(&scanned, text.replace("cms8000.json", "other.json")).unwrap();
     let other = lazaret(&["policy", "show", "--policy", &mud, "--label", &scanned, "--format", "toml"]);
     assert!(other.status.code() == Some(2) && other.stdout.is_empty());
-    assert!(other.stderr.escape_ascii().to_string().contains("another device"), "{}", other.stderr.escape_ascii());
+    assert!(
+        other.stderr.escape_ascii().to_string().contains("another device"),
+        "{}",
+        other.stderr.escape_ascii()
+    );
     std::fs::write(&scanned, "https://mud.example.org/cms8000.json").unwrap();
     assert_eq!(lazaret(&["policy", "label", "--read", &scanned]).status.code(), Some(2));
-    assert_eq!(lazaret(&["policy", "label", "--url", "https://x.example/m?a=1", "--maker", "m", "--model", "n"]).status.code(), Some(2));
+    assert_eq!(
+        lazaret(&["policy", "label", "--url", "https://x.example/m?a=1", "--maker", "m", "--model", "n"])
+            .status
+            .code(),
+        Some(2)
+    );
 }

@@ -12,9 +12,7 @@
 //! out and told: half of one would promise what nobody said.
 
 use super::{Told, cut};
-use crate::session::{
-    Draft, PROFILES_MAX, SessionProfile, is_name, is_protocol, version_of, version_word,
-};
+use crate::session::{Draft, PROFILES_MAX, SessionProfile, is_name, is_protocol, version_of, version_word};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -60,13 +58,17 @@ pub(super) fn read(container: &Value, entry: &str, told: &mut Told) -> Vec<Sessi
             let name = one.get("name").and_then(Value::as_str).unwrap_or_default();
             let shown = cut(name);
             if made.len() >= PROFILES_MAX {
-                told.say(format!("entry `{entry}`: TLS profile `{shown}` was left out: it has more than {PROFILES_MAX}"));
+                told.say(format!(
+                    "entry `{entry}`: TLS profile `{shown}` was left out: it has more than {PROFILES_MAX}"
+                ));
                 continue;
             }
             let twice = made.iter().any(|known| known.name == name);
             match profile(name, one, told) {
                 Ok(_) if twice => {
-                    told.say(format!("entry `{entry}`: TLS profile `{shown}` was left out: its name is there twice"));
+                    told.say(format!(
+                        "entry `{entry}`: TLS profile `{shown}` was left out: its name is there twice"
+                    ));
                 }
                 Ok(profile) => made.push(profile),
                 Err(why) => {
@@ -112,8 +114,8 @@ fn profile(name: &str, fields: &Map<String, Value>, told: &mut Told) -> Result<S
                 for word in texts()? {
                     let datagrams = leaf == "supported-dtls-version";
                     let version = version_of(word).filter(|version| (version >> 8 == DATAGRAMS) == datagrams);
-                    let version =
-                        version.ok_or_else(|| format!("RFC 9761 does not define the version `{}`", cut(word)))?;
+                    let version = version
+                        .ok_or_else(|| format!("RFC 9761 does not define the version `{}`", cut(word)))?;
                     draft.versions.insert(version);
                 }
             }

@@ -1,7 +1,7 @@
 //! `lazaret policy show` and `lazaret policy render`.
 
-use super::learn::{Form, written};
 use super::label::read_label;
+use super::learn::{Form, written};
 use super::{is_mud, read_policy, read_text};
 use crate::exit::{Failure, Status};
 use crate::output::write_to;
@@ -90,7 +90,9 @@ impl Show {
     fn take_label(&self, path: &Path, policy: &mut Policy) -> Result<(), Failure> {
         let text = read_text("--policy", &self.policy)?;
         if !is_mud(&text) {
-            return Err(Failure::Usage("--label goes with a MUD file: a policy file has its addresses".to_owned()));
+            return Err(Failure::Usage(
+                "--label goes with a MUD file: a policy file has its addresses".to_owned(),
+            ));
         }
         let (label, notes) = read_label("--label", path)?;
         let refused = |what: &str| Failure::Policy { path: path.to_owned(), what: what.to_owned() };
@@ -102,11 +104,14 @@ impl Show {
                 "the label names the MUD file {named}, and --policy says that it is {own}: another device's label, or another file"
             )));
         }
-        let mac = label.mac.ok_or_else(|| refused("the label has no link address (M06C): add `macs` by hand"))?;
+        let mac =
+            label.mac.ok_or_else(|| refused("the label has no link address (M06C): add `macs` by hand"))?;
         for unit in &mut policy.units {
             unit.macs.insert(mac);
         }
-        let note = format!("The link address {mac} is that of a label; anybody can print one: compare it with the device.");
+        let note = format!(
+            "The link address {mac} is that of a label; anybody can print one: compare it with the device."
+        );
         policy.coverage.get_or_insert_default().notes.extend(notes.into_iter().chain([note]));
         Ok(())
     }

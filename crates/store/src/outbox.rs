@@ -130,7 +130,10 @@ pub fn course(folder: &Path) -> Result<Option<Course>, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).doing("open the outbox")?;
     connection.busy_timeout(BUSY).doing("open the outbox")?;
-    course_of(&connection).map(Some)
+    // One that is just being made has no tables yet.
+    let made = "SELECT count(*) FROM sqlite_master WHERE name = 'course'";
+    let made: i64 = connection.query_row(made, [], |row| row.get(0)).doing("be read")?;
+    if made == 0 { Ok(None) } else { course_of(&connection).map(Some) }
 }
 
 fn course_of(connection: &Connection) -> Result<Course, StoreError> {
@@ -603,6 +606,17 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("lazaret-outbox-{name}-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&folder));
         folder
+    }
+
+    #[test]
+    fn an_outbox_that_is_just_being_made_is_none_yet() {
+        let folder = folder("begun");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(DATABASE), b"").unwrap();
+        assert_eq!(course(&folder).unwrap(), None);
+        drop(Outbox::open(&folder).unwrap());
+        assert_eq!(course(&folder).unwrap(), Some(Course::default()));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Packets of each of the four policies; at full length 2,600 (`cargo xtask soak policy`).
 const PACKETS: usize = 600;
 const SEEDS: [(u64, Scope); 4] =
-    [(21, Scope::Units), (22, Scope::Segment), (23, Scope::Units), (24, Scope::Segment)];
+    [(22, Scope::Units), (26, Scope::Segment), (27, Scope::Units), (30, Scope::Segment)];
 /// Link address of somebody whom no policy knows.
 const STRANGER: Mac = Mac([2, 0, 0, 0, 0xBB, 1]);
 

@@ -23,6 +23,7 @@ pub(crate) const APPLICATION_PROTOCOL: u16 = 16;
 const COMPRESS_CERTIFICATE: u16 = 27;
 const SUPPORTED_VERSIONS: u16 = 43;
 const PSK_KEY_EXCHANGE_MODES: u16 = 45;
+const CERTIFICATE_AUTHORITIES: u16 = 47;
 const SIGNATURE_ALGORITHMS_CERT: u16 = 50;
 
 /// The random of a ServerHello that is a HelloRetryRequest: SHA-256 of "HelloRetryRequest", RFC 8446 §4.1.3.
@@ -65,7 +66,7 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) resumptions: Vec<u16>,
     /// How certificates may be compressed.
     pub(crate) compressions: Vec<u16>,
-    /// A list that only the offer needs could not be read.
+    /// A list that only the offer needs could not be read, or is not read here.
     pub(crate) unread: bool,
 }
 
@@ -125,6 +126,8 @@ impl<'a> ClientHello<'a> {
                 let list = content.take(bytes, "supported_versions")?;
                 self.versions = pairs(list);
             }
+            // Whole names of authorities: rare, long, and of no use here but for the offer.
+            CERTIFICATE_AUTHORITIES => self.unread = true,
             SUPPORTED_GROUPS => self.groups = self.offered(numbers(&mut content, "named_group_list")),
             SIGNATURE_ALGORITHMS_CERT => {
                 let list = numbers(&mut content, "signature_algorithms_cert");

@@ -276,9 +276,8 @@ fn noted_of(form: RuleForm, unit: &str) -> Result<(Noted, bool), PolicyError> {
         }
         sessions.push(profile);
     }
-    if !sessions.is_empty()
-        && !(opens == Opener::Unit && matches!(transport, Transport::Tcp | Transport::Udp))
-    {
+    let opened = opens == Opener::Unit && matches!(transport, Transport::Tcp | Transport::Udp);
+    if !sessions.is_empty() && !opened {
         return Err(fault("session", "", "is about tcp or udp that the device opens"));
     }
     let noted = Noted { rule, role: form.role, why: form.why, seen: seen.transpose()?, sessions };

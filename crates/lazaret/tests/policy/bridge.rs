@@ -113,7 +113,7 @@ impl Drop for Bridge {
 
 /// A packet as a bridge sees it: also to whom on the link.
 fn framed(chance: &mut Chance, number: usize) -> Packet {
-    let target_mac = (number % 3 == 0).then(|| Mac([2, 0, 0, 0, 0, chance.below(6) as u8]));
+    let target_mac = number.is_multiple_of(3).then(|| Mac([2, 0, 0, 0, 0, chance.below(6) as u8]));
     Packet { target_mac, ..packet(chance) }
 }
 

@@ -1,5 +1,6 @@
 //! CPU seconds, wall seconds and peak memory of a command, by GNU time's report of the kernel's counters.
 
+use std::io::IsTerminal;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -37,19 +38,60 @@ pub fn run_program(program: &str, arguments: &[&str], environment: &[(&str, &str
     if status.success() { Ok(()) } else { Err(format!("`{program} {}` failed", arguments.join(" "))) }
 }
 
-/// The least of several runs, by CPU seconds.
-pub fn least(program: &str, arguments: &[String], runs: u32) -> Result<Used, String> {
-    let mut least: Option<Used> = None;
-    for _ in 0..runs.max(1) {
-        let used = once(program, arguments)?;
-        if least.is_none_or(|least| used.cpu_s < least.cpu_s) {
-            least = Some(used);
+impl Used {
+    /// Both together: the least time, since noise only ever adds, and the largest memory.
+    pub const fn with(self, other: Self) -> Self {
+        Self {
+            cpu_s: self.cpu_s.min(other.cpu_s),
+            wall_s: self.wall_s.min(other.wall_s),
+            peak_mb: self.peak_mb.max(other.peak_mb),
         }
     }
-    least.ok_or_else(|| "no run".into())
 }
 
-fn once(program: &str, arguments: &[String]) -> Result<Used, String> {
+/// Runs each command several times, all of them once before any again, so that what the machine does meanwhile meets all
+/// alike; what each used.
+pub fn compared<'a>(
+    commands: impl Iterator<Item = (&'a str, &'a [String])> + Clone,
+    runs: u32,
+) -> Result<Vec<Used>, String> {
+    let seen = std::io::stderr().is_terminal();
+    let mut all: Vec<Used> = Vec::new();
+    for run in 0..runs.max(1) {
+        for (at, (program, arguments)) in commands.clone().enumerate() {
+            if seen {
+                eprint!("\rrun {} of {}: {program}\x1b[K", run + 1, runs.max(1));
+            }
+            let used = once(program, arguments)?;
+            match all.get_mut(at) {
+                Some(before) => *before = before.with(used),
+                None => all.push(used),
+            }
+        }
+    }
+    if seen {
+        eprint!("\r\x1b[K");
+    }
+    Ok(all)
+}
+
+/// Seconds that 256 MB of fresh memory take, and that the same take again.
+///
+/// Some hosts take back what a virtual machine leaves unused and give it anew page by page: there everything that needs
+/// memory is slower, and slower the longer the machine rested.
+pub fn fresh_memory() -> [f64; 2] {
+    const BYTES: usize = 256 << 20;
+    let fill = |memory: &mut [u8]| {
+        let started = Instant::now();
+        std::hint::black_box(memory).fill(1);
+        started.elapsed().as_secs_f64()
+    };
+    let mut memory = vec![0_u8; BYTES];
+    [fill(&mut memory), fill(&mut memory)]
+}
+
+/// Runs a command once.
+pub fn once(program: &str, arguments: &[String]) -> Result<Used, String> {
     if !std::path::Path::new("/usr/bin/time").exists() {
         return Err("GNU time is missing: apt-get install time".into());
     }

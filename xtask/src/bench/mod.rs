@@ -1,7 +1,7 @@
 //! Speed and memory against the named peers, in the same run on the same files.
 //!
 //! The figures are process CPU seconds (user and system) of one worker, from `wait4`'s resource usage as the
-//! kernel counts it, so that what else the machine does counts less. Each command runs several times; the
+//! kernel counts it, so that what else the machine does counts less. Each command runs several times, in turns; the
 //! least is reported, since noise only ever adds.
 
 mod api;
@@ -59,6 +59,8 @@ impl Bench {
         let ward = self.ward(&lazaret)?;
         let mix = self.mix()?;
         println!("machine: {}", cpu::machine());
+        let [fresh, again] = cpu::fresh_memory();
+        println!("256 MB of fresh memory: {fresh:.2} s, the same again: {again:.2} s");
         for file in [Some(ward), mix].into_iter().flatten() {
             self.compare(&lazaret, &file)?;
         }
@@ -75,7 +77,7 @@ impl Bench {
             ["scan", "--format", "json", "--output", "/dev/null", "--quiet", "--no-hash", "--workers", "1"];
         let path = file.display().to_string();
         let arguments: Vec<String> = arguments.iter().map(|part| (*part).to_owned()).chain([path]).collect();
-        let used = cpu::least(&lazaret.display().to_string(), &arguments, 1)?;
+        let used = cpu::once(&lazaret.display().to_string(), &arguments)?;
         println!("\n1,000,000 open connections: {:.0} MB peak, {:.2} CPU s", used.peak_mb, used.cpu_s);
         Ok(())
     }
@@ -134,13 +136,12 @@ impl Bench {
         let itself = built("xtask")?.display().to_string();
         let scan = lazaret.display().to_string();
         println!("\n{} ({:.2} GB)\n", file.file_name().unwrap_or_default().display(), gigabytes);
-        println!("| what | CPU s | s per GB | wall s | peak MB | of the loop |");
-        println!("|---|---:|---:|---:|---:|---:|");
         let base = ["scan", "--format", "json", "--output", "/dev/null", "--quiet", "--integrity", "off"];
         let with = |more: &[&str]| -> Vec<String> {
             base.iter().chain(more).map(|part| (*part).to_owned()).chain([path.clone()]).collect()
         };
         let bench = |flag: &str| vec!["bench".to_owned(), flag.to_owned(), path.clone()];
+        // The order is that of `LOOP` and `ONE_WORKER`.
         let mut rows: Vec<(&str, &str, Vec<String>)> = vec![
             ("headers", &itself, bench("--headers")),
             ("headers + flow table (the loop)", &itself, bench("--flows")),
@@ -162,25 +163,28 @@ impl Bench {
                 ["-k", "none", "--runmode", "single", "-l", &log.display().to_string(), "-r", &path];
             rows.push(("suricata, default log", "suricata", arguments.map(str::to_owned).to_vec()));
         }
-        let mut loop_seconds = None;
-        for (name, program, arguments) in rows {
-            let used = cpu::least(program, &arguments, self.runs)?;
-            if name.ends_with("(the loop)") {
-                loop_seconds = Some(used.cpu_s);
-                if used.cpu_s / gigabytes > 0.45 {
-                    println!("| (the loop is over 0.45 s per GB: ratios are void) | | | | | |");
-                }
-            }
-            let ratio = loop_seconds.map_or("".into(), |base| format!("{:.1}", used.cpu_s / base));
-            let cpu::Used { cpu_s, wall_s, peak_mb } = used;
-            println!(
-                "| {name} | {cpu_s:.2} | {:.2} | {wall_s:.2} | {peak_mb:.0} | {ratio} |",
-                cpu_s / gigabytes
-            );
+        let commands = rows.iter().map(|(_, program, arguments)| (*program, arguments.as_slice()));
+        let used = cpu::compared(commands, self.runs)?;
+        println!("| what | CPU s | s per GB | wall s | peak MB | of the loop |");
+        println!("|---|---:|---:|---:|---:|---:|");
+        let walk = used.get(LOOP).map_or(f64::NAN, |walk| walk.cpu_s);
+        for ((name, ..), cpu::Used { cpu_s, wall_s, peak_mb }) in rows.iter().zip(&used) {
+            let (rate, ratio) = (cpu_s / gigabytes, cpu_s / walk);
+            println!("| {name} | {cpu_s:.2} | {rate:.2} | {wall_s:.2} | {peak_mb:.0} | {ratio:.1} |");
+        }
+        if let Some([one, two]) = used.get(ONE_WORKER..ONE_WORKER + 2) {
+            println!("\nTwo workers are {:.2} times as fast as one.", one.wall_s / two.wall_s);
+        }
+        if walk / gigabytes > 0.45 {
+            println!("The loop took more than 0.45 s per GB: ratios to it are void.");
         }
         Ok(())
     }
 }
+
+/// Places of the rows that others are compared with.
+const LOOP: usize = 1;
+const ONE_WORKER: usize = 2;
 
 /// Builds a package for release; where its program is.
 fn built(package: &str) -> Result<PathBuf, String> {

@@ -20,6 +20,8 @@
 //!   the device's own stream is the exception, named by whoever runs the gateway.
 
 mod accept;
+#[doc(hidden)]
+pub mod any;
 mod carrier;
 mod cycle;
 mod deliver;

@@ -59,7 +59,7 @@ pub struct Told {
 /// [`DataError`] where the compiled-in data does not load.
 pub fn told(seed: u64, days: f64, site: &Site) -> Result<Told, DataError> {
     let mut room = room(seed, days);
-    let by_own_past = |one: &&str| **one == OWN_PAST;
+    let by_own_past = |one: &&str| *one == OWN_PAST;
     let report = judged(site.clone(), &room.flows, room.end)?;
     let scanned = report.findings.iter().map(name).filter(by_own_past).count() as u64;
     let watched = watched(site.clone(), &room.flows, room.end)?;

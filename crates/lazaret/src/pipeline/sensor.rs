@@ -131,7 +131,8 @@ impl Sensor {
             None => self.take_in(0..self.batch.len()),
             Some(by) => {
                 let times = self.batch.frames().map(|frame| frame.time);
-                let place = first_after(by, self.last, times).unwrap_or(self.batch.len());
+                let last = (self.last != CaptureTime::default()).then_some(self.last);
+                let place = first_after(by, last, times).unwrap_or(self.batch.len());
                 self.take_in(0..place);
                 self.clock_set(by, place);
                 self.take_in(place..self.batch.len());
@@ -292,13 +293,18 @@ impl Sensor {
 }
 
 /// The place of the first frame whose time is of a clock that was set by so many nanoseconds after `last`: the frame from which on
-/// times have moved by rather as much as that than not at all.
-fn first_after(by: i64, last: CaptureTime, mut times: impl Iterator<Item = CaptureTime>) -> Option<usize> {
+/// times have moved by rather as much as that than not at all. Without a time before it, the first frame tells nothing.
+fn first_after(
+    by: i64,
+    last: Option<CaptureTime>,
+    mut times: impl Iterator<Item = CaptureTime>,
+) -> Option<usize> {
     let mut before = last;
     times.position(|time| {
-        let moved = time.nanos_since(before);
-        before = time;
-        moved.saturating_sub(by).unsigned_abs() < moved.unsigned_abs()
+        before.replace(time).is_some_and(|before| {
+            let moved = time.nanos_since(before);
+            moved.saturating_sub(by).unsigned_abs() < moved.unsigned_abs()
+        })
     })
 }
 
@@ -423,12 +429,14 @@ mod tests {
     fn the_first_frame_by_the_new_clock_is_found_among_the_others() {
         let time = |milliseconds: i64| CaptureTime::from_nanos(milliseconds * 1_000_000);
         let found = |by: i64, times: &[i64]| {
-            first_after(by * 1_000_000, time(1_000), times.iter().map(|at| time(*at)))
+            first_after(by * 1_000_000, Some(time(1_000)), times.iter().map(|at| time(*at)))
         };
         assert_eq!(found(5_000, &[1_001, 1_002, 6_003, 6_004]), Some(2));
         assert_eq!(found(-5_000, &[1_001, -3_998, -3_997]), Some(1));
         assert_eq!(found(5_000, &[6_001, 6_002]), Some(0));
         assert_eq!(found(5_000, &[1_001, 1_900]), None, "a pause is none");
         assert_eq!(found(5_000, &[]), None);
+        let first = [time(9_000), time(9_001), time(14_002)];
+        assert_eq!(first_after(5_000_000_000, None, first.into_iter()), Some(2), "nothing was before");
     }
 }

@@ -175,7 +175,9 @@ fn each_way_over_tls_hands_on_every_cycle_in_order_though_its_receiver_is_killed
             .filter(|(_, text)| text.contains("Filled in afterwards"))
             .map(|(number, _)| *number)
             .collect();
-        assert_eq!(late, (20..60).collect::<Vec<_>>());
+        // What came while nobody listened waited longer than ten seconds; on a machine that stands still more may have.
+        assert!((20..60).all(|number| late.contains(&number)), "{late:?}");
+        assert!(late.len() < 70, "what is handed on at once is not called late");
         assert!(gaps_shown(&arrived, &sent).contains(&60), "the device was silent while nobody listened");
         for patient in ["Quendolin", "Marshgate", "ZQ70010001"] {
             assert!(!arrived.iter().any(|(_, text)| text.contains(patient)), "a patient is handed on");

@@ -98,20 +98,22 @@ fn probe(probe: &Probe<'_>) -> Verdict {
     }
 }
 
+/// One unit that only this protocol has decides, whatever follows it: how much of a stream is there to be probed is chance, and
+/// behind a damaged unit the parser finds the next.
 fn chain(input: &[u8], usual_port: bool) -> Verdict {
-    let (mut at, mut weak, mut strong) = (0, 0, false);
+    let (mut at, mut weak) = (0, 0);
     while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
         match frame::fit(rest) {
             Fit::No => return Verdict::NotForUs,
             Fit::Open => break,
             Fit::Weak => weak += 1,
-            Fit::Strong => strong = true,
+            Fit::Strong => return Verdict::Certain,
         }
         at += frame::unit_bytes(rest).unwrap_or(LENGTH_BYTES);
     }
     // A first unit of an unknown type needs a strong one after it.
     let named = matches!(input.get(3), Some(&(kind::UNNAMED | kind::CYCLE_END | kind::NOTICE)));
-    if strong || (named && (weak > 1 || usual_port && weak > 0)) {
+    if named && (weak > 1 || usual_port && weak > 0) {
         Verdict::Certain
     } else if input.len() < PROBE_BYTES_MAX {
         Verdict::Unsure

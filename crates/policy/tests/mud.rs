@@ -1,5 +1,5 @@
 //! MUD files: what we write reads back, the corpus is read, and nothing is widened on the way.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use model::{CaptureTime, Transport};
 use policy::{Opener, Peer, Policy, Rule, read_mud, write_mud};

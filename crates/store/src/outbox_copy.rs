@@ -42,9 +42,25 @@ CREATE TABLE outbox (
   delivered_at INTEGER,
   base INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE outbox_waiting (name TEXT NOT NULL, number INTEGER NOT NULL, accepted INTEGER NOT NULL, text BLOB NOT NULL) STRICT;
-CREATE TABLE outbox_refused (name TEXT NOT NULL, number INTEGER NOT NULL, accepted INTEGER NOT NULL, text BLOB NOT NULL) STRICT;
-CREATE TABLE outbox_told (name TEXT NOT NULL, subject INTEGER NOT NULL, serial INTEGER NOT NULL, open INTEGER NOT NULL, digest INTEGER NOT NULL) STRICT;
+CREATE TABLE outbox_waiting (
+  name TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  text BLOB NOT NULL
+) STRICT;
+CREATE TABLE outbox_refused (
+  name TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  text BLOB NOT NULL
+) STRICT;
+CREATE TABLE outbox_told (
+  name TEXT NOT NULL,
+  subject INTEGER NOT NULL,
+  serial INTEGER NOT NULL,
+  open INTEGER NOT NULL,
+  digest INTEGER NOT NULL
+) STRICT;
 ";
 
 /// What a backup or a restored store has of one outbox.

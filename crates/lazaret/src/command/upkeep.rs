@@ -16,8 +16,8 @@ Examples:
   lazaret store --store ward.store sensors                                   what live sensors do, and cannot see
 
 Nothing is ever pruned by itself. Open findings, assets and the audit log always stay. A backup is checked before it
-takes its name and is as confidential as the store. The outboxes of outputs are in it: after a restore nothing that waited is lost,
-and what may arrive a second time says so.
+takes its name and is as confidential as the store. The outboxes of outputs are in it: after a restore nothing that
+waited is lost, and what may arrive a second time says so.
 
 Exit status: 0 done; 2 bad usage, or a store, backup or disk that cannot be used.";
 

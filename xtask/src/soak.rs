@@ -33,6 +33,8 @@ enum Name {
     Gateway,
     /// 10,000 findings through each output, its receiver killed and started again half way.
     Outputs,
+    /// 10,400 packets through each engine that is at hand (nftables routed and on a bridge, Open vSwitch); needs root.
+    Policy,
     /// A watch killed at 200 moments while it keeps what it sees; needs root.
     WatchKills,
     /// A ward played past the sensor in network namespaces, beside tcpdump and ndpiReader; needs root.
@@ -49,6 +51,9 @@ const KILLS: &str = "200";
 
 /// Findings that issue 5 asks for.
 const FINDINGS: &str = "10000";
+
+/// Packets of each of four policies: issue 6 asks for 10,000 of each engine.
+const PACKETS: &str = "2600";
 
 /// Minutes that issue 5 asks for.
 const WALL_MINUTES: u32 = 30;
@@ -75,6 +80,7 @@ impl Soak {
                 trial("release", "gateway", "many_monitors", ("LAZARET_GATEWAY_TRIAL", &length))
             }
             Name::Outputs => trial("ci", "outputs", "lose", ("LAZARET_OUTPUTS", FINDINGS)),
+            Name::Policy => trial("ci", "policy", "packet_by_packet", ("LAZARET_POLICY_PACKETS", PACKETS)),
             Name::StoreKills => kills("store", "LAZARET_STORE_KILLS"),
             Name::WatchKills => kills("sensor", "LAZARET_WATCH_KILLS"),
             Name::WatchWard => crate::watching::ward(&self.folder),

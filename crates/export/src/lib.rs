@@ -13,6 +13,7 @@
 //! | [`paper`] | how such a document is written: HTML, PDF | the two above |
 //! | [`form`] | prefilled reports for authorities, HTML or text | whoever files them |
 //! | [`notice`] | one finding's message: JSON, syslog, CEF, ECS, e-mail, STIX | other programs of the site |
+//! | [`qr`] | a short text as a QR code: SVG, or characters | labels of devices |
 //! | [`vitals`] | vital signs in full, in seven formats | people, records, research |
 //!
 //! Everything is written to a given [`std::io::Write`]; nothing here opens a file or a socket or reads a
@@ -32,6 +33,7 @@ mod picture;
 mod playbook;
 pub mod posture;
 mod printable;
+pub mod qr;
 pub mod report1;
 pub mod signature;
 mod summary;

@@ -6,6 +6,7 @@ use crate::exchange::{Before, EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId, E
 use crate::flow::{Flows, LiveFlow, is_group};
 use crate::neighbour::{Neighbours, Owner};
 use crate::profile::{Clue, Profiles, Role};
+use crate::session::Offers;
 use crate::station::{Seen, Station, StationId, Stations, TRAITS_MAX};
 use crate::vocabulary::Vocabulary;
 use crate::{FormError, Site};
@@ -44,6 +45,7 @@ pub struct Inventory {
     pub(crate) neighbours: Neighbours,
     pub(crate) flows: Flows,
     pub(crate) beds: Beds,
+    pub(crate) offers: Offers,
     pub(crate) traits_dropped: u64,
 }
 
@@ -70,6 +72,7 @@ impl Inventory {
             neighbours: Neighbours::default(),
             flows: Flows::default(),
             beds: Beds::default(),
+            offers: Offers::default(),
             traits_dropped: 0,
         })
     }
@@ -174,6 +177,11 @@ impl Inventory {
                 let vlans = self.vlans_of(id, side);
                 let server = self.flows.at(id).and_then(|flow| flow.station(side));
                 self.leased(server, lease, vlans, at);
+            }
+            Fact::SessionOffered(offer) if side == Side::Client => {
+                if let Some(exchange) = self.flows.at(id).and_then(LiveFlow::exchange) {
+                    self.offers.add(exchange, offer);
+                }
             }
             Fact::Identified(about, Identifier::Bed(bed)) => {
                 let context = self.context(id, speaker(*about, side));

@@ -30,6 +30,7 @@ mod pace;
 mod profile;
 mod recorder;
 mod renew;
+mod session;
 mod shelf;
 mod site;
 mod site_policy;
@@ -52,6 +53,7 @@ pub use recorder::{
     WAVE_BYTES_MAX, WAVE_BYTES_PER_BED_MAX, Wanted,
 };
 pub use renew::{Renewal, Renewed};
+pub use session::{OFFERS_MAX, OFFERS_PER_EXCHANGE_MAX};
 pub use site::{Device, DeviceState, Learning, Server, Site, SiteError, Zone, moment};
 pub use site_policy::SitePolicy;
 pub use station::{

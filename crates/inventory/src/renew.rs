@@ -75,6 +75,7 @@ impl Inventory {
             flow.server = renewed.station(flow.server).unwrap_or(StationId::NONE);
             flow.exchange = renewed.exchange(flow.exchange).unwrap_or(ExchangeId::NONE);
         }
+        self.offers.rename(|id| renewed.exchange(id));
         let contexts: BTreeSet<ContextId> = self.flows.all().flat_map(|flow| flow.contexts).collect();
         let since = if renewal.crowded { CaptureTime::MAX } else { renewal.since };
         renewed.beds = self.beds.renew(&contexts, since, |id| renewed.station(id));

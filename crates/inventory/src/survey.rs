@@ -1,7 +1,7 @@
 //! Concluding: stations to assets, their class, their conversations, and where each peer is.
 
 use crate::advisory;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, ExchangeId};
 use crate::flow::is_group;
 use crate::learn::Inventory;
 use crate::location::{Hold, Routers, hold, is_proxy};
@@ -380,7 +380,9 @@ impl<'a> Survey<'a> {
     fn converse(&mut self) {
         let mut lists: Vec<BTreeMap<_, Conversation>> = Vec::new();
         lists.resize_with(self.assets.len(), BTreeMap::new);
-        for exchange in self.inventory.exchanges().iter().filter(|exchange| exchange.flows > 0) {
+        let exchanges = self.inventory.exchanges().iter().enumerate();
+        for (place, exchange) in exchanges.filter(|(_, exchange)| exchange.flows > 0) {
+            let offered = self.inventory.offers.of(ExchangeId::at(place));
             let goes_on = exchange.goes_on();
             let exchange = &exchange.since_renewal();
             if exchange.flows == 0 && exchange.frames == 0 && !goes_on {
@@ -391,7 +393,10 @@ impl<'a> Survey<'a> {
                 let peer = self.inventory.station(exchange.station(side.other()));
                 let (Some(asset), Some(peer)) = (asset, peer.and_then(|peer| peer.ip)) else { continue };
                 let Some(list) = lists.get_mut(asset) else { continue };
-                let seen = self.conversation(exchange, side, peer);
+                let mut seen = self.conversation(exchange, side, peer);
+                if side == Side::Client {
+                    seen.sessions = offered.cloned().map(Box::new);
+                }
                 let key = (seen.peer, seen.transport, seen.protocol);
                 list.entry(key).and_modify(|known| merge(known, &seen)).or_insert(seen);
             }
@@ -428,6 +433,7 @@ impl<'a> Survey<'a> {
             last: exchange.last,
             evidence: exchange.evidence,
             rhythm: exchange.rhythm,
+            sessions: None,
         }
     }
 }
@@ -442,6 +448,11 @@ fn merge(known: &mut Conversation, seen: &Conversation) {
     known.flows += seen.flows;
     known.rhythm.add(&seen.rhythm);
     known.frames += seen.frames;
+    match (&mut known.sessions, &seen.sessions) {
+        (Some(known), Some(seen)) => known.add(seen),
+        (known @ None, Some(seen)) => *known = Some(seen.clone()),
+        (_, None) => {}
+    }
     known.bytes_out += seen.bytes_out;
     known.bytes_in += seen.bytes_in;
     known.last = known.last.max(seen.last);

@@ -1,6 +1,6 @@
 //! Flows and the conversations they add up to.
 
-use crate::{CaptureTime, Endpoint, Evidence, Location, Mac, Transport, VlanStack};
+use crate::{CaptureTime, Endpoint, Evidence, Location, Mac, Sessions, Transport, VlanStack};
 
 /// How a flow began, as far as the capture shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -151,6 +151,8 @@ pub struct Conversation {
     pub evidence: Evidence,
     /// How regularly its flows begin.
     pub rhythm: Rhythm,
+    /// What the asset offered where it opened encrypted sessions; absent where it was not seen to.
+    pub sessions: Option<Box<Sessions>>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use crate::{
     About, AlarmLimit, CarriedFile, FlowStart, FlowTotals, Identifier, Mac, Notice, PatientToken,
-    SampleCounts, Samples, Side, Storage, Text, Waveform,
+    SampleCounts, Samples, SessionOffer, Side, Storage, Text, Waveform,
 };
 use std::fmt;
 use std::net::IpAddr;
@@ -37,6 +37,8 @@ pub enum Fact {
     Identified(About, Identifier),
     /// An address was assigned; the origin assigned it.
     Leased(Box<Lease>),
+    /// The origin offers to open an encrypted session, and says with what.
+    SessionOffered(Box<SessionOffer>),
     /// The origin wants the address of a name.
     NameAsked(Text),
     /// The origin says that a name has an address.

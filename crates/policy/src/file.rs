@@ -19,11 +19,17 @@
 //!   role = "vital-signs"
 //!   clinical = true
 //!   why = "expected by its profile"
+//!     [[device.allow.session]]         # how it opens encrypted sessions (RFC 9761); none: anything goes
+//!     name = "offer1"
+//!     versions = ["tls12", "tls13"]    # tls12 | tls13 | dtls12 | dtls13
+//!     suites = [4865, 49195]           # numbers of IANA's registries; also extensions, groups, signatures,
+//!     protocols = ["h2"]               # certificate_signatures, resumptions, compressions; anchors, authorities
 //! ```
 
 use crate::rule::{
     Allowed, Coverage, Noted, Observed, Opener, Policy, Ports, Rule, Scope, Unit, UnitKind, host,
 };
+use crate::session::{PROFILES_MAX, ProfileForm, SessionProfile};
 use model::{CaptureTime, Mac, Prefix, Transport};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,6 +123,8 @@ struct RuleForm {
     last: Option<String>,
     regular: Option<String>,
     frame: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    session: Vec<ProfileForm>,
 }
 
 /// Reads a policy file.
@@ -190,8 +198,8 @@ fn unit_of(form: UnitForm, kind: UnitKind) -> Result<Unit, PolicyError> {
     let mut allow = Vec::new();
     for form in form.allow {
         let (noted, clinical) = noted_of(form, &name)?;
-        let Noted { rule, role, why, seen } = noted;
-        allow.push(Allowed { rule, role, clinical, why, seen });
+        let Noted { rule, role, why, seen, sessions } = noted;
+        allow.push(Allowed { rule, role, clinical, why, seen, sessions });
     }
     let noted = |forms: Vec<RuleForm>| -> Result<Vec<Noted>, PolicyError> {
         forms.into_iter().map(|form| Ok(noted_of(form, &name)?.0)).collect()
@@ -255,7 +263,24 @@ fn noted_of(form: RuleForm, unit: &str) -> Result<(Noted, bool), PolicyError> {
         Ok(Observed { flows, first, last, regular: form.regular, frame: form.frame })
     });
     let rule = Rule { opens, peer, transport, ports };
-    let noted = Noted { rule, role: form.role, why: form.why, seen: seen.transpose()? };
+    let mut sessions: Vec<SessionProfile> = Vec::new();
+    for form in form.session {
+        let profile =
+            form.read().map_err(|(key, value, why)| fault(&format!("session: {key}"), &value, why))?;
+        if sessions.len() >= PROFILES_MAX || sessions.iter().any(|known| known.name == profile.name) {
+            return Err(fault(
+                "session: name",
+                &profile.name,
+                "is there twice, or there are more than 32 of a rule",
+            ));
+        }
+        sessions.push(profile);
+    }
+    let opened = opens == Opener::Unit && matches!(transport, Transport::Tcp | Transport::Udp);
+    if !sessions.is_empty() && !opened {
+        return Err(fault("session", "", "is about tcp or udp that the device opens"));
+    }
+    let noted = Noted { rule, role: form.role, why: form.why, seen: seen.transpose()?, sessions };
     Ok((noted, form.clinical))
 }
 
@@ -265,6 +290,7 @@ fn rule_form(
     clinical: bool,
     why: &str,
     seen: &Option<Observed>,
+    sessions: &[SessionProfile],
 ) -> RuleForm {
     let time = |time: Option<CaptureTime>| time.map(rfc3339);
     RuleForm {
@@ -280,14 +306,18 @@ fn rule_form(
         last: seen.as_ref().and_then(|seen| time(seen.last)),
         regular: seen.as_ref().and_then(|seen| seen.regular.clone()),
         frame: seen.as_ref().and_then(|seen| seen.frame.clone()),
+        session: sessions.iter().map(ProfileForm::of).collect(),
     }
 }
 
 fn unit_form(unit: &Unit) -> UnitForm {
     let noted = |list: &[Noted]| {
-        list.iter().map(|one| rule_form(&one.rule, &one.role, false, &one.why, &one.seen)).collect()
+        list.iter()
+            .map(|one| rule_form(&one.rule, &one.role, false, &one.why, &one.seen, &one.sessions))
+            .collect()
     };
-    let allowed = |one: &Allowed| rule_form(&one.rule, &one.role, one.clinical, &one.why, &one.seen);
+    let allowed =
+        |one: &Allowed| rule_form(&one.rule, &one.role, one.clinical, &one.why, &one.seen, &one.sessions);
     UnitForm {
         name: unit.name.clone(),
         profile: unit.profile.clone(),
@@ -363,6 +393,19 @@ ports = "515"
 clinical = true
 why = "expected"
 flows = 3
+[[device.allow.session]]
+name = "offer1"
+versions = ["tls12", "tls13"]
+suites = [4865, 49195]
+extensions = [0, 10, 13]
+groups = [29]
+signatures = [1027]
+certificate_signatures = [1027]
+resumptions = [1]
+compressions = [2]
+protocols = ["h2"]
+anchors = ["MIIB"]
+authorities = ["CN=x"]
 [[zone]]
 name = "ICU"
 addresses = ["10.20.4.0/24"]
@@ -379,6 +422,8 @@ protocol = "ip-47"
         assert!(policy.units[0].allow[0].clinical);
         assert_eq!(read(&write(&policy).unwrap()).unwrap(), policy);
         assert!(write(&policy).unwrap().contains("2026-03-02T07:00:00.000000001Z"));
+        let offer = &policy.units[0].allow[0].sessions[0].offer;
+        assert_eq!((&*offer.versions, &*offer.suites), (&[0x0303, 0x0304][..], &[4865, 49195][..]));
     }
 
     #[test]
@@ -392,6 +437,11 @@ protocol = "ip-47"
             ("\"ICU\"", "\"bed 7\"", "names must differ"),
             ("policy/1", "policy/2", "schema"),
             ("seconds = 60", "last = \"now\"", "no time"),
+            ("\"tls13\"]", "\"tls11\"]", "session: versions"),
+            ("\"offer1\"", "\"an offer\"", "session: name"),
+            ("resumptions = [1]", "resumptions = [256]", "resumptions"),
+            ("[\"h2\"]", "[\"\"]", "protocols"),
+            ("opens = \"device\"", "opens = \"peer\"", "that the device opens"),
         ] {
             let fault = read(&FILE.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(fault.contains(names), "{to}: {fault}");

@@ -18,8 +18,11 @@
 use crate::rule::{
     Allowed, Coverage, Noted, Observed, Opener, Peer, Policy, Ports, Rule, Scope, Unit, UnitKind, host,
 };
+use crate::session::{self, SessionProfile};
 use inventory::{Profile, Profiles, Site, Vocabulary, is_group};
-use model::{AssetId, CaptureTime, Direction, Finding, Location, Mac, Report, Rhythm, Severity, Transport};
+use model::{
+    AssetId, CaptureTime, Direction, Finding, Location, Mac, Report, Rhythm, Sessions, Severity, Transport,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -59,6 +62,8 @@ pub struct Talk {
     pub rhythm: Rhythm,
     /// A frame that shows it, as `capture:frame`.
     pub frame: Option<String>,
+    /// What the device offered where it opened encrypted sessions; absent where that is not known.
+    pub sessions: Option<Box<Sessions>>,
 }
 
 /// A device as it was seen.
@@ -183,6 +188,7 @@ pub(crate) fn talk_of(report: &Report, one: &model::Conversation) -> Talk {
         last: one.last,
         rhythm: one.rhythm,
         frame: Some(frame_of(report, one.evidence)),
+        sessions: one.sessions.clone(),
     }
 }
 
@@ -252,7 +258,12 @@ pub fn learn(
             None => units.push(unit),
         }
     }
-    units.iter_mut().for_each(settle);
+    let unsure: usize = units.iter_mut().map(settle).sum();
+    if unsure > 0 {
+        missing.push(format!(
+            "{unsure} conversations have no profile of their encrypted sessions: of some devices of a unit none was seen to open"
+        ));
+    }
     units.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     let coverage = known.coverage(&devices, missing);
     let policy = Policy {
@@ -279,25 +290,37 @@ fn merge(shared: &mut Unit, other: Unit) {
     shared.unknown.extend(other.unknown);
 }
 
-/// Rules once each; what one device of a unit may not do, all may not.
-fn settle(unit: &mut Unit) {
-    fn once<T>(list: &mut Vec<T>, rule: impl Fn(&T) -> Rule, seen: impl Fn(&mut T) -> &mut Option<Observed>) {
+/// Rules once each; what one device of a unit may not do, all may not. How many rules lost their profiles of encrypted
+/// sessions, since not all devices had some.
+fn settle(unit: &mut Unit) -> usize {
+    type Parts<'a> = (&'a mut Option<Observed>, &'a mut Vec<SessionProfile>);
+    fn once<T>(list: &mut Vec<T>, rule: impl Fn(&T) -> Rule, parts: impl Fn(&mut T) -> Parts<'_>) -> usize {
         let mut kept: BTreeMap<Rule, T> = BTreeMap::new();
+        let mut unsure = BTreeSet::new();
         for mut one in list.drain(..) {
-            match kept.get_mut(&rule(&one)) {
-                Some(known) => add_seen(seen(known), seen(&mut one).take()),
-                None => drop(kept.insert(rule(&one), one)),
+            let Some(known) = kept.get_mut(&rule(&one)) else {
+                kept.insert(rule(&one), one);
+                continue;
+            };
+            let ((seen, sessions), (other_seen, other)) = (parts(known), parts(&mut one));
+            add_seen(seen, other_seen.take());
+            let some = !sessions.is_empty() || !other.is_empty();
+            *sessions = session::joined(std::mem::take(sessions), std::mem::take(other));
+            if some && sessions.is_empty() {
+                unsure.insert(rule(&one));
             }
         }
         list.extend(kept.into_values());
+        unsure.len()
     }
-    once(&mut unit.allow, |one| one.rule.clone(), |one| &mut one.seen);
-    once(&mut unit.refuse, |one| one.rule.clone(), |one| &mut one.seen);
-    once(&mut unit.unknown, |one| one.rule.clone(), |one| &mut one.seen);
+    let mut unsure = once(&mut unit.allow, |one| one.rule.clone(), |one| (&mut one.seen, &mut one.sessions));
+    once(&mut unit.refuse, |one| one.rule.clone(), |one| (&mut one.seen, &mut one.sessions));
+    unsure += once(&mut unit.unknown, |one| one.rule.clone(), |one| (&mut one.seen, &mut one.sessions));
     let refused: BTreeSet<Rule> = unit.refuse.iter().map(|one| one.rule.clone()).collect();
     unit.allow.retain(|one| !refused.contains(&one.rule));
     let settled: BTreeSet<Rule> = unit.allow.iter().map(|one| one.rule.clone()).chain(refused).collect();
     unit.unknown.retain(|one| !settled.contains(&one.rule));
+    unsure
 }
 
 fn add_seen(known: &mut Option<Observed>, other: Option<Observed>) {
@@ -351,14 +374,29 @@ impl Known<'_> {
             let role = talk.protocol.as_deref().and_then(|protocol| self.words.role(protocol));
             let (name, clinical) =
                 (role.map(|role| role.role.clone()), role.is_some_and(|role| role.clinical));
+            let refused = matches!(judged, Judged::Refuse(_));
             for rule in rules(talk) {
                 let (role, seen) = (name.clone(), Some(observed(talk)));
+                // What is refused needs no profile.
+                let opened = rule.opens == Opener::Unit && !refused;
+                let offered = talk.sessions.as_deref().filter(|_| opened).map(session::profiles);
+                let sessions = offered.unwrap_or_else(|| Ok(Vec::new())).unwrap_or_else(|why| {
+                    missing.push(format!(
+                        "{}: {rule}: no profile of its encrypted sessions: {why}",
+                        device.name
+                    ));
+                    Vec::new()
+                });
                 match &judged {
                     Judged::Allow(why) => {
-                        unit.allow.push(Allowed { rule, role, clinical, why: why.clone(), seen });
+                        unit.allow.push(Allowed { rule, role, clinical, why: why.clone(), seen, sessions });
                     }
-                    Judged::Refuse(why) => unit.refuse.push(Noted { rule, role, why: why.clone(), seen }),
-                    Judged::Unknown(why) => unit.unknown.push(Noted { rule, role, why: why.clone(), seen }),
+                    Judged::Refuse(why) => {
+                        unit.refuse.push(Noted { rule, role, why: why.clone(), seen, sessions });
+                    }
+                    Judged::Unknown(why) => {
+                        unit.unknown.push(Noted { rule, role, why: why.clone(), seen, sessions });
+                    }
                 }
             }
         }

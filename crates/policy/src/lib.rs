@@ -18,19 +18,23 @@
 
 mod check;
 mod file;
+mod label;
 mod learn;
 mod line;
 mod mud;
 mod packet;
 pub mod render;
 mod rule;
+mod session;
 
 pub use check::{Checked, Cut, Passing, Unproven, check};
 pub use file::{PolicyError, TEXT_BYTES_MAX, read, write};
+pub use label::{LABEL_BYTES_MAX, Label, LabelError};
 pub use learn::{Asked, Grouping, Learnt, Occasion, SeenDevice, Talk, Trouble, learn};
 pub use line::{LINES_MAX, Line, Replies, Shape, Unsettled, first_match, lines};
-pub use mud::{MudError, read_mud, write_mud};
+pub use mud::{MudError, MudNames, mud_names, read_mud, write_mud};
 pub use packet::{Packet, Tracker, Verdict};
 pub use rule::{
     Allowed, Coverage, Noted, Observed, Opener, Peer, Policy, Ports, Rule, Scope, Unit, UnitKind,
 };
+pub use session::{PROFILES_MAX, SessionProfile};

@@ -1,15 +1,20 @@
-//! Manufacturer Usage Descriptions: RFC 8520 with the access lists of RFC 8519 and the DNS names of RFC 8520 §8.
+//! Manufacturer Usage Descriptions: RFC 8520 with the access lists of RFC 8519, the DNS names of RFC 8520 §8 and the TLS
+//! profiles of RFC 9761.
 //!
-//! [`write_mud`] writes what the RFC says. [`read_mud`] also reads what generators made before and beside it: policies
-//! that call their lists `access-list` entries by `acl-name`, matches called `ipv4-acl` with port ranges, and entries
-//! under `access-list-entries` (drafts up to draft-ietf-opsawg-mud-13). What a rule cannot say (link-layer matches,
-//! TCP flags, …) is never widened: the entry is left out and told in the coverage's notes.
+//! [`write_mud`] writes what the RFC says. [`read_mud`] also reads what generators made before and beside it: lists under
+//! `access-lists` (RFC 8519 calls them `acls`), policies that call their lists `access-list` entries by `acl-name`, matches
+//! called `ipv4-acl` with port ranges, and entries under `access-list-entries` (drafts up to draft-ietf-opsawg-mud-13).
+//! What a rule cannot say (link-layer matches, TCP flags, …) is never widened: the entry is left out and told in the
+//! coverage's notes. Extensions that are not known are ignored, as RFC 8520 §3.9 asks, and told.
 //!
 //! An entry of a list "to the device" that only mirrors one "from the device" is the answer to it and makes no rule.
 //! The file says nothing of the device's own addresses; they are added to the policy file.
 
+mod profile;
+
 use crate::file::{TEXT_BYTES_MAX, number_of, rfc3339};
 use crate::rule::{Allowed, Coverage, Opener, Peer, Policy, Ports, Rule, Scope, Unit, UnitKind};
+use crate::session::{self, SessionProfile};
 use model::{CaptureTime, Prefix, Transport};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +23,12 @@ use std::collections::{BTreeMap, BTreeSet};
 const NOTES_MAX: usize = 64;
 /// Longest text taken from a file into a note, in bytes. Our limit; longer text is cut.
 const NOTE_TEXT_BYTES_MAX: usize = 120;
+/// Most names of unknown parts in a note. Our limit; the rest is told as a number.
+const PARTS_MAX: usize = 8;
+
+const MUD: &str = "ietf-mud:mud";
+/// Where access lists stand: by RFC 8519, and in drafts and generators.
+const LISTS: [&str; 2] = ["ietf-access-control-list:acls", "ietf-access-control-list:access-lists"];
 
 /// A text is no MUD file.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -55,6 +66,79 @@ struct Matched {
     target: Option<Ports>,
     from_device: Option<bool>,
     v6: bool,
+    sessions: Vec<SessionProfile>,
+}
+
+/// What there is to tell of a file, within limits.
+#[derive(Debug, Default)]
+struct Told {
+    notes: Vec<String>,
+    more: usize,
+    /// Parts of extensions that nobody here knows, and how often.
+    parts: BTreeMap<String, usize>,
+    parts_more: usize,
+}
+
+impl Told {
+    fn say(&mut self, note: String) {
+        if self.notes.len() >= NOTES_MAX {
+            self.more += 1;
+        } else {
+            self.notes.push(note);
+        }
+    }
+
+    /// A part of an extension is not known and left out.
+    fn part(&mut self, name: &str) {
+        let name = cut(name);
+        if self.parts.contains_key(&name) || self.parts.len() < PARTS_MAX {
+            *self.parts.entry(name).or_default() += 1;
+        } else {
+            self.parts_more += 1;
+        }
+    }
+
+    fn finish(self) -> Vec<String> {
+        let mut notes = self.notes;
+        if self.more > 0 {
+            notes.push(format!("{} more notes were left out", self.more));
+        }
+        let parts: usize = self.parts.values().sum::<usize>() + self.parts_more;
+        if parts > 0 {
+            let names: Vec<_> = self.parts.keys().map(|name| format!("`{name}`")).collect();
+            let more = if self.parts_more > 0 { ", …" } else { "" };
+            notes.push(format!(
+                "{parts} parts of extensions are not known and were left out: {}{more}",
+                names.join(", ")
+            ));
+        }
+        notes
+    }
+}
+
+/// What a MUD file says of itself.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct MudNames {
+    /// Where it is served.
+    pub url: Option<String>,
+    /// Maker of the device.
+    pub maker: Option<String>,
+    /// Model of the device.
+    pub model: Option<String>,
+}
+
+/// What a MUD file says of itself, and of nothing else.
+///
+/// # Errors
+/// [`MudError`] where it is none.
+pub fn mud_names(text: &str) -> Result<MudNames, MudError> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(MudError::Long);
+    }
+    let file: Value = serde_json::from_str(text).map_err(|fault| MudError::Json(fault.to_string()))?;
+    let mud = object(&file, MUD).ok_or(MudError::Missing(MUD))?;
+    let text = |key| texts(mud, &[key]).map(str::to_owned);
+    Ok(MudNames { url: text("mud-url"), maker: text("mfg-name"), model: text("model-name") })
 }
 
 /// Reads a MUD file into a policy of one unit without addresses.
@@ -66,13 +150,15 @@ pub fn read_mud(text: &str) -> Result<Policy, MudError> {
         return Err(MudError::Long);
     }
     let file: Value = serde_json::from_str(text).map_err(|fault| MudError::Json(fault.to_string()))?;
-    let mud = object(&file, "ietf-mud:mud").ok_or(MudError::Missing("ietf-mud:mud"))?;
-    let lists = object(&file, "ietf-access-control-list:access-lists");
-    let lists = lists.ok_or(MudError::Missing("ietf-access-control-list:access-lists"))?;
-    let lists = lists_by_name(lists);
+    let mud = object(&file, MUD).ok_or(MudError::Missing(MUD))?;
+    // The example of RFC 9761 has the lists inside the description.
+    let within = |key| mud.get(key).and_then(Value::as_object);
+    let lists = LISTS.into_iter().find_map(|key| object(&file, key).or_else(|| within(key)));
+    let lists = lists_by_name(lists.ok_or(MudError::Missing(LISTS[0]))?);
     let words = ["systeminfo", "model-name", "mud-url"];
     let name = words.iter().find_map(|key| mud.get(*key)?.as_str()).unwrap_or("device");
     let mut reading = Reading::default();
+    reading.extensions(&file, mud);
     for (key, way) in [("from-device-policy", Way::From), ("to-device-policy", Way::To)] {
         for wanted in named_lists(mud, key) {
             let list = lists.get(wanted.as_str()).ok_or_else(|| MudError::List(cut(&wanted)))?;
@@ -81,6 +167,7 @@ pub fn read_mud(text: &str) -> Result<Policy, MudError> {
             }
         }
     }
+    reading.sum_up(mud);
     let maker = mud.get("mfg-name").and_then(Value::as_str).map(cut);
     let unit = Unit {
         name: cut(name),
@@ -145,22 +232,56 @@ struct Reading {
     rules: Vec<Rule>,
     /// Answers, told by the port they come from: a rule only where nothing asks for them.
     answers: Vec<Rule>,
-    left_out: Vec<String>,
-    left_out_more: usize,
+    /// Profiles of rules that are allowed by entries with profiles only.
+    sessions: BTreeMap<Rule, Vec<SessionProfile>>,
+    /// Rules that some entry allows whatever a session is like.
+    free: BTreeSet<Rule>,
+    /// Entries with profiles.
+    profiled: usize,
+    told: Told,
 }
 
 impl Reading {
     fn leave_out(&mut self, entry: &Map<String, Value>, why: &str) {
-        if self.left_out.len() >= NOTES_MAX {
-            self.left_out_more += 1;
+        self.told.say(format!("entry `{}` was left out: {why}", name_of(entry)));
+    }
+
+    /// Tells of extensions that are not known, and of their parts.
+    fn extensions(&mut self, file: &Value, mud: &Map<String, Value>) {
+        let named = mud.get("extensions").and_then(Value::as_array).into_iter().flatten();
+        for name in named.filter_map(Value::as_str).filter(|name| *name != profile::EXTENSION) {
+            self.told.say(format!("the extension `{}` is not known; what it adds was left out", cut(name)));
+        }
+        // A part of another module has that module's name before it (RFC 7951 §4).
+        let roots = file.as_object().into_iter().flat_map(Map::keys);
+        let known = |key: &str| key == MUD || key == profile::SUPPORTED || LISTS.contains(&key);
+        for key in roots.chain(mud.keys()).filter(|key| key.contains(':') && !known(key)) {
+            self.told.part(key);
+        }
+    }
+
+    /// Tells of profiles what holds for all of them.
+    fn sum_up(&mut self, mud: &Map<String, Value>) {
+        if self.profiled == 0 {
             return;
         }
-        let name = texts(entry, &["name", "rule-name"]).unwrap_or("?");
-        self.left_out.push(format!("entry `{}` was left out: {why}", cut(name)));
+        let entries = self.profiled;
+        self.told.say(format!(
+            "{entries} entries have TLS profiles (RFC 9761): they are kept and written again; what a policy is rendered to \
+             does not look into sessions, and lets any conversation of these rules pass"
+        ));
+        // The RFC's example has it as a text.
+        let supported = mud.get(profile::SUPPORTED);
+        if supported.is_none_or(|value| value.as_bool() != Some(true) && value.as_str() != Some("true")) {
+            self.told
+                .say("the file has TLS profiles and does not say that the device supports them".to_owned());
+        }
     }
 
     fn entry(&mut self, entry: &Map<String, Value>, way: Way) {
-        let forwarding = entry.get("actions").and_then(|actions| actions.get("forwarding")?.as_str());
+        // The example of RFC 9761 has the actions among the matches.
+        let actions = entry.get("actions").or_else(|| entry.get("matches")?.get("actions"));
+        let forwarding = actions.and_then(|actions| actions.get("forwarding")?.as_str());
         // What is dropped is dropped by default.
         if forwarding.is_none_or(|action| action.rsplit(':').next() != Some("accept")) {
             return;
@@ -168,10 +289,21 @@ impl Reading {
         let Some(matches) = entry.get("matches").and_then(Value::as_object) else {
             return self.leave_out(entry, "it matches everything");
         };
-        let matched = match matched(matches, way) {
+        let mut matched = match matched(matches, way) {
             Ok(matched) => matched,
             Err(why) => return self.leave_out(entry, why),
         };
+        let name = name_of(entry);
+        for container in profile::CONTAINERS.iter().filter_map(|key| matches.get(*key)) {
+            matched.sessions.extend(profile::read(container, &name, &mut self.told));
+        }
+        if way == Way::To && !matched.sessions.is_empty() {
+            matched.sessions.clear();
+            self.told.say(format!(
+                "entry `{name}`: its TLS profiles were left out: they stand in a list to the device, which is no client there"
+            ));
+        }
+        self.profiled += usize::from(!matched.sessions.is_empty());
         let Some(peer) = matched.peer.clone() else {
             let both = [matched.source, matched.target, None];
             if both.iter().all(Option::is_none) && matched.transport.is_none() {
@@ -190,6 +322,7 @@ impl Reading {
         let rule = |opens, transport, ports| Rule { opens, peer: peer.clone(), transport, ports };
         let transports = match matched.transport {
             Some(transport) => vec![transport],
+            None if !matched.sessions.is_empty() => vec![Transport::Tcp, Transport::Udp],
             // A controller without a protocol: RFC 8520 lets it speak any; ours are the three that have words.
             None => vec![Transport::Tcp, Transport::Udp, Transport::Icmp],
         };
@@ -197,7 +330,7 @@ impl Reading {
             let with_ports = matches!(transport, Transport::Tcp | Transport::Udp);
             if !with_ports {
                 // Without ports nobody can tell who began.
-                self.rules.push(rule(Opener::Unit, transport, matched.target));
+                self.push(rule(Opener::Unit, transport, matched.target), &[]);
                 continue;
             }
             let opened = matched.from_device.filter(|_| transport == Transport::Tcp);
@@ -214,10 +347,33 @@ impl Reading {
                         self.leave_out(entry, "its port and its direction-initiated contradict each other");
                     }
                 }
-                _ if primary => self.rules.push(rule(opens, transport, ports)),
-                _ => self.answers.push(rule(opens, transport, ports)),
+                _ if primary => self.push(rule(opens, transport, ports), &matched.sessions),
+                _ => {
+                    if !matched.sessions.is_empty() {
+                        let name = name_of(entry);
+                        self.told.say(format!(
+                            "entry `{name}`: its TLS profiles were left out: it is about answers"
+                        ));
+                    }
+                    self.answers.push(rule(opens, transport, ports));
+                }
             }
         }
+    }
+
+    /// Adds a rule. Where one entry allows it whatever a session is like, that is what holds.
+    fn push(&mut self, rule: Rule, sessions: &[SessionProfile]) {
+        if sessions.is_empty() {
+            self.sessions.remove(&rule);
+            self.free.insert(rule.clone());
+        } else if !self.free.contains(&rule) {
+            let all = self.sessions.entry(rule.clone()).or_default();
+            let more = sessions.iter().filter(|one| !session::add(all, one)).count();
+            if more > 0 {
+                self.told.say(format!("`{rule}`: {more} TLS profiles were left out: it has too many"));
+            }
+        }
+        self.rules.push(rule);
     }
 
     fn allowed(&mut self) -> Vec<Allowed> {
@@ -228,6 +384,7 @@ impl Reading {
         let rules = all.into_iter().filter(|rule| seen.insert(rule.clone()));
         rules
             .map(|rule| Allowed {
+                sessions: self.sessions.remove(&rule).unwrap_or_default(),
                 rule,
                 role: None,
                 clinical: false,
@@ -238,12 +395,12 @@ impl Reading {
     }
 
     fn notes(self) -> Vec<String> {
-        let mut notes = self.left_out;
-        if self.left_out_more > 0 {
-            notes.push(format!("{} more entries were left out", self.left_out_more));
-        }
-        notes
+        self.told.finish()
     }
+}
+
+fn name_of(entry: &Map<String, Value>) -> String {
+    cut(texts(entry, &["name", "rule-name"]).unwrap_or("?"))
 }
 
 fn matched(matches: &Map<String, Value>, way: Way) -> Result<Matched, &'static str> {
@@ -258,9 +415,15 @@ fn matched(matches: &Map<String, Value>, way: Way) -> Result<Matched, &'static s
             "icmp" => icmp(value, &mut found)?,
             "eth" => link(value, &mut found)?,
             "ietf-mud:mud" | "ietf-mud:mud-acl" => abstraction(value, &mut found)?,
+            // Read where notes can be made of them.
+            key if profile::CONTAINERS.contains(&key) || key == "actions" => {}
             "ietf-mud:same-manufacturer" => found.peer = Some(Peer::Named("same-manufacturer".to_owned())),
             _ => return Err("it matches what a rule cannot say"),
         }
+    }
+    let profiled = profile::CONTAINERS.iter().any(|key| matches.contains_key(*key));
+    if profiled && !matches!(found.transport, None | Some(Transport::Tcp | Transport::Udp)) {
+        return Err("its protocol and its TLS profiles contradict each other");
     }
     Ok(found)
 }
@@ -424,10 +587,11 @@ pub fn write_mud(unit: &Unit, url: &str, updated: CaptureTime) -> Result<String,
             lists.push(json!({ "name": name, "type": kind, "aces": { "ace": entries } }));
         }
     }
+    let profiled = unit.allow.iter().any(has_profiles);
     let [from, to] = named;
     let seconds = rfc3339(updated);
-    let file = json!({
-        "ietf-mud:mud": {
+    let mut file = json!({
+        MUD: {
             "mud-version": 1,
             "mud-url": url,
             "last-update": format!("{}+00:00", seconds.get(..19).unwrap_or_default()),
@@ -437,10 +601,20 @@ pub fn write_mud(unit: &Unit, url: &str, updated: CaptureTime) -> Result<String,
             "from-device-policy": { "access-lists": { "access-list": from } },
             "to-device-policy": { "access-lists": { "access-list": to } },
         },
-        "ietf-access-control-list:access-lists": { "acl": lists },
+        LISTS[0]: { "acl": lists },
     });
+    if profiled && let Some(mud) = file.get_mut(MUD).and_then(Value::as_object_mut) {
+        mud.insert("extensions".to_owned(), json!([profile::EXTENSION]));
+        mud.insert(profile::SUPPORTED.to_owned(), json!(true));
+    }
     let text = serde_json::to_string_pretty(&file).map_err(|fault| MudError::Json(fault.to_string()))?;
     Ok(text + "\n")
+}
+
+/// Whether its profiles have a place: the device is the client, over what has sessions.
+fn has_profiles(allowed: &Allowed) -> bool {
+    let carried = matches!(allowed.rule.transport, Transport::Tcp | Transport::Udp);
+    carried && allowed.rule.opens == Opener::Unit && !allowed.sessions.is_empty()
 }
 
 /// The entries of one list.
@@ -481,6 +655,9 @@ fn written(unit: &Unit, v4: bool, way: Way) -> Result<Vec<Value>, MudError> {
         }
         matches.insert(if v4 { "ipv4" } else { "ipv6" }.to_owned(), Value::Object(ip));
         transport_matches(rule, way, &mut matches);
+        if way == Way::From && has_profiles(allowed) {
+            matches.insert(profile::CONTAINERS[0].to_owned(), profile::write(&allowed.sessions));
+        }
         entries.push(json!({
             "name": format!("rule{number}-{end}"),
             "matches": matches,

@@ -1,5 +1,6 @@
 //! The nouns: policy, unit, rule.
 
+use crate::session::SessionProfile;
 use model::{CaptureTime, Mac, Prefix, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -180,6 +181,8 @@ pub struct Allowed {
     pub why: String,
     /// How it was observed; absent where it was not.
     pub seen: Option<Observed>,
+    /// How the unit opens encrypted sessions in it; empty where that is not known, or anything goes.
+    pub sessions: Vec<SessionProfile>,
 }
 
 /// A conversation that is not allowed, and why: denied by default, written down for the reader.
@@ -193,6 +196,8 @@ pub struct Noted {
     pub why: String,
     /// How it was observed.
     pub seen: Option<Observed>,
+    /// How the unit opens encrypted sessions in it; empty where that is not known.
+    pub sessions: Vec<SessionProfile>,
 }
 
 /// What a unit is.

@@ -48,7 +48,8 @@ fn what_is_written_reads_back() {
         "mud-v4to"
     );
     assert_eq!(file["ietf-mud:mud"]["last-update"], "1970-01-01T00:00:00+00:00");
-    assert_eq!(file["ietf-access-control-list:access-lists"]["acl"][0]["type"], "ipv4-acl-type");
+    // RFC 8519: "acls"; generators of the corpus wrote "access-lists".
+    assert_eq!(file["ietf-access-control-list:acls"]["acl"][0]["type"], "ipv4-acl-type");
 }
 
 #[test]
@@ -147,4 +148,159 @@ fn a_plug_may_ask_its_servers_and_not_be_asked() {
     let time = Peer::Named("name:pool.ntp.org".to_owned());
     assert!(rules.iter().any(|rule| rule.peer == time && rule.opens == Opener::Unit));
     assert!(!rules.iter().any(|rule| rule.peer == time && rule.opens == Opener::Peer), "{rules:?}");
+}
+
+/// RFC 9761: what the device offers in its encrypted sessions.
+#[test]
+fn profiles_of_sessions_keep_their_way_from_a_capture_to_a_file_and_back() {
+    let text = "[[device.allow]]\nopens = \"device\"\npeer = \"10.0.0.1\"\nprotocol = \"tcp\"\nports = \"443\"\n\
+                [[device.allow.session]]\nname = \"offer1\"\nversions = [\"tls12\", \"tls13\"]\nsuites = [4865, 49195]\n\
+                extensions = [0, 10, 16]\ngroups = [29]\nsignatures = [1027]\ncertificate_signatures = [1027]\n\
+                resumptions = [1]\ncompressions = [2]\nprotocols = [\"h2\"]\nanchors = [\"MIIB\"]\nauthorities = [\"CN=x\"]\n\
+                [[device.allow]]\nopens = \"device\"\npeer = \"10.0.0.2\"\nprotocol = \"udp\"\nports = \"5684\"\n\
+                [[device.allow.session]]\nname = \"offer1\"\nversions = [\"dtls12\"]\nsuites = [49320]\n\
+                [[device.allow]]\nopens = \"device\"\npeer = \"10.0.0.3\"\nprotocol = \"tcp\"\nports = \"80\"\n";
+    let policy = policy_with(text);
+    let written = write_mud(&policy.units[0], URL, CaptureTime::default()).unwrap();
+    let file: serde_json::Value = serde_json::from_str(&written).unwrap();
+    // The names of the RFC's modules, in lists from the device alone.
+    assert_eq!(file["ietf-mud:mud"]["extensions"], serde_json::json!(["ietf-mud-tls"]));
+    assert_eq!(file["ietf-mud:mud"]["ietf-mud-tls:is-tls-dtls-profile-supported"], true);
+    let lists = &file["ietf-access-control-list:acls"]["acl"];
+    let matches = |list: usize, entry: usize| &lists[list]["aces"]["ace"][entry]["matches"];
+    let profile = serde_json::json!({"tls-dtls-profile": [{
+        "name": "offer1", "supported-tls-version": ["tls12", "tls13"], "cipher-suite": [4865, 49195],
+        "extension-type": [0, 10, 16], "accept-list-ta-cert": ["MIIB"], "psk-key-exchange-mode": [1],
+        "supported-group": [29], "signature-algorithm-cert": [1027], "signature-algorithm": [1027],
+        "application-protocol": ["h2"], "cert-compression-algorithm": [2], "certificate-authorities": ["CN=x"]}]});
+    assert_eq!(matches(0, 0)["ietf-acl-tls:client-profiles"], profile, "{written}");
+    let datagrams = serde_json::json!({"tls-dtls-profile": [
+        {"name": "offer1", "supported-dtls-version": ["dtls12"], "cipher-suite": [49320]}]});
+    assert_eq!(matches(0, 1)["ietf-acl-tls:client-profiles"], datagrams);
+    assert_eq!(written.matches("client-profiles").count(), 2, "{written}");
+    let again = read_mud(&written).unwrap();
+    let sessions = |policy: &Policy| -> Vec<_> {
+        policy.units[0].allow.iter().map(|one| (one.rule.clone(), one.sessions.clone())).collect()
+    };
+    assert_eq!(sessions(&again), sessions(&policy));
+    let notes = again.coverage.unwrap().notes.join("\n");
+    assert!(
+        notes.starts_with("2 entries have TLS profiles") && notes.contains("does not look into sessions"),
+        "{notes}"
+    );
+    // Without an observation nothing is claimed, neither that there are profiles nor that there are none.
+    let plain =
+        policy_with("[[device.allow]]\nopens = \"device\"\npeer = \"10.0.0.3\"\nprotocol = \"tcp\"\n");
+    let written = write_mud(&plain.units[0], URL, CaptureTime::default()).unwrap();
+    assert!(!written.contains("tls") && !written.contains("extensions"), "{written}");
+}
+
+fn seed(name: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/mud_file").join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_modules_names_and_those_of_the_rfcs_example_are_read() {
+    let policy = read_mud(&seed("sessions")).unwrap();
+    let [tls, dtls] = policy.units[0].allow.as_slice() else { panic!("{policy:?}") };
+    let names: Vec<&str> = tls.sessions.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["new", "old"]);
+    assert_eq!(*tls.sessions[0].offer.suites, [4865, 4866]);
+    assert_eq!(*dtls.sessions[0].offer.versions, [0xFEFC, 0xFEFD]);
+    let notes = policy.coverage.unwrap().notes.join("\n");
+    assert!(notes.contains("the extension `transparency` is not known"), "{notes}");
+    assert!(
+        notes.contains(
+            "1 parts of extensions are not known and were left out: `ietf-mud-transparency:transparency`"
+        ),
+        "{notes}"
+    );
+
+    let example = read_mud(&seed("sessions_example")).unwrap();
+    let [only] = example.units[0].allow.as_slice() else { panic!("{example:?}") };
+    let offer = &only.sessions[0].offer;
+    assert_eq!((&*offer.versions, &*offer.extensions), (&[0x0304][..], &[10, 11, 13, 16, 24][..]));
+    assert_eq!(*offer.groups, [29]);
+}
+
+#[test]
+fn what_a_profile_holds_that_nobody_knows_is_counted_and_told() {
+    let entry = |profiles: &str| {
+        ENTRY.replace(
+            "MATCHES",
+            &format!(r#"{{"ipv4": {{"protocol": 6}}, "tcp": {{"destination-port": {{"operator": "eq", "port": 443}}}}, "ietf-acl-tls:client-profiles": {profiles}}}"#),
+        )
+    };
+    let one = |fields: &str| entry(&format!(r#"{{"tls-dtls-profile": [{{{fields}}}]}}"#));
+    for (text, profiles, why) in [
+        (
+            one(r#""name": "p", "cipher-suite": [1], "spki-pin-set": ["aGk="], "ja4": "t13d"#)
+                .replace("\"t13d", "\"t13d\""),
+            1,
+            "2 parts of extensions are not known and were left out: `ja4`, `spki-pin-set`",
+        ),
+        (one(r#""name": "p", "cipher-suite": [1]"#), 1, "does not say that the device supports them"),
+        (one(r#""name": "p", "cipher-suite": [70000]"#), 0, "its cipher-suite is malformed"),
+        (
+            one(r#""name": "p", "cipher-suite": [{"cipher": 19, "hash": 1}]"#),
+            0,
+            "its cipher-suite is malformed",
+        ),
+        (one(r#""name": "p", "supported-tls-version": ["tls11"]"#), 0, "does not define the version `tls11`"),
+        (
+            one(r#""name": "p", "supported-tls-version": ["dtls12"]"#),
+            0,
+            "does not define the version `dtls12`",
+        ),
+        (one(r#""name": "p", "application-protocol": ["a b"]"#), 0, "its application-protocol is malformed"),
+        (one(r#""name": "a b""#), 0, "TLS profile `a b` was left out: its name"),
+        (one(r#""cipher-suite": [1]"#), 0, "its name"),
+        (entry("7"), 0, "malformed"),
+        (
+            entry(r#"{"tls-dtls-profile": [{"name": "p"}, {"name": "p", "cipher-suite": [1]}]}"#),
+            1,
+            "there twice",
+        ),
+    ] {
+        let policy = read_mud(&text).unwrap_or_else(|fault| panic!("{fault}: {text}"));
+        // The rule stays: what its sessions are like narrows it, and nobody here would enforce that.
+        assert_eq!(policy.units[0].allow.len(), 1, "{text}");
+        assert_eq!(policy.units[0].allow[0].sessions.len(), profiles, "{text}");
+        let notes = policy.coverage.unwrap().notes.join("\n");
+        assert!(notes.contains(why), "{text}: {notes}");
+    }
+    let icmp = ENTRY.replace("MATCHES", r#"{"ietf-acl-tls:client-profiles": {}, "ipv4": {"protocol": 1}}"#);
+    let policy = read_mud(&icmp).unwrap();
+    assert!(policy.units[0].allow.is_empty() && policy.coverage.unwrap().notes[0].contains("contradict"));
+    let many: Vec<String> =
+        (0..40).map(|number| format!(r#"{{"name": "p{number}", "cipher-suite": [{number}]}}"#)).collect();
+    let policy = read_mud(&entry(&format!(r#"{{"tls-dtls-profile": [{}]}}"#, many.join(",")))).unwrap();
+    assert_eq!(policy.units[0].allow[0].sessions.len(), policy::PROFILES_MAX);
+    // An entry that lets any session pass frees the rule; profiles of several entries add up, each by a name of its own.
+    let two = |second: &str| {
+        let text = one(r#""name": "p", "cipher-suite": [1]"#);
+        let again = text.replace("[1]", second).replace("\"e\"", "\"g\"");
+        let begin = again.find(r#"{"name": "g", "matches""#).unwrap();
+        let end = again.find("]}}]}}").unwrap();
+        text.replace("]}}]}}", &format!(", {}]}}}}]}}}}", &again[begin..end]))
+    };
+    let added = read_mud(&two("[2]")).unwrap();
+    let names: Vec<&str> = added.units[0].allow[0].sessions.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["p", "p-2"]);
+    let free = two("[2]").replacen(
+        "ietf-acl-tls:client-profiles\": {\"tls-dtls-profile\": [{\"name\": \"p\", \"cipher-suite\": [2]}]}",
+        "ietf-acl-tls:client-profiles\": {}",
+        1,
+    );
+    assert!(read_mud(&free).unwrap().units[0].allow[0].sessions.is_empty(), "{free}");
+}
+
+#[test]
+fn lists_are_read_under_the_key_of_the_rfc_and_of_the_drafts() {
+    for key in ["ietf-access-control-list:acls", "ietf-access-control-list:access-lists"] {
+        let text = ENTRY.replace("ietf-access-control-list:access-lists", key);
+        let text = text.replace("MATCHES", r#"{"tcp": {"destination-port": {"operator": "eq", "port": 5}}}"#);
+        assert_eq!(read_mud(&text).unwrap().units[0].allow.len(), 1, "{key}");
+    }
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-fn loaded(target: &str, loads: impl Fn(&str) -> bool) -> usize {
+fn loaded(target: &str, mut loads: impl FnMut(&str) -> bool) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folders = ["fuzz/seeds", "testdata/crashes"].map(|folder| root.join(folder).join(target));
     let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
@@ -14,8 +14,28 @@ fn loaded(target: &str, loads: impl Fn(&str) -> bool) -> usize {
 
 #[test]
 fn every_seed_is_read_without_harm() {
+    let mut labels = 0;
     let mud = loaded("mud_file", |text| {
-        policy::read_mud(text).is_ok_and(|policy| !policy.units[0].allow.is_empty())
+        labels += usize::from(policy::Label::read(text).is_ok());
+        let Ok(policy) = policy::read_mud(text) else { return false };
+        // As the fuzz target does: what is written keeps every rule and every profile.
+        assert_eq!(
+            policy::read(&policy::write(&policy).unwrap()).unwrap().units[0].allow,
+            policy.units[0].allow
+        );
+        let written =
+            policy::write_mud(&policy.units[0], "https://x.example/m", model::CaptureTime::default())
+                .unwrap();
+        let again = policy::read_mud(&written).unwrap();
+        for one in policy.units[0].allow.iter().filter(|one| !one.sessions.is_empty()) {
+            assert!(
+                again.units[0]
+                    .allow
+                    .iter()
+                    .any(|other| other.rule == one.rule && other.sessions == one.sessions)
+            );
+        }
+        !policy.units[0].allow.is_empty()
     });
     let policies = loaded("policy_file", |text| {
         let Ok(policy) = policy::read(text) else { return false };
@@ -23,5 +43,5 @@ fn every_seed_is_read_without_harm() {
         policy::read(&policy::write(&policy).unwrap()) == Ok(policy)
     });
     // The seeds load, so that fuzzing starts behind the first check.
-    assert_eq!((mud, policies), (2, 1));
+    assert_eq!((mud, policies, labels), (4, 2, 1));
 }

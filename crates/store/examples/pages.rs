@@ -55,6 +55,7 @@ fn asset(number: u64) -> Asset {
         last: time(number + 60),
         evidence: Evidence { capture: 0, frame: 1 },
         rhythm: model::Rhythm::default(),
+        sessions: None,
     };
     Asset {
         id: AssetId(spread(number)),

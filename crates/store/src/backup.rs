@@ -1,11 +1,13 @@
 //! Backup while others write, and restore into a new folder.
 //!
 //! A backup is one SQLite file, whole, of one moment, checked before it takes its name: pages, version, audit
-//! chain. It holds everything the store holds and deserves the same care.
+//! chain. It holds everything the store holds, and the outboxes of outputs in tables beside it
+//! ([`crate::outbox_copy`]), and deserves the same care.
 
 use crate::audit::{self, Actor, Chain};
 use crate::error::{Doing as _, StoreError};
 use crate::folder::{self, IfMissing};
+use crate::outbox_copy::{self, CopiedOutbox, Moment};
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 use serde_json::json;
@@ -26,6 +28,8 @@ pub struct Copied {
     pub bytes: u64,
     /// Its audit chain, which holds.
     pub chain: Chain,
+    /// Outboxes that came with it.
+    pub outboxes: Vec<CopiedOutbox>,
 }
 
 /// Copies the store in `folder` to the file `to`, which must not be there.
@@ -38,7 +42,9 @@ pub fn backup(folder: &Path, to: &Path) -> Result<Copied, StoreError> {
         return Err(StoreError::Refused(format!("`{}` is there already; name another file", to.display())));
     }
     let part = neighbour(to);
-    let copied = copy(&from, &part).and_then(|copied| {
+    // Before the store: what an outbox says was told, the store of the copy has.
+    let moments = outbox_copy::moments(folder)?;
+    let copied = copy(&from, &moments, &part).and_then(|copied| {
         fs::rename(&part, to).map_err(|cause| failed("name the copy", to, cause))?;
         Ok(copied)
     });
@@ -63,14 +69,21 @@ pub fn restore(folder: &Path, from: &Path, actor: &Actor) -> Result<Copied, Stor
     // was left by a restore that was killed.
     let (mut store, _lock) = folder::open_to_write(folder, IfMissing::Make)?;
     is_new(&store, folder)?;
+    // The outboxes first: a restore that is killed is begun anew as long as the store is new, and makes them anew.
+    let outboxes = outbox_copy::bring(&source, folder, actor.at)?;
     pages(&source, &mut store)?;
     let chain = holds(&store)?;
-    let detail = json!({ "entries": chain.entries, "hash": chain.hash });
+    let waiting: Vec<_> = outboxes
+        .iter()
+        .map(|one| json!({ "name": one.name, "waiting": one.waiting, "refused": one.refused }))
+        .collect();
+    let detail = json!({ "entries": chain.entries, "hash": chain.hash, "outboxes": waiting });
     let step = store.transaction().doing("restore")?;
+    outbox_copy::take_out(&step)?;
     audit::append(&step, actor, "restore", "store", &detail)?;
     step.commit().doing("restore")?;
     let bytes = fs::metadata(from).map_err(|cause| failed("read", from, cause))?.len();
-    Ok(Copied { bytes, chain })
+    Ok(Copied { bytes, chain, outboxes })
 }
 
 fn is_new(store: &Connection, folder: &Path) -> Result<(), StoreError> {
@@ -81,7 +94,7 @@ fn is_new(store: &Connection, folder: &Path) -> Result<(), StoreError> {
     Err(StoreError::Refused(format!("there is a store at `{folder}`; restore into a new folder")))
 }
 
-fn copy(from: &Connection, part: &Path) -> Result<Copied, StoreError> {
+fn copy(from: &Connection, moments: &[Moment], part: &Path) -> Result<Copied, StoreError> {
     // Made for its owner alone; what stands there is of an earlier run of this process id.
     drop(fs::remove_file(part));
     let file = folder::own(part).map_err(|cause| failed("make", part, cause))?;
@@ -89,12 +102,13 @@ fn copy(from: &Connection, part: &Path) -> Result<Copied, StoreError> {
     pages(from, &mut to)?;
     // One file, without companions.
     to.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())).doing("finish the copy")?;
+    let outboxes = outbox_copy::keep(moments, &mut to)?;
     drop(to);
     let checked = folder::open_copy(part)?;
     let chain = holds(&checked)?;
     file.sync_all().map_err(|cause| failed("write", part, cause))?;
     let bytes = file.metadata().map_err(|cause| failed("read", part, cause))?.len();
-    Ok(Copied { bytes, chain })
+    Ok(Copied { bytes, chain, outboxes })
 }
 
 fn pages(from: &Connection, to: &mut Connection) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@
 //! DIR/lock                         held by the one process that writes; says which
 //! DIR/store.sqlite, -wal, -shm     SQLite 3 in write-ahead mode
 //! DIR/tls-cert.pem, tls-key.pem    of `lazaret serve`, where it made them
+//! DIR/outputs/NAME/                the outbox of an output ([`crate::Outbox`])
 //! DIR/uploads/                     captures that were sent to `lazaret serve` and wait
 //! ```
 //!

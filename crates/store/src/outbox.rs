@@ -20,10 +20,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::path::Path;
 use std::time::Duration;
 
-const DATABASE: &str = "outbox.sqlite";
+pub(crate) const DATABASE: &str = "outbox.sqlite";
 /// `LZRO`: says to everybody that this SQLite file is an outbox of Lazaret.
 const APPLICATION_ID: i64 = 0x4C5A_524F;
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// Pages of the log after which SQLite carries it into the database, 32 MiB. Whoever writes waits for the disk then, twice: with
 /// SQLite's own thousand that came every second or two with 64 devices, and held up more than a hundredth of the messages.
@@ -67,6 +67,10 @@ CREATE TABLE IF NOT EXISTS course (
   failure TEXT
 ) STRICT;
 INSERT OR IGNORE INTO course (one) VALUES (1);
+CREATE TABLE IF NOT EXISTS restored (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  base INTEGER NOT NULL
+) STRICT;
 ";
 
 /// What a receiver was told of one subject.
@@ -126,7 +130,10 @@ pub fn course(folder: &Path) -> Result<Option<Course>, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).doing("open the outbox")?;
     connection.busy_timeout(BUSY).doing("open the outbox")?;
-    course_of(&connection).map(Some)
+    // One that is just being made has no tables yet.
+    let made = "SELECT count(*) FROM sqlite_master WHERE name = 'course'";
+    let made: i64 = connection.query_row(made, [], |row| row.get(0)).doing("be read")?;
+    if made == 0 { Ok(None) } else { course_of(&connection).map(Some) }
 }
 
 fn course_of(connection: &Connection) -> Result<Course, StoreError> {
@@ -145,6 +152,23 @@ fn course_of(connection: &Connection) -> Result<Course, StoreError> {
         })
     };
     connection.query_row(sql, [], row).doing("be read")
+}
+
+/// [`Outbox::base`]; 0 in an outbox of an earlier build, too.
+pub(crate) fn base_of(connection: &Connection) -> rusqlite::Result<i64> {
+    let made = "SELECT count(*) FROM sqlite_master WHERE name = 'restored'";
+    if connection.query_row(made, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(0);
+    }
+    connection.query_row("SELECT coalesce(max(base), 0) FROM restored", [], |row| row.get(0))
+}
+
+/// Above every serial that may have been told, after a restore at this moment of the clock: the seconds since 1970, since
+/// they are others after each restore, also of one backup. Where the clock is behind what was told, a jump.
+fn new_base(at: i64, told: i64) -> i64 {
+    const JUMP: i64 = 1_000_000;
+    let seconds = at / 1_000_000_000;
+    if seconds > told { seconds } else { told.saturating_add(JUMP) }
 }
 
 /// A message that waits.
@@ -457,6 +481,82 @@ impl Outbox {
         Ok(again)
     }
 
+    /// Messages about any subject have a serial above this one: what was told before the outbox was restored from a backup, and
+    /// nobody here knows of, had lower ones.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn base(&self) -> Result<u32, StoreError> {
+        let base = base_of(&self.connection).doing("be read")?;
+        Ok(u32::try_from(base).unwrap_or(0))
+    }
+
+    /// Holds what a backup has of the outbox `name`, and nothing else, in one transaction; messages that wait, and that were
+    /// refused. See [`crate::outbox_copy`] for what is changed on the way.
+    pub(crate) fn fill(&mut self, copy: &Connection, name: &str, at: i64) -> Result<(i64, i64), StoreError> {
+        let doing = "restore an outbox";
+        let step = self.connection.transaction().doing(doing)?;
+        let empty = "DELETE FROM waiting; DELETE FROM refused; DELETE FROM told; DELETE FROM restored;";
+        step.execute_batch(empty).doing(doing)?;
+        let mut counts = [0_i64; 2];
+        let mut last = 0;
+        for (count, table) in counts.iter_mut().zip(["waiting", "refused"]) {
+            let select =
+                format!("SELECT number, accepted, text FROM outbox_{table} WHERE name = ?1 ORDER BY number");
+            let mut select = copy.prepare(&select).doing(doing)?;
+            let mut insert =
+                step.prepare(&format!("INSERT INTO {table} VALUES (?1, ?2, ?3)")).doing(doing)?;
+            let mut rows = select.query([name]).doing(doing)?;
+            while let Some(row) = rows.next().doing(doing)? {
+                let parts = || -> rusqlite::Result<(i64, i64, Vec<u8>)> {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                };
+                let (number, accepted, text) = parts().doing(doing)?;
+                insert.execute(params![number, accepted, text]).doing(doing)?;
+                last = last.max(number);
+                *count += 1;
+            }
+        }
+        let mut told = 0;
+        {
+            let mut select = copy
+                .prepare("SELECT subject, serial, open, digest FROM outbox_told WHERE name = ?1")
+                .doing(doing)?;
+            let mut insert = step.prepare("INSERT INTO told VALUES (?1, ?2, ?3, ?4)").doing(doing)?;
+            let mut rows = select.query([name]).doing(doing)?;
+            while let Some(row) = rows.next().doing(doing)? {
+                let parts = || -> rusqlite::Result<[i64; 4]> {
+                    Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+                };
+                let [subject, serial, open, digest] = parts().doing(doing)?;
+                let digest = if open == 1 && serial > 0 { !digest } else { digest };
+                insert.execute(params![subject, serial, open, digest]).doing(doing)?;
+                told = told.max(serial);
+            }
+        }
+        let select =
+            "SELECT sequence, started, delivered, repeated, delivered_at, base FROM outbox WHERE name = ?1";
+        let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<([i64; 4], Option<i64>, i64)> {
+            Ok(([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?], row.get(4)?, row.get(5)?))
+        };
+        let ([sequence, started, delivered, repeated], delivered_at, base) =
+            copy.query_row(select, [name], row).doing(doing)?;
+        let through = sequence.max(last);
+        step.execute("DELETE FROM sqlite_sequence WHERE name = 'waiting'", []).doing(doing)?;
+        step.execute("INSERT INTO sqlite_sequence VALUES ('waiting', ?1)", [through]).doing(doing)?;
+        step.execute("INSERT INTO restored VALUES (1, ?1)", [new_base(at, told.max(base))]).doing(doing)?;
+        step.execute(
+            "UPDATE course SET started = ?1, begun = ?2, delivered = ?3, repeated = ?4, delivered_at = ?5, \
+             failed_at = NULL, failure = NULL",
+            params![started, through, delivered, repeated, delivered_at],
+        )
+        .doing(doing)?;
+        step.commit().doing(doing)?;
+        let [waiting, refused] = counts;
+        self.waiting = waiting;
+        Ok((waiting, refused))
+    }
+
     /// How it goes with the receiver.
     ///
     /// # Errors
@@ -506,6 +606,17 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("lazaret-outbox-{name}-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&folder));
         folder
+    }
+
+    #[test]
+    fn an_outbox_that_is_just_being_made_is_none_yet() {
+        let folder = folder("begun");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(DATABASE), b"").unwrap();
+        assert_eq!(course(&folder).unwrap(), None);
+        drop(Outbox::open(&folder).unwrap());
+        assert_eq!(course(&folder).unwrap(), Some(Course::default()));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

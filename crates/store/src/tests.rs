@@ -91,6 +91,7 @@ pub(crate) fn asset(id: u64, ip: [u8; 4], hour: i64) -> Asset {
             last: time(hour + 1),
             evidence: Evidence { capture: 0, frame: 1 },
             rhythm: model::Rhythm::default(),
+            sessions: None,
         }],
         exposures: Vec::new(),
         profile: None,

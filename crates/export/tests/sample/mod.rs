@@ -82,6 +82,7 @@ fn talk(
         last: at(268.5),
         evidence: frame(7),
         rhythm: model::Rhythm::default(),
+        sessions: None,
     }
 }
 

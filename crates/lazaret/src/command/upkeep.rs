@@ -5,7 +5,7 @@ use crate::exit::{Failure, Status};
 use crate::stored::{By, Direction, Format, Where, at, moment, print, shown};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use store::{Prunable, Trial, Writing as _};
+use store::{CopiedOutbox, Prunable, Trial, Writing as _};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,7 +17,8 @@ Examples:
   lazaret store --store ward.store vault status                              whether patients' names are kept, encrypted
 
 Nothing is ever pruned by itself. Open findings, assets and the audit log always stay. A backup is checked before it
-takes its name and is as confidential as the store.
+takes its name and is as confidential as the store. The outboxes of outputs are in it: after a restore nothing that
+waited is lost, and what may arrive a second time says so.
 
 Exit status: 0 done; 2 bad usage, or a store, backup or disk that cannot be used.";
 
@@ -71,6 +72,15 @@ enum What {
     },
 }
 
+/// What of outboxes came with a copy.
+fn outboxes(copied: &[CopiedOutbox]) -> String {
+    let mut out = String::new();
+    for CopiedOutbox { name, waiting, refused } in copied {
+        let _ = writeln!(out, "  outbox {}: {waiting} messages wait, {refused} were refused", shown(name));
+    }
+    out
+}
+
 fn kind(text: &str) -> Result<Prunable, String> {
     Prunable::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
         let known: Vec<_> = Prunable::ALL.iter().map(|kind| kind.as_str()).collect();
@@ -88,13 +98,22 @@ impl Options {
                 let copied = store::backup(self.place.folder()?, output)?;
                 let (path, size) = (shown(&output.display().to_string()), export::bytes(copied.bytes));
                 let entries = copied.chain.entries;
-                print(&format!("{path}: {size}, checked; its audit log is whole ({entries} entries)\n"))?;
+                let said = format!("{path}: {size}, checked; its audit log is whole ({entries} entries)\n");
+                print(&(said + &outboxes(&copied.outboxes)))?;
             }
             What::Restore { from, by } => {
                 let folder = self.place.folder()?;
                 let copied = store::restore(folder, from, &by.actor()?)?;
                 let (path, size) = (shown(&folder.display().to_string()), export::bytes(copied.bytes));
-                print(&format!("{path}: restored, {size}; its audit log is whole\n"))?;
+                let mut said = format!("{path}: restored, {size}; its audit log is whole\n");
+                said.push_str(&outboxes(&copied.outboxes));
+                if !copied.outboxes.is_empty() {
+                    said.push_str(
+                        "  What waited is sent with the mark of a repeat, and each receiver is told once more of what it knows as open.\n\
+                         \u{20}\u{20}Stop what still sends for the old store: two stores that send tell everything twice.\n",
+                    );
+                }
+                print(&said)?;
             }
             What::Prune { older_than, kinds, dry_run, by } => self.prune(*older_than, kinds, *dry_run, by)?,
         }

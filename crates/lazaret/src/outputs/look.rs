@@ -34,19 +34,21 @@ pub(super) struct Listener {
     output: Output,
     queue: Arc<Queue>,
     told: BTreeMap<i64, Told>,
+    /// Serials go on above it ([`store::Outbox::base`]).
+    base: u32,
     /// The first look marks what is there, and tells nothing.
     quiet: bool,
 }
 
 impl Listener {
     pub(super) fn new(output: Output, queue: &Arc<Queue>) -> Result<Self, StoreError> {
-        let (told, first) = {
+        let (told, first, base) = {
             let outbox = queue.outbox();
-            (outbox.told()?, outbox.start()?)
+            (outbox.told()?, outbox.start()?, outbox.base()?)
         };
         let told = told.into_iter().map(|told| (told.subject, told)).collect();
         let quiet = first && !output.route.existing;
-        Ok(Self { output, queue: Arc::clone(queue), told, quiet })
+        Ok(Self { output, queue: Arc::clone(queue), told, base, quiet })
     }
 
     fn knows(&self, standing: &Standing) -> bool {
@@ -58,7 +60,7 @@ impl Listener {
     fn telling(&self, standing: &Standing, finding: &Finding<'_>) -> Telling {
         let subject = standing.id.0.cast_signed();
         let before = self.told.get(&subject);
-        let serial = before.map_or(0, |told| told.serial);
+        let known = before.map_or(0, |told| told.serial);
         let takes = self.output.route.takes(finding.finding.severity, finding.zone, &finding.finding.rule);
         // Whoever was told that something is open is told how it goes on.
         let change = match (before.is_some_and(|told| told.open && told.serial > 0), standing.open) {
@@ -68,7 +70,7 @@ impl Listener {
             (false, false) => None,
         };
         let change = change.filter(|change| !self.quiet && self.output.route.tells(*change));
-        let serial = serial + u32::from(change.is_some());
+        let serial = if change.is_some() { known.max(self.base).saturating_add(1) } else { known };
         let told = Told { subject, serial, open: standing.open, digest: standing.digest };
         let text = change.and_then(|change| finding.notice(change, serial).to_json().ok());
         Telling { told, text }

@@ -8,6 +8,7 @@
 
 mod people;
 mod place;
+mod restored;
 mod rsyslog;
 
 use place::{Place, has, python};

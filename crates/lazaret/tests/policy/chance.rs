@@ -26,6 +26,11 @@ impl Chance {
     }
 }
 
+/// Packets of one policy: as many as a test asks for, or as `cargo xtask soak policy` does.
+pub(crate) fn packets(asked: usize) -> usize {
+    std::env::var("LAZARET_POLICY_PACKETS").ok().and_then(|count| count.parse().ok()).unwrap_or(asked)
+}
+
 const HOSTS: [&str; 12] = [
     "10.9.0.1",
     "10.9.0.2",
@@ -91,7 +96,14 @@ pub(crate) fn policy(chance: &mut Chance, scope: Scope) -> Policy {
             };
             let opens = chance.one_of(&[Opener::Unit, Opener::Peer]);
             let rule = Rule { opens, peer: policy::Peer::Network(network(chance)), transport, ports };
-            unit.allow.push(Allowed { rule, role: None, clinical: false, why: String::new(), seen: None });
+            unit.allow.push(Allowed {
+                rule,
+                role: None,
+                clinical: false,
+                why: String::new(),
+                seen: None,
+                sessions: Vec::new(),
+            });
         }
         units.push(unit);
     }

@@ -1,14 +1,16 @@
 //! `lazaret policy` from end to end: wards are learnt and checked by the binary, and what is rendered is judged by the
-//! engines themselves, packet by packet. nftables runs in a network namespace of the test's own, without a way out; Open
+//! engines themselves, packet by packet. nftables runs in network namespaces of the test's own, without a way out; Open
 //! vSwitch with a data path that touches no network. Where root, namespaces or programs are missing they say `skipped:`.
 #![expect(clippy::disallowed_methods, reason = "runs the binary under test and the engines")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod bridge;
 mod chance;
 mod enforcing;
 mod frames;
 mod nftables;
 mod openvswitch;
+mod sessions;
 mod wards;
 
 use std::path::Path;

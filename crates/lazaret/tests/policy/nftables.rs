@@ -1,6 +1,6 @@
 //! The rendered nftables ruleset in a kernel: a router in a namespace of its own, fed by one cable, heard on another.
 
-use crate::chance::{Chance, packet, policy};
+use crate::chance::{Chance, packet, packets, policy};
 use crate::frames::{frame, numbers, write};
 use crate::{missing, run, said, skip};
 use model::Mac;
@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Packets in all: four policies.
+/// Packets of each of the four policies.
 const PACKETS: usize = 2_600;
 const SEEDS: [(u64, Scope); 4] =
     [(1, Scope::Units), (2, Scope::Segment), (3, Scope::Units), (4, Scope::Segment)];
@@ -70,15 +70,7 @@ impl Router {
 
     /// Hears the far end until it is dropped.
     fn listen(&self, capture: &str) -> Ear {
-        let path = self.folder.join(capture);
-        let mut command = Command::new("ip");
-        command
-            .args(["netns", "exec", &self.name, "tcpdump", "-i", "far", "-B", "65536", "-U", "-w"])
-            .arg(&path);
-        let process = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let ear = Ear { process, path };
-        ear.until(|bytes| bytes.len() >= 24);
-        ear
+        Ear::at(&self.name, "far", self.folder.join(capture))
     }
 }
 
@@ -89,13 +81,26 @@ impl Drop for Router {
     }
 }
 
-struct Ear {
+/// Writes down what arrives at an interface.
+pub(crate) struct Ear {
     process: Child,
     path: PathBuf,
 }
 
 impl Ear {
-    fn until(&self, is: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    /// Listens from here on, until it is dropped.
+    pub(crate) fn at(namespace: &str, interface: &str, path: PathBuf) -> Self {
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", namespace, "tcpdump", "-i", interface, "-B", "65536", "-U", "-w"])
+            .arg(&path);
+        let process = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let ear = Self { process, path };
+        ear.until(|bytes| bytes.len() >= 24);
+        ear
+    }
+
+    pub(crate) fn until(&self, is: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         for _ in 0..TRIES_MAX {
             let bytes = std::fs::read(&self.path).unwrap_or_default();
             if is(&bytes) {
@@ -128,7 +133,7 @@ fn the_kernel_decides_as_the_policy_packet_by_packet() {
             router.inside(&["nft", "-f", rules.to_str().unwrap()]);
         }
         router.inside(&["sh", "-c", "sysctl -qw net.netfilter.nf_conntrack_tcp_be_liberal=1"]);
-        let packets: Vec<_> = (0..PACKETS).map(|_| packet(&mut chance)).collect();
+        let packets: Vec<_> = (0..packets(PACKETS)).map(|_| packet(&mut chance)).collect();
         let mut frames: Vec<_> =
             (0..).zip(&packets).map(|(number, packet)| frame(packet, number, ROUTER)).collect();
         // A last one that every ruleset lets pass, sent over the far end's own cable, tells that all have arrived.
@@ -154,23 +159,11 @@ fn the_kernel_decides_as_the_policy_packet_by_packet() {
             );
             passed += u32::from(wanted.passes());
         }
-        let all = PACKETS as u32;
+        let all = packets.len() as u32;
         assert!(
             passed * 20 > all && (all - passed) * 20 > all,
             "{passed} of {all} pass: the comparison says little"
         );
-    }
-}
-
-#[test]
-fn the_kernel_takes_the_bridge_ruleset() {
-    let Some(router) = Router::new() else { return };
-    for (seed, scope) in SEEDS {
-        let policy = policy(&mut Chance(seed), scope);
-        let rules = router.folder.join("bridge.nft");
-        std::fs::write(&rules, target("nft-bridge").unwrap().render(&policy).unwrap()).unwrap();
-        router.inside(&["nft", "-f", rules.to_str().unwrap()]);
-        let listed = router.inside(&["nft", "list", "table", "bridge", "lazaret"]);
-        assert!(listed.contains("ether type arp accept") && listed.contains("counter packets"), "{listed}");
+        println!("nft, seed {seed}: {all} packets decided as the policy decides, {passed} passed");
     }
 }

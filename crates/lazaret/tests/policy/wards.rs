@@ -4,16 +4,16 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("lazaret-policy-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
 
@@ -54,11 +54,11 @@ impl Drop for Folder {
     }
 }
 
-fn lazaret(words: &[&str]) -> Output {
+pub(crate) fn lazaret(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lazaret")).args(words).output().unwrap()
 }
 
-fn succeeds(words: &[&str]) -> String {
+pub(crate) fn succeeds(words: &[&str]) -> String {
     let output = lazaret(words);
     assert!(output.status.success(), "{words:?}: {}", output.stderr.escape_ascii());
     String::from_utf8(output.stdout).unwrap()

@@ -88,10 +88,23 @@ pub(crate) fn random_policy(chance: &mut Chance) -> Policy {
         };
         for _ in 0..chance.below(6) {
             let rule = random_rule(chance);
-            unit.allow.push(Allowed { rule, role: None, clinical: false, why: String::new(), seen: None });
+            unit.allow.push(Allowed {
+                rule,
+                role: None,
+                clinical: false,
+                why: String::new(),
+                seen: None,
+                sessions: Vec::new(),
+            });
         }
         let rule = random_rule(chance);
-        unit.refuse.push(Noted { rule, role: None, why: chance.one_of(&NAMES).to_owned(), seen: None });
+        unit.refuse.push(Noted {
+            rule,
+            role: None,
+            why: chance.one_of(&NAMES).to_owned(),
+            seen: None,
+            sessions: Vec::new(),
+        });
         units.push(unit);
     }
     let scope = if chance.below(2) == 0 { Scope::Units } else { Scope::Segment };

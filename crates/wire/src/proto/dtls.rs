@@ -137,6 +137,7 @@ impl Dtls {
                 let hello = ClientHello::read(unit, body, Flavour::Datagram)?;
                 let ja4 = ja4::ja4('d', &hello);
                 tls::tell_client(&SCHEMA, &hello, Some(&ja4), start..end, out);
+                tls::tell_offer(&hello, start..end, out);
                 if !std::mem::replace(&mut self.told_client, true) {
                     tls::identify_client(&hello, &ja4, &(start..end), out);
                 }
@@ -172,6 +173,7 @@ mod tests {
             &[(Side::Client, &client_hello())],
             r#"
             c 13..67 dtls.handshake=client_hello dtls.version=DTLS 1.2 dtls.cipher_suites=c02b dtls.ja4=dd2i010000_648b5c445417_000000000000
+            c 13..67 SessionOffered(SessionOffer versions=fefd suites=c02b)
             c 13..67 Identified(Sender, SessionFingerprint("dd2i010000_648b5c445417_000000000000"))
         "#,
         );

@@ -31,11 +31,13 @@
 
 pub(crate) mod hello;
 pub(crate) mod ja4;
+mod offer;
 
 use crate::{Cursor, Parser, Probe, Protocol, Sink, Step, Verdict};
 use hello::{ClientHello, Flavour, ServerHello};
 use model::{
-    About, Fact, Field, Identifier, Kind, Malformed, Privacy, Reason, Schema, Side, Text, Transport, Value,
+    About, Fact, Field, Identifier, Kind, Malformed, Privacy, Reason, Schema, SessionOffer, Side, Text, Transport,
+    Value,
 };
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -404,6 +406,7 @@ impl Tls {
             let hello = ClientHello::read(message, MESSAGE_HEADER_BYTES, Flavour::Stream)?;
             let ja4 = ja4::ja4('t', &hello);
             tell_client(&SCHEMA, &hello, Some(&ja4), range.clone(), out);
+            tell_offer(&hello, range.clone(), out);
             if !std::mem::replace(&mut self.told_client, true) {
                 identify_client(&hello, &ja4, &range, out);
             }
@@ -460,6 +463,9 @@ impl Tls {
             (&CIPHER_SUITES, Value::text(ciphers.as_bytes())),
         ];
         out.message(&SCHEMA, &fields, 0..hello.bytes);
+        // Its suites are numbered otherwise, so the version is all that is told of the offer.
+        let offer = SessionOffer { versions: [hello.version].into(), ..SessionOffer::default() };
+        out.fact(Fact::SessionOffered(Box::new(offer)), 0..hello.bytes);
         Some(Step::Done(hello.bytes))
     }
 
@@ -537,6 +543,11 @@ pub(crate) fn tell_client(
         fields.push((&JA4, Value::text(ja4.as_bytes())));
     }
     out.message(schema, &fields, range);
+}
+
+/// What a client's hello offers. Told for each hello: after a retry, or with an earlier session, a client offers otherwise.
+pub(crate) fn tell_offer(hello: &ClientHello<'_>, range: Range<usize>, out: &mut dyn Sink) {
+    out.fact(Fact::SessionOffered(Box::new(offer::offer(hello))), range);
 }
 
 /// What a client's hello says of the client.

@@ -210,7 +210,8 @@ fn from_store(folder: &Path) -> Result<Occasion, Failure> {
             occasion.spans.extend(spans);
         }
     }
-    let note = "Learnt from a store: how regularly conversations begin is not kept there.";
+    let note = "Learnt from a store: how regularly conversations begin, and how encrypted sessions are opened, is not \
+                kept there.";
     occasion.blind_spots.push(note.to_owned());
     Ok(occasion)
 }
@@ -277,5 +278,6 @@ fn talk(one: &StoredConversation) -> Option<Talk> {
         last: time(one.last),
         rhythm: model::Rhythm::default(),
         frame: None,
+        sessions: None,
     })
 }

@@ -1,6 +1,7 @@
 //! `lazaret policy`: what devices need, as a file; that file as text for a firewall; and what it would cut.
 
 mod check;
+mod label;
 mod learn;
 mod text;
 
@@ -35,6 +36,8 @@ enum What {
     Show(text::Show),
     /// Write a policy for a firewall, a switch or a sensor.
     Render(text::Render),
+    /// Make, or read, a label that names a device's MUD file (RFC 9238)
+    Label(Box<label::Options>),
     /// Hold captures against a policy: what would be cut, what bad traffic would pass, what is unproven.
     Check(Box<check::Options>),
 }
@@ -46,6 +49,7 @@ impl Options {
             What::Learn(options) => options.run(),
             What::Show(options) => options.run(),
             What::Render(options) => options.run(),
+            What::Label(options) => options.run(),
             What::Check(options) => options.run(),
         }
     }
@@ -53,15 +57,26 @@ impl Options {
 
 /// Reads a policy file: TOML of ours, or a MUD file, told apart by content.
 pub(super) fn read_policy(path: &Path) -> Result<Policy, Failure> {
-    let failed = |cause| Failure::Read { option: "--policy", path: path.to_owned(), cause };
+    let text = read_text("--policy", path)?;
+    let wrong = |what: String| Failure::Policy { path: path.to_owned(), what };
+    if is_mud(&text) {
+        return policy::read_mud(&text).map_err(|fault| wrong(fault.to_string()));
+    }
+    policy::read(&text).map_err(|PolicyError(fault)| wrong(fault))
+}
+
+/// Whether a text is a MUD file rather than TOML of ours.
+fn is_mud(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
+
+/// The text of a policy or MUD file.
+fn read_text(option: &'static str, path: &Path) -> Result<String, Failure> {
+    let failed = |cause| Failure::Read { option, path: path.to_owned(), cause };
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     // One byte more than is read tells that there is more.
     file.take(policy::TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let wrong = |what: String| Failure::Policy { path: path.to_owned(), what };
-    let text = String::from_utf8(bytes).map_err(|_| wrong("is no text in UTF-8".to_owned()))?;
-    if text.trim_start().starts_with('{') {
-        return policy::read_mud(&text).map_err(|fault| wrong(fault.to_string()));
-    }
-    policy::read(&text).map_err(|PolicyError(fault)| wrong(fault))
+    let wrong = |what: &str| Failure::Policy { path: path.to_owned(), what: what.to_owned() };
+    String::from_utf8(bytes).map_err(|_| wrong("is no text in UTF-8"))
 }

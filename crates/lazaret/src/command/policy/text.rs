@@ -1,18 +1,20 @@
 //! `lazaret policy show` and `lazaret policy render`.
 
+use super::label::read_label;
 use super::learn::{Form, written};
-use super::read_policy;
+use super::{is_mud, read_policy, read_text};
 use crate::exit::{Failure, Status};
 use crate::output::write_to;
 use crate::stored::{print, shown};
-use policy::{Observed, Policy, Rule, Scope};
+use policy::{Observed, Policy, Rule, Scope, SessionProfile};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
   lazaret policy show --policy ward.policy.toml                             who may talk to whom, and what is refused
   lazaret policy show --policy thermostat.mud.json --format toml > t.toml   a maker's MUD file, to add addresses to
+  lazaret policy show --policy thermostat.mud.json --label scanned.txt --format toml   with the link address of its label
 
 Exit status: 0 done; 2 bad usage, or the file is no policy.";
 
@@ -40,6 +42,9 @@ pub(super) struct Show {
     /// Where the MUD file will be served
     #[arg(long, value_name = "URL", required_if_eq("format", "mud"))]
     mud_url: Option<String>,
+    /// What a scanner gave of the device's label (RFC 9238): its link address is put into the policy
+    #[arg(long, value_name = "FILE")]
+    label: Option<PathBuf>,
 }
 
 /// Options of `policy render`.
@@ -68,12 +73,47 @@ pub(super) struct Render {
 
 impl Show {
     pub(super) fn run(&self) -> Result<Status, Failure> {
-        let policy = read_policy(&self.policy)?;
+        let mut policy = read_policy(&self.policy)?;
+        if let Some(path) = &self.label {
+            self.take_label(path, &mut policy)?;
+        }
         match self.format {
             Some(form) => print(&written(&policy, form, self.mud_url.as_deref())?)?,
             None => print(&in_words(&policy))?,
         }
         Ok(Status::Done)
+    }
+}
+
+impl Show {
+    /// A MUD file does not say whose it is; the label on the device does.
+    fn take_label(&self, path: &Path, policy: &mut Policy) -> Result<(), Failure> {
+        let text = read_text("--policy", &self.policy)?;
+        if !is_mud(&text) {
+            return Err(Failure::Usage(
+                "--label goes with a MUD file: a policy file has its addresses".to_owned(),
+            ));
+        }
+        let (label, notes) = read_label("--label", path)?;
+        let refused = |what: &str| Failure::Policy { path: path.to_owned(), what: what.to_owned() };
+        let names = policy::mud_names(&text).map_err(|fault| refused(&fault.to_string()))?;
+        let url = names.url.unwrap_or_default();
+        if url != label.url {
+            let (named, own) = (shown(&label.url), shown(&url));
+            return Err(refused(&format!(
+                "the label names the MUD file {named}, and --policy says that it is {own}: another device's label, or another file"
+            )));
+        }
+        let mac =
+            label.mac.ok_or_else(|| refused("the label has no link address (M06C): add `macs` by hand"))?;
+        for unit in &mut policy.units {
+            unit.macs.insert(mac);
+        }
+        let note = format!(
+            "The link address {mac} is that of a label; anybody can print one: compare it with the device."
+        );
+        policy.coverage.get_or_insert_default().notes.extend(notes.into_iter().chain([note]));
+        Ok(())
     }
 }
 
@@ -132,10 +172,12 @@ fn in_words(policy: &Policy) -> String {
         for one in &unit.allow {
             let word = if one.clinical { "ALLOW, clinical" } else { "allow" };
             row(&mut out, word, &one.rule, one.role.as_deref(), &one.why, one.seen.as_ref());
+            sessions(&mut out, &one.sessions);
         }
         for (word, list) in [("refuse", &unit.refuse), ("unknown", &unit.unknown)] {
             for one in list {
                 row(&mut out, word, &one.rule, one.role.as_deref(), &one.why, one.seen.as_ref());
+                sessions(&mut out, &one.sessions);
             }
         }
         if unit.allow.is_empty() {
@@ -146,6 +188,26 @@ fn in_words(policy: &Policy) -> String {
         out.push_str("\nIt covers no device.\n");
     }
     out
+}
+
+/// One line a profile: how many of each it has, and the names that say something to people.
+fn sessions(out: &mut String, profiles: &[SessionProfile]) {
+    for profile in profiles {
+        let offer = &profile.offer;
+        let versions: Vec<_> = profile.versions().collect();
+        let protocols: Vec<_> = offer.protocols.iter().map(|name| shown(name.as_str())).collect();
+        let _ = writeln!(
+            out,
+            "                  sessions {}: {}, {} suites, {} extensions, {} groups{}{}",
+            shown(&profile.name),
+            versions.join(" "),
+            offer.suites.len(),
+            offer.extensions.len(),
+            offer.groups.len(),
+            if protocols.is_empty() { "" } else { ", for " },
+            protocols.join(" "),
+        );
+    }
 }
 
 fn row(out: &mut String, word: &str, rule: &Rule, role: Option<&str>, why: &str, seen: Option<&Observed>) {

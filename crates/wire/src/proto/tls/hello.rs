@@ -10,16 +10,21 @@
 //!
 //! # Source
 //! RFC 8446 §4.1.2, §4.1.3, §4.2; RFC 5246 §7.4.1; RFC 6066 §3 (server name); RFC 7301 §3.1 (application
-//! protocol); RFC 8701 (reserved "GREASE" values); RFC 6347 §4.2.1 (cookie).
+//! protocol); RFC 8701 (reserved "GREASE" values); RFC 6347 §4.2.1 (cookie); RFC 8879 §3 (compressed certificates).
 
 use crate::Cursor;
 use model::{Malformed, Reason};
 
 /// Extension numbers, IANA "TLS ExtensionType Values".
 pub(crate) const SERVER_NAME: u16 = 0;
+const SUPPORTED_GROUPS: u16 = 10;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 pub(crate) const APPLICATION_PROTOCOL: u16 = 16;
+const COMPRESS_CERTIFICATE: u16 = 27;
 const SUPPORTED_VERSIONS: u16 = 43;
+const PSK_KEY_EXCHANGE_MODES: u16 = 45;
+const CERTIFICATE_AUTHORITIES: u16 = 47;
+const SIGNATURE_ALGORITHMS_CERT: u16 = 50;
 
 /// The random of a ServerHello that is a HelloRetryRequest: SHA-256 of "HelloRetryRequest", RFC 8446 §4.1.3.
 pub(crate) const RETRY_RANDOM: [u8; 32] = [
@@ -53,6 +58,16 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) protocols: Vec<&'a [u8]>,
     /// Signature algorithms in the client's order.
     pub(crate) signatures: Vec<u16>,
+    /// Signature algorithms for certificates, where it tells them apart.
+    pub(crate) certificate_signatures: Vec<u16>,
+    /// Named groups in the client's order.
+    pub(crate) groups: Vec<u16>,
+    /// How it goes on with an earlier session.
+    pub(crate) resumptions: Vec<u16>,
+    /// How certificates may be compressed.
+    pub(crate) compressions: Vec<u16>,
+    /// A list that only the offer needs could not be read, or is not read here.
+    pub(crate) unread: bool,
 }
 
 /// What a server chose.
@@ -111,9 +126,34 @@ impl<'a> ClientHello<'a> {
                 let list = content.take(bytes, "supported_versions")?;
                 self.versions = pairs(list);
             }
+            // Whole names of authorities: rare, long, and of no use here but for the offer.
+            CERTIFICATE_AUTHORITIES => self.unread = true,
+            SUPPORTED_GROUPS => self.groups = self.offered(numbers(&mut content, "named_group_list")),
+            SIGNATURE_ALGORITHMS_CERT => {
+                let list = numbers(&mut content, "signature_algorithms_cert");
+                self.certificate_signatures = self.offered(list);
+            }
+            COMPRESS_CERTIFICATE => {
+                let list = short(&mut content, "algorithms").map(pairs);
+                self.compressions = self.offered(list);
+            }
+            PSK_KEY_EXCHANGE_MODES => {
+                let list = short(&mut content, "ke_modes");
+                self.resumptions =
+                    self.offered(list.map(|list| list.iter().copied().map(u16::from).collect()));
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// A list that is part of the offer and of nothing else: where it cannot be read the offer is not whole, and the hello
+    /// still is one.
+    fn offered(&mut self, list: Result<Vec<u16>, Malformed>) -> Vec<u16> {
+        list.unwrap_or_else(|_| {
+            self.unread = true;
+            Vec::new()
+        })
     }
 
     /// The best version offered; reserved values do not count.
@@ -184,6 +224,12 @@ fn protocols(mut content: Cursor<'_>) -> Result<Vec<&[u8]>, Malformed> {
 fn skip_short(cursor: &mut Cursor<'_>, field: &'static str) -> Result<(), Malformed> {
     let bytes = usize::from(cursor.u8(field)?);
     cursor.skip(bytes, field)
+}
+
+/// A value with an 8-bit length in bytes.
+fn short<'a>(cursor: &mut Cursor<'a>, field: &'static str) -> Result<&'a [u8], Malformed> {
+    let bytes = usize::from(cursor.u8(field)?);
+    cursor.take(bytes, field)
 }
 
 /// A value with a 16-bit length in bytes, as a cursor whose offsets are still those of the message.

@@ -121,6 +121,7 @@ mod tests {
             server_name: Some(b"example.org"),
             protocols: vec![b"h2", b"http/1.1"],
             signatures: numbers("0403,0804,0401,0503,0805,0501,0806,0601"),
+            ..ClientHello::default()
         }
     }
 

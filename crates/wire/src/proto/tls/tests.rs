@@ -43,6 +43,7 @@ fn server_hello(version: u16) -> Vec<u8> {
 
 const CLIENT_LINES: &str = r#"
     c 5..117 tls.handshake=client_hello tls.version=TLS 1.3 tls.server_name=pacs.int tls.cipher_suites=1a1a,1301,c02b tls.extensions=0000,0010,002b,000d,2a2a tls.application_protocols=h2,http/1.1 tls.ja4=t13d0204h2_777cda164f4b_ef5f37ab036a
+    c 5..117 SessionOffered(SessionOffer versions=0303,0304 suites=1301,c02b extensions=0000,000d,0010,002b signatures=0403,0804 protocols=h2,http/1.1)
     c 5..117 Identified(Sender, SessionFingerprint("t13d0204h2_777cda164f4b_ef5f37ab036a"))
     c 5..117 Identified(Sender, ServerName("pacs.int"))
 "#;
@@ -112,6 +113,7 @@ fn an_old_hello_is_read_and_the_flow_goes_on_in_either_framing() {
     let hello = hex("80 1f 01 0300 0006 0000 0010 00000a 010080 00000000000000000000000000000000");
     let newer = record(22, &server_hello(0x0300));
     let line = "c 0..33 tls.handshake=client_hello tls.version=SSL 3.0 tls.cipher_suites=00000a,010080";
+    let line = &format!("{line}\nc 0..33 SessionOffered(PartOfSessionOffer versions=0300)");
     let server = "s 5..47 tls.handshake=server_hello tls.version=TLS 1.2 tls.cipher_suite=4865";
     check(&PROTOCOL, &[(Side::Client, &hello), (Side::Server, &newer)], &format!("{line}\n{server}"));
 
@@ -186,5 +188,35 @@ fn look_alikes_are_refused() {
     ];
     for input in unlike {
         assert_eq!(probe(&PROTOCOL, Side::Client, input), Verdict::NotForUs, "{input:02x?}");
+    }
+}
+
+/// A hello with these extensions and nothing else of note.
+fn offering(extensions: &str) -> String {
+    let extensions = hex(extensions);
+    let mut body = hex("0303
+         00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000
+         00 0002 1301 01 00");
+    body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+    body.extend(extensions);
+    let transcript = run(&PROTOCOL, &[(Side::Client, &record(22, &message(1, &body)))]);
+    transcript.lines().find(|line| line.contains("SessionOffered")).unwrap().to_owned()
+}
+
+#[test]
+fn an_offer_holds_every_list_of_the_hello_and_says_where_one_is_missing() {
+    let whole = offering(
+        "002b 0005 04 2a2a 0304   | versions, one of them reserved
+         000a 0008 0006 1a1a 001d 0017
+         0032 0004 0002 0403      | signatures of certificates
+         002d 0003 02 0001        | with an earlier secret
+         001b 0003 02 0002        | compressed certificates",
+    );
+    let lists = "versions=0304 suites=1301 extensions=000a,001b,002b,002d,0032 groups=0017,001d \
+                 certificate_signatures=0403 resumptions=0000,0001 compressions=0002";
+    assert!(whole.ends_with(&format!("SessionOffered(SessionOffer {lists})")), "{whole}");
+    // A list that only the offer needs does not end the flow where it is malformed.
+    for odd in ["000a 0003 0009 00", "0032 0001 00", "002d 0001 07", "001b 0002 05 00", "002f 0005 0003 0001 30"] {
+        assert!(offering(odd).contains("SessionOffered(PartOfSessionOffer versions=0303"), "{odd}");
     }
 }

@@ -479,7 +479,8 @@ impl Live {
         self.rings().0
     }
 
-    /// Bytes of the rings that wait to be read, in whole blocks.
+    /// Bytes of the rings that wait to be read, in whole blocks; where several read, with what they have read and what waits for
+    /// others.
     #[must_use]
     pub fn waiting_bytes(&self) -> u64 {
         self.rings().1

@@ -49,6 +49,7 @@ pub(super) struct Said {
     /// What was counted since this was last asked.
     pub(super) counted: Statistics,
     pub(super) ring_bytes: u64,
+    /// In rings, and in batches that have not gone on.
     pub(super) waiting_bytes: u64,
     /// Whether one lane reads alone from now on what all did.
     pub(super) left_alone: bool,
@@ -169,6 +170,7 @@ impl Fan {
             freed |= !lane.used.is_empty();
             slot.free.append(&mut lane.used);
             lane.read.append(&mut slot.read);
+            said.waiting_bytes += lane.waiting_bytes();
             (lane.passed, lane.closed) = (slot.passed, slot.closed);
             said.counted.add(std::mem::take(&mut slot.counted));
             said.falls = said.falls.max(slot.falls);

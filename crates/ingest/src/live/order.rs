@@ -225,6 +225,11 @@ impl Waiting {
         self.front
     }
 
+    /// Bytes of the batches that have not gone on as a whole.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        self.read.iter().map(|read| read.batch.bytes.len() as u64).sum()
+    }
+
     /// Whether nothing can come any more that arrived before that moment.
     fn has_passed(&self, moment: Instant) -> bool {
         self.closed || self.passed.is_some_and(|passed| passed >= moment)
@@ -309,8 +314,10 @@ mod tests {
         order.lanes[0].passed = Some(after(start, 6));
         assert_eq!(goes_on(&mut order, &mut seen, after(start, 80)).0, []);
         order.lanes[0].passed = Some(after(start, 7));
+        assert_eq!(order.lanes[1].waiting_bytes(), 2);
         assert_eq!(goes_on(&mut order, &mut seen, after(start, 80)).0, [7]);
         assert_eq!((order.late(), seen.frames, seen.bytes), (0, 7, 7));
+        assert_eq!(order.lanes[1].waiting_bytes(), 0);
     }
 
     #[test]

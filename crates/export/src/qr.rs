@@ -11,6 +11,9 @@ const QUIET: usize = 4;
 /// Height of a line of text below a code, in modules.
 const LINE: usize = 3;
 
+/// Size of that text, in modules.
+const LETTER: usize = 2;
+
 /// A text does not fit into a QR code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0} bytes do not fit into a QR code")]
@@ -52,10 +55,11 @@ pub fn svg(text: &str, below: &[String]) -> Result<String, QrError> {
     }
     out.push_str("\"/>\n");
     for (number, line) in below.iter().enumerate() {
-        let y = side + LINE * number;
+        // Below the white around the code, which must stay white.
+        let y = side + LINE * number + LETTER;
         let _ = writeln!(
             out,
-            "<text x=\"{QUIET}\" y=\"{y}\" font-size=\"2.4\" font-family=\"monospace\">{}</text>",
+            "<text x=\"{QUIET}\" y=\"{y}\" font-size=\"{LETTER}\" font-family=\"monospace\">{}</text>",
             escaped(line)
         );
     }
@@ -142,6 +146,9 @@ mod tests {
     #[test]
     fn lines_below_cannot_break_out_and_too_much_is_refused() {
         let drawn = svg("x", &["<script>\"&".to_owned()]).unwrap();
+        // The text's upper edge is where the white around the code ends.
+        let side = modules("x").unwrap().len();
+        assert!(drawn.contains(&format!(" y=\"{}\" font-size=\"{LETTER}\"", side + LETTER)), "{drawn}");
         assert!(drawn.contains("&lt;script&gt;&quot;&amp;</text>") && !drawn.contains("<script"), "{drawn}");
         assert_eq!(
             svg(&"x".repeat(3000), &[]).unwrap_err().to_string(),

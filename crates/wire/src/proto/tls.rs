@@ -36,8 +36,8 @@ mod offer;
 use crate::{Cursor, Parser, Probe, Protocol, Sink, Step, Verdict};
 use hello::{ClientHello, Flavour, ServerHello};
 use model::{
-    About, Fact, Field, Identifier, Kind, Malformed, Privacy, Reason, Schema, SessionOffer, Side, Text, Transport,
-    Value,
+    About, Fact, Field, Identifier, Kind, Malformed, Privacy, Reason, Schema, SessionOffer, Side, Text,
+    Transport, Value,
 };
 use std::fmt::Write as _;
 use std::ops::Range;

@@ -474,7 +474,8 @@ impl Speaker {
         let hash = stable_hash(&[patient_id, patient_name]);
         if (more || !identifier.is_empty()) && hash != self.patient {
             self.patient = hash;
-            let [number, name] = [patient_id, patient_name].map(|value| if named(value) { value } else { &[] });
+            let [number, name] =
+                [patient_id, patient_name].map(|value| if named(value) { value } else { &[] });
             out.patient(&PatientFields { identifier, more, name, number, bed: None }, range.clone());
         }
     }

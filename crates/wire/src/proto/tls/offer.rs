@@ -31,8 +31,12 @@ pub(crate) fn offer(hello: &ClientHello<'_>) -> SessionOffer {
         compressions: list(&hello.compressions),
         ..SessionOffer::default()
     };
-    let mut protocols: Vec<Text> =
-        hello.protocols.iter().filter(|name| !is_reserved_name(name)).map(|name| Text::from_bytes(name)).collect();
+    let mut protocols: Vec<Text> = hello
+        .protocols
+        .iter()
+        .filter(|name| !is_reserved_name(name))
+        .map(|name| Text::from_bytes(name))
+        .collect();
     protocols.sort_unstable();
     protocols.dedup();
     made.whole = whole && protocols.len() <= SESSION_PROTOCOLS_MAX;
@@ -80,7 +84,8 @@ mod tests {
         let long = offer(&ClientHello { ciphers: many, ..ClientHello::default() });
         assert_eq!((long.suites.len(), long.whole), (SESSION_NUMBERS_MAX, false));
         let names: Vec<[u8; 2]> = (1..=200_u8).map(|at| [b'a', at]).collect();
-        let named = ClientHello { protocols: names.iter().map(|name| &name[..]).collect(), ..ClientHello::default() };
+        let named =
+            ClientHello { protocols: names.iter().map(|name| &name[..]).collect(), ..ClientHello::default() };
         let long = offer(&named);
         assert_eq!((long.protocols.len(), long.whole), (SESSION_PROTOCOLS_MAX, false));
         assert!(!offer(&ClientHello { unread: true, ..ClientHello::default() }).whole);

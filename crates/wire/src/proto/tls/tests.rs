@@ -216,7 +216,9 @@ fn an_offer_holds_every_list_of_the_hello_and_says_where_one_is_missing() {
                  certificate_signatures=0403 resumptions=0000,0001 compressions=0002";
     assert!(whole.ends_with(&format!("SessionOffered(SessionOffer {lists})")), "{whole}");
     // A list that only the offer needs does not end the flow where it is malformed.
-    for odd in ["000a 0003 0009 00", "0032 0001 00", "002d 0001 07", "001b 0002 05 00", "002f 0005 0003 0001 30"] {
+    for odd in
+        ["000a 0003 0009 00", "0032 0001 00", "002d 0001 07", "001b 0002 05 00", "002f 0005 0003 0001 30"]
+    {
         assert!(offering(odd).contains("SessionOffered(PartOfSessionOffer versions=0303"), "{odd}");
     }
 }

@@ -70,22 +70,24 @@ fn write_list<'a, T: Sync, R: Serialize>(
     row: impl Fn(&'a T) -> R + Sync,
 ) -> io::Result<()> {
     write!(to, ",\"{name}\":[")?;
-    let spell = |rows: &[&'a T]| {
-        let mut text = Vec::new();
+    let spell = |(rows, text): (&[&'a T], &mut Vec<u8>)| -> io::Result<()> {
+        text.clear();
         for one in rows {
-            serde_json::to_writer(&mut text, &row(one))?;
+            serde_json::to_writer(&mut *text, &row(one))?;
             text.push(b',');
         }
-        Ok(text)
+        Ok(())
     };
+    // Used again for each wave: fresh memory is dearer than what is written into it.
+    let mut texts = vec![Vec::new(); rayon::current_num_threads()];
     let mut left = rows.len();
-    for wave in rows.chunks(ROWS_AT_ONCE * rayon::current_num_threads()) {
-        let pieces: io::Result<Vec<_>> = wave.par_chunks(ROWS_AT_ONCE).map(spell).collect();
+    for wave in rows.chunks(ROWS_AT_ONCE * texts.len()) {
+        wave.par_chunks(ROWS_AT_ONCE).zip(&mut texts).map(spell).collect::<io::Result<()>>()?;
         left -= wave.len();
-        let pieces = pieces?;
-        for (number, piece) in (1..).zip(&pieces) {
-            let is_last = left == 0 && number == pieces.len();
-            to.write_all(if is_last { piece.strip_suffix(b",").unwrap_or(piece) } else { piece })?;
+        let pieces = wave.len().div_ceil(ROWS_AT_ONCE);
+        for (number, text) in (1..).zip(texts.iter().take(pieces)) {
+            let is_last = left == 0 && number == pieces;
+            to.write_all(if is_last { text.strip_suffix(b",").unwrap_or(text) } else { text })?;
         }
     }
     to.write_all(b"]")

@@ -83,7 +83,8 @@ fn a_watch_keeps_in_the_store_what_its_report_says() {
 
     assert_eq!(watched.status, 0, "{}", watched.all);
     assert_eq!(findings(&watched.report), findings(&scanned));
-    let there = stored(&store);
+    // On a slow machine something may have been told that later frames explained: it is there as resolved.
+    let there: Vec<Value> = stored(&store).into_iter().filter(|row| row["state"] != "resolved").collect();
     assert_eq!(counts(&there), counts(watched.report["findings"].as_array().unwrap()));
     let of_quiet = there.iter().find(|row| row["id"] == *quiet).unwrap();
     assert_eq!(of_quiet["suppressed"], true, "{of_quiet:#}");

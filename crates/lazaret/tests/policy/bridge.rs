@@ -1,7 +1,7 @@
 //! The rendered bridge ruleset in a kernel: a Linux bridge in a namespace of its own, between one namespace that feeds it
 //! frames and one that hears what it lets through.
 
-use crate::chance::{Chance, packet, packets, policy};
+use crate::chance::{Chance, assert_agrees, packet, packets, policy};
 use crate::frames::{frame, numbers, write};
 use crate::nftables::Ear;
 use crate::{missing, run, said, skip};
@@ -160,21 +160,6 @@ fn the_kernel_of_a_bridge_decides_as_the_policy_packet_by_packet() {
         bridge.play(1, "out", &path, "--topspeed");
         let heard = numbers(&ear.until(|bytes| numbers(bytes).contains(&end)));
         assert!(heard.contains(&ARP), "seed {seed}: ARP does not pass");
-        let mut passed = 0;
-        for (number, packet) in (0..).zip(&packets) {
-            let wanted = policy.decide(packet);
-            assert_eq!(
-                heard.contains(&number),
-                wanted.passes(),
-                "seed {seed}, packet {number} {packet:?}: the policy says {wanted:?}\n{policy:#?}"
-            );
-            passed += u32::from(wanted.passes());
-        }
-        let all = packets.len() as u32;
-        assert!(
-            passed * 20 > all && (all - passed) * 20 > all,
-            "{passed} of {all} pass: the comparison says little"
-        );
-        println!("nft-bridge, seed {seed}: {all} packets decided as the policy decides, {passed} passed");
+        assert_agrees(("nft-bridge", seed), &policy, &packets, &heard, |packet| policy.decide(packet));
     }
 }

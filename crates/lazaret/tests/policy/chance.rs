@@ -1,7 +1,7 @@
 //! Seeded policies of plain unicast addresses, and packets between those and others.
 
 use model::{Mac, Prefix, Transport};
-use policy::{Allowed, Opener, Packet, Policy, Ports, Rule, Scope, Unit, UnitKind};
+use policy::{Allowed, Opener, Packet, Policy, Ports, Rule, Scope, Unit, UnitKind, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -154,4 +154,34 @@ pub(crate) fn packet(chance: &mut Chance) -> Packet {
             acknowledges: chance.below(2) == 0,
         };
     }
+}
+
+/// Holds what an engine let through, by the packets' numbers, against what the policy says of each.
+pub(crate) fn assert_agrees(
+    (engine, seed): (&str, u64),
+    policy: &Policy,
+    packets: &[Packet],
+    heard: &BTreeSet<u32>,
+    mut decide: impl FnMut(&Packet) -> Verdict,
+) {
+    let mut passed = 0;
+    for (number, packet) in (0..).zip(packets) {
+        let wanted = decide(packet);
+        assert_eq!(
+            heard.contains(&number),
+            wanted.passes(),
+            "seed {seed}, packet {number} {packet:?}: the policy says {wanted:?}\n{policy:#?}"
+        );
+        passed += u32::from(wanted.passes());
+    }
+    assert_telling((engine, seed), packets.len() as u32, passed);
+}
+
+/// That they agree says little where nearly all packets have one fate.
+pub(crate) fn assert_telling((engine, seed): (&str, u64), all: u32, passed: u32) {
+    assert!(
+        passed * 20 > all && (all - passed) * 20 > all,
+        "{passed} of {all} pass: the comparison says little"
+    );
+    println!("{engine}, seed {seed}: {all} packets decided as the policy decides, {passed} passed");
 }

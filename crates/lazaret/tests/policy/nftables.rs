@@ -1,6 +1,6 @@
 //! The rendered nftables ruleset in a kernel: a router in a namespace of its own, fed by one cable, heard on another.
 
-use crate::chance::{Chance, packet, packets, policy};
+use crate::chance::{Chance, assert_agrees, packet, packets, policy};
 use crate::frames::{frame, numbers, write};
 use crate::{missing, run, said, skip};
 use model::Mac;
@@ -149,21 +149,6 @@ fn the_kernel_decides_as_the_policy_packet_by_packet() {
         router.inside(&["tcpreplay", "-q", "-i", "out", capture.to_str().unwrap()]);
         let heard = numbers(&ear.until(|bytes| numbers(bytes).contains(&end)));
         let mut tracker = Tracker::default();
-        let mut passed = 0;
-        for (number, packet) in (0..).zip(&packets) {
-            let wanted = tracker.decide(&policy, packet);
-            assert_eq!(
-                heard.contains(&number),
-                wanted.passes(),
-                "seed {seed}, packet {number} {packet:?}: the policy says {wanted:?}\n{policy:#?}"
-            );
-            passed += u32::from(wanted.passes());
-        }
-        let all = packets.len() as u32;
-        assert!(
-            passed * 20 > all && (all - passed) * 20 > all,
-            "{passed} of {all} pass: the comparison says little"
-        );
-        println!("nft, seed {seed}: {all} packets decided as the policy decides, {passed} passed");
+        assert_agrees(("nft", seed), &policy, &packets, &heard, |packet| tracker.decide(&policy, packet));
     }
 }

@@ -1,6 +1,6 @@
 //! The rendered Open vSwitch flows in Open vSwitch: its own classifier decides, over a data path that touches no network.
 
-use crate::chance::{Chance, packet, packets, policy};
+use crate::chance::{Chance, assert_telling, packet, packets, policy};
 use crate::{missing, said, skip};
 use model::{Mac, Transport};
 use policy::render::target;
@@ -194,11 +194,6 @@ fn open_vswitch_decides_as_the_policy_packet_by_packet() {
             );
             passed += u32::from(goes_on);
         }
-        let all = packets.len() as u32;
-        assert!(
-            passed * 20 > all && (all - passed) * 20 > all,
-            "{passed} of {all} pass: the comparison says little"
-        );
-        println!("ovs, seed {seed}: {all} packets decided as the policy decides, {passed} passed");
+        assert_telling(("ovs", seed), packets.len() as u32, passed);
     }
 }

@@ -212,11 +212,16 @@ fn an_interface_that_goes_down_is_waited_for_and_said_once() {
 
 #[test]
 fn what_a_sensor_that_stands_still_cannot_take_is_counted_and_said() {
+    stands_still(&[]);
+}
+
+/// Stops a sensor while more comes than its rings hold.
+fn stands_still(more: &[&str]) {
     let Some(cable) = Cable::new() else { return };
     let capture = ward(&cable, "6");
     let scanned = scan(&capture, UNCHECKED);
     assert!(wire_bytes(&capture) > 2 << 20, "the ward does not fill the ring: {}", wire_bytes(&capture));
-    let mut watch = cable.watch(&[&["--buffer", "2"], UNCHECKED].concat());
+    let mut watch = cable.watch(&[more, &["--buffer", "2"], UNCHECKED].concat());
     watch.signal("-STOP");
     cable.play(&capture, 1000);
     watch.signal("-CONT");
@@ -225,6 +230,7 @@ fn what_a_sensor_that_stands_still_cannot_take_is_counted_and_said() {
         let count = |key: &str| sensor[key].as_u64().unwrap_or(0);
         count("frames_lost") > 0 && count("frames") + count("frames_lost") == frames(&scanned)
     });
+    assert!(watch.sensor()["ring_full"].as_u64() > Some(0), "{:#}", watch.sensor());
     let watched = watch.end("-TERM");
     let coverage = &watched.report["coverage"];
     let lost = coverage["frames_lost"].as_u64().unwrap();

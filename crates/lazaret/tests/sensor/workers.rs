@@ -2,8 +2,8 @@
 //! what one worker makes of them.
 
 use super::{
-    Cable, FASTER, HEADER_BYTES, RECORD_BYTES, UNCHECKED, findings, frames, rules, run, scan, tagged, vlans,
-    ward, wire_bytes,
+    Cable, FASTER, HEADER_BYTES, RECORD_BYTES, UNCHECKED, findings, frames, run, scan, stands_still, tagged,
+    vlans, ward, wire_bytes,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -124,29 +124,7 @@ fn connections_whose_directions_come_by_different_rings_are_read_like_any() {
 
 #[test]
 fn what_two_workers_that_stand_still_cannot_take_is_counted_and_said() {
-    let Some(cable) = Cable::new() else { return };
-    let capture = ward(&cable, "6");
-    let scanned = scan(&capture, UNCHECKED);
-    assert!(wire_bytes(&capture) > 2 << 20, "the ward does not fill both rings: {}", wire_bytes(&capture));
-    let mut watch = cable.watch(&[TWO, &["--buffer", "2"], UNCHECKED].concat());
-    watch.signal("-STOP");
-    cable.play(&capture, 1000);
-    watch.signal("-CONT");
-    watch.until("every frame is accounted for", |watch| {
-        let sensor = watch.sensor();
-        let count = |key: &str| sensor[key].as_u64().unwrap_or(0);
-        count("frames_lost") > 0 && count("frames") + count("frames_lost") == frames(&scanned)
-    });
-    assert!(watch.sensor()["ring_full"].as_u64() > Some(0), "{:#}", watch.sensor());
-    let watched = watch.end("-TERM");
-    let coverage = &watched.report["coverage"];
-    let lost = coverage["frames_lost"].as_u64().unwrap();
-    assert_eq!(frames(&watched.report) + lost, frames(&scanned), "{coverage:#}");
-    let spot = format!("The sensor lost {lost} frames");
-    assert!(coverage["blind_spots"].to_string().contains(&spot), "{coverage:#}");
-    // Less is seen, nothing is invented.
-    let (watched, scanned) = (rules(&watched.report), rules(&scanned));
-    assert!(watched.is_subset(&scanned), "{watched:?} of {scanned:?}");
+    stands_still(TWO);
 }
 
 #[test]

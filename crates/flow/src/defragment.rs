@@ -110,7 +110,6 @@ impl Defragmenter {
         fault.map_or(Outcome::Held, Outcome::Malformed)
     }
 
-    /// Makes room: the datagram of `key` when it is too old, and the oldest of all when there are too many.
     /// The clock was set by so many nanoseconds: no datagram waited for longer, or shorter, because of it.
     pub(crate) fn clock_set(&mut self, by: i64) {
         for parts in self.datagrams.values_mut() {
@@ -118,6 +117,7 @@ impl Defragmenter {
         }
     }
 
+    /// Makes room: the datagram of `key` when it is too old, and the oldest of all when there are too many.
     fn expire(&mut self, key: Key, time: CaptureTime) {
         if self.datagrams.get(&key).is_some_and(|parts| time.nanos_since(parts.since) > TIMEOUT_NS) {
             self.datagrams.remove(&key);

@@ -77,6 +77,10 @@ impl Label {
                     "{what} must be printable ASCII, and not nothing (RFC 9238 §3.2)"
                 )));
             }
+            if text.len() > model::Text::BYTES_MAX {
+                let most = model::Text::BYTES_MAX;
+                return Err(LabelError(format!("{what} is longer than {most} bytes, which is what we read of it")));
+            }
             if text.contains(JOIN) {
                 return Err(LabelError(format!("{what} must not hold `+`, which joins records (SQRL §3.1)")));
             }
@@ -222,7 +226,8 @@ mod tests {
             (Label { model: "a\u{1f}M180https://evil.example".to_owned(), ..plain.clone() }, "the model"),
             (Label { maker: "Müller".to_owned(), ..plain.clone() }, "ASCII"),
             (Label { product: Some("A+B".to_owned()), ..plain.clone() }, "`+`"),
-            (Label { model: "x".repeat(LABEL_BYTES_MAX), ..plain.clone() }, "longer"),
+            (Label { model: "x".repeat(1025), ..plain.clone() }, "longer than 1024 bytes"),
+            (Label { url: format!("https://x.example/{}", "x".repeat(4096)), ..plain.clone() }, "longer"),
         ] {
             let fault = odd.write().unwrap_err().to_string();
             assert!(fault.contains(why), "{odd:?}: {fault}");

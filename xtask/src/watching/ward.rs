@@ -1,7 +1,8 @@
 //! `watch-ward`: a ward of 1,000 leaking monitors is played by tcpreplay through a cable between two network namespaces.
 //!
 //! ```text
-//! at the pace of life   nothing is lost; the findings are those of `scan`, integrity checks and all; with one worker and with two
+//! at the pace of life   nothing is lost; the findings are those of `scan`, integrity checks and all, on the frames as
+//!                       tcpdump kept them beside it (a host that stood still makes a late cycle for both); one worker and two
 //! at 500 Mbit/s         nothing is lost; the same findings but for those that look at the pace of time; with one and two
 //! faster and faster     what lazaret, tcpdump -w /dev/null and ndpiReader lose
 //! overloaded            what is lost is counted and said, and nothing is found that the scan does not find
@@ -46,15 +47,23 @@ pub fn ward(folder: &Path) -> Result<(), String> {
     std::fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     let cable = Cable::new(folder, lazaret)?;
     println!("{}", machine());
-    let scanned = cable.scan()?;
+    let scanned = cable.scan(&cable.capture)?;
     let frames = scanned["coverage"]["frames"].as_u64().unwrap_or(0);
     println!("{frames} frames, {} findings in the scan", list(&scanned).len());
     let mut failed = Vec::new();
     let ways = [("--multiplier=1", true), ("--mbps=500", false)];
     for ((rate, timed), workers) in ways.into_iter().flat_map(|way| ["1", "2"].map(|workers| (way, workers)))
     {
+        let beside = if timed { cable.keep_beside()? } else { None };
         let (played, report) = cable.watch(rate, &["--integrity", "on", "--workers", workers], frames)?;
-        let (seen, wanted) = (told(&report, timed), told(&scanned, timed));
+        let wanted = match beside {
+            Some(tcpdump) => {
+                Cable::end(tcpdump, "-INT")?;
+                told(&cable.scan(&cable.kept())?, timed)
+            }
+            None => told(&scanned, timed),
+        };
+        let seen = told(&report, timed);
         println!(
             "watch {rate} --workers {workers}: {:.0} Mbit/s, {} lost, {} findings; missing {}, more {}",
             played.mbps,
@@ -63,6 +72,12 @@ pub fn ward(folder: &Path) -> Result<(), String> {
             wanted.difference(&seen).count(),
             seen.difference(&wanted).count()
         );
+        for (what, row) in wanted.difference(&seen).map(|row| ("missing", row)).take(5) {
+            println!("  {what}: {row}");
+        }
+        for (what, row) in seen.difference(&wanted).map(|row| ("more", row)).take(5) {
+            println!("  {what}: {row}");
+        }
         if played.lost > 0 || seen != wanted {
             failed.push(format!("{rate} --workers {workers}: lost frames, or not the findings of the scan"));
         }
@@ -151,15 +166,28 @@ impl Cable {
         self.capture.display().to_string()
     }
 
-    fn scan(&self) -> Result<Value, String> {
+    fn scan(&self, capture: &Path) -> Result<Value, String> {
         let report = self.folder.join("scan.json");
-        let to = report.display().to_string();
-        run_program(
-            &self.lazaret,
-            &["scan", "--quiet", "--format", "json", "--output", &to, &self.capture()],
-            &[],
-        )?;
+        let (to, from) = (report.display().to_string(), capture.display().to_string());
+        run_program(&self.lazaret, &["scan", "--quiet", "--format", "json", "--output", &to, &from], &[])?;
         read(&report)
+    }
+
+    /// What tcpdump keeps of a playing.
+    fn kept(&self) -> PathBuf {
+        self.folder.join("kept.pcap")
+    }
+
+    /// Starts tcpdump beside the sensor: what it keeps has the kernel's times, which are the sensor's.
+    fn keep_beside(&self) -> Result<Option<Child>, String> {
+        if !crate::bench::exists("tcpdump") {
+            return Ok(None);
+        }
+        let to = self.kept().display().to_string();
+        let keep = ["tcpdump", "-n", "-i", "eth0", "-B", "65536", "--time-stamp-precision=nano", "-Z", "root"];
+        let child = self.start(&[&keep[..], &["-w", &to]].concat())?;
+        until("tcpdump listens", || self.said().contains("listening on"))?;
+        Ok(Some(child))
     }
 
     /// Plays the ward; the rate that was reached, in Mbit/s.
@@ -247,28 +275,39 @@ impl Cable {
         until("tcpdump listens", || self.said().contains("listening on"))?;
         let mbps = self.play(rate)?;
         self.settle();
+        let cpu_s = cpu_seconds(&child);
         Self::end(child, "-INT")?;
         let taken = number_before(&self.said(), " packets captured").unwrap_or(0);
-        Ok(Some(Played { mbps, lost: frames.saturating_sub(taken), cpu_s: None }))
+        Ok(Some(Played { mbps, lost: frames.saturating_sub(taken), cpu_s }))
     }
 
     fn ndpi(&self, rate: &str, frames: u64) -> Result<Option<Played>, String> {
         if !crate::bench::exists("ndpiReader") {
             return Ok(None);
         }
-        let child = self.start(&["ndpiReader", "-i", "eth0"])?;
+        // It writes to a file in blocks unless it is told otherwise, and would seem not to listen.
+        let child = self.start(&["stdbuf", "-oL", "ndpiReader", "-i", "eth0"])?;
         until("ndpiReader listens", || self.said().contains("Capturing live traffic"))?;
         let mbps = self.play(rate)?;
         self.settle();
+        let cpu_s = cpu_seconds(&child);
         Self::end(child, "-INT")?;
         let taken = number_before(&self.said(), " packets total").unwrap_or(0);
-        Ok(Some(Played { mbps, lost: frames.saturating_sub(taken), cpu_s: None }))
+        Ok(Some(Played { mbps, lost: frames.saturating_sub(taken), cpu_s }))
     }
 
     /// Peers say nothing of how far they are: what waits in their rings is read within this time.
     fn settle(&self) {
         std::thread::sleep(Duration::from_secs(3));
     }
+}
+
+/// Processor seconds of a program that still runs (`proc(5)`: fields 14 and 15 of `stat`, in hundredths).
+fn cpu_seconds(child: &Child) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11..13)?.iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>();
+    Some(ticks / 100.0)
 }
 
 /// The number before `after` in a text.

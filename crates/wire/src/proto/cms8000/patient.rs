@@ -21,6 +21,7 @@ const BORN_AT: usize = 0x7C;
 const BLOOD_TYPE_AT: usize = 0x8C;
 const DOCTOR_AT: usize = 0x8D;
 const TEXT_BYTES: usize = 32;
+const DATE_BYTES: usize = 11;
 
 const _: () = assert!(DOCTOR_AT + TEXT_BYTES == PATIENT_BYTES_MIN);
 
@@ -89,7 +90,10 @@ fn message(unit: &[u8], block: &Block<'_>, out: &mut dyn Sink) {
     text(&DOCTOR, block.text(DOCTOR_AT));
     for (field, at) in [(&ADMITTED, ADMITTED_AT), (&BORN, BORN_AT)] {
         if let Some(parts) = block.date(at).filter(|parts| parts.iter().any(|part| !part.is_empty())) {
-            fields.push((field, Value::text(&parts.join(&b'-'))));
+            let digits = parts.iter().all(|part| part.iter().all(u8::is_ascii_digit));
+            // What is no date is told as it was sent.
+            let sent = block.0.get(at..at + DATE_BYTES).unwrap_or_default();
+            fields.push((field, if digits { Value::text(&parts.join(&b'-')) } else { Value::text(sent) }));
         }
     }
     for (field, at) in [(&HEIGHT, HEIGHT_AT), (&WEIGHT, WEIGHT_AT)] {

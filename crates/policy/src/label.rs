@@ -79,7 +79,9 @@ impl Label {
             }
             if text.len() > model::Text::BYTES_MAX {
                 let most = model::Text::BYTES_MAX;
-                return Err(LabelError(format!("{what} is longer than {most} bytes, which is what we read of it")));
+                return Err(LabelError(format!(
+                    "{what} is longer than {most} bytes, which is what we read of it"
+                )));
             }
             if text.contains(JOIN) {
                 return Err(LabelError(format!("{what} must not hold `+`, which joins records (SQRL §3.1)")));

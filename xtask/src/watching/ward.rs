@@ -184,7 +184,8 @@ impl Cable {
             return Ok(None);
         }
         let to = self.kept().display().to_string();
-        let keep = ["tcpdump", "-n", "-i", "eth0", "-B", "65536", "--time-stamp-precision=nano", "-Z", "root"];
+        let keep =
+            ["tcpdump", "-n", "-i", "eth0", "-B", "65536", "--time-stamp-precision=nano", "-Z", "root"];
         let child = self.start(&[&keep[..], &["-w", &to]].concat())?;
         until("tcpdump listens", || self.said().contains("listening on"))?;
         Ok(Some(child))

@@ -4,8 +4,10 @@
 // given out is told on standard output, so that a test can look for them where they must not be.
 //
 // PORT: where it listens, 0 for any. USERINFO=1: groups and names are told by the userinfo endpoint alone, as the standard has it.
-// WITHOUT: a group that nobody is in any more.
+// WITHOUT: a group that nobody is in any more. TLS: a folder with `cert.pem` and `key.pem`; without it, it speaks plain HTTP.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import Provider from "oidc-provider";
 
@@ -21,9 +23,11 @@ const start = Date.now().toString(36);
 const keys = [await pair("RS256", `rsa-${start}`), await pair("ES256", `p256-${start}`), await pair("EdDSA", `ed-${start}`)];
 const stranger = await generateKeyPair("RS256");
 
-const server = createServer();
+const { TLS } = process.env;
+const own = (name) => readFileSync(`${TLS}/${name}.pem`);
+const server = TLS ? createTlsServer({ cert: own("cert"), key: own("key") }) : createServer();
 await new Promise((listening) => server.listen(Number(process.env.PORT ?? 0), "127.0.0.1", listening));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const issuer = `${TLS ? "https" : "http"}://127.0.0.1:${server.address().port}`;
 
 const client = (id, alg, more) => ({
   client_id: id,

@@ -79,6 +79,8 @@ fn file(folder: &Folder, provider: &Provider, client: &str) -> String {
 /// A browser, as much of one as that takes: cookies, and a person at the provider's forms.
 struct Browser {
     jar: String,
+    /// Whose certificate it trusts.
+    ca: Option<String>,
 }
 
 /// Where a step ended.
@@ -90,7 +92,7 @@ struct Page {
 
 impl Browser {
     fn new(folder: &Folder, name: &str) -> Self {
-        Self { jar: folder.text(&format!("jar-{name}")) }
+        Self { jar: folder.text(&format!("jar-{name}")), ca: None }
     }
 
     fn step(&self, url: &str, form: &[(&str, &str)]) -> Page {
@@ -107,6 +109,9 @@ impl Browser {
             "%{http_code} %{redirect_url}",
             url,
         ]);
+        self.ca.iter().for_each(|ca| {
+            curl.args(["--cacert", ca]);
+        });
         form.iter().for_each(|(name, value)| {
             curl.args(["--data-urlencode", &format!("{name}={value}")]);
         });
@@ -386,6 +391,55 @@ fn a_provider_that_is_down_or_has_new_keys_or_takes_somebody_out_is_followed() {
     assert_eq!(newest(&admin).1, "user ostrava", "it is known who this was");
     assert_eq!(browser.session(&server).status, 401, "who is in no group any more is out everywhere");
     nothing_leaks(&folder, &server, &provider, 3);
+}
+
+#[test]
+fn a_provider_over_tls_is_believed_by_the_certificate_that_the_site_names() {
+    let Some(place) = packages() else { return };
+    let folder = Folder::new("provider-tls");
+    let certificate = |name: &str, host: &str| {
+        let made = rcgen::generate_simple_self_signed(vec![host.to_owned()]).unwrap();
+        fs::create_dir_all(folder.path(name)).unwrap();
+        fs::write(folder.path(name).join("cert.pem"), made.cert.pem()).unwrap();
+        fs::write(folder.path(name).join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        folder.path(name).join("cert.pem").display().to_string()
+    };
+    let (right, other) = (certificate("right", "127.0.0.1"), certificate("other", "127.0.0.1"));
+    let misnamed = certificate("misnamed", "id.example");
+    let sign_in = |tls: &str, ca: Option<&str>| {
+        let provider = Provider::start(&place, &[("TLS", tls)]);
+        assert!(provider.issuer.starts_with("https://"), "{}", provider.issuer);
+        let path = file(&folder, &provider, "lazaret");
+        let ca_line = ca.map_or_else(String::new, |ca| format!("ca = '{ca}'\n"));
+        let text = fs::read_to_string(&path).unwrap().replace("[roles]", &format!("{ca_line}[roles]"));
+        fs::write(&path, text).unwrap();
+        drop(fs::remove_dir_all(folder.path("store")));
+        let server = Server::start(&folder, &["--no-tls", "--oidc", &path]);
+        let admin = server.admin();
+        let mut browser = Browser::new(&folder, "one");
+        browser.forget();
+        browser.ca = Some(format!("{tls}/cert.pem"));
+        let door = format!("{}/api/v1/session/provider", server.base);
+        let page = browser.step(&door, &[]);
+        assert_eq!(page.status, 303, "{}", page.body);
+        if !page.to.starts_with("https://") {
+            let (_, _, detail) = newest(&admin);
+            return format!("{} {}", page.to, detail["why"]);
+        }
+        assert_eq!(browser.sign_in(&server, "haldis.biomed"), "/");
+        nothing_leaks(&folder, &server, &provider, 2);
+        browser.session(&server).json()["role"].to_string()
+    };
+    let place_of = |name: &str| folder.text(name);
+    assert_eq!(sign_in(&place_of("right"), Some(&right)), "\"analyst\"");
+    for (tls, ca, why) in [
+        ("right", Some(&*other), "invalid peer certificate"),
+        ("right", None, "invalid peer certificate"),
+        ("misnamed", Some(&*misnamed), "not valid for name"),
+    ] {
+        let said = sign_in(&place_of(tls), ca);
+        assert!(said.contains("/?refused=provider-down") && said.contains(why), "{tls} {ca:?}: {said}");
+    }
 }
 
 #[test]

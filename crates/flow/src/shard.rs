@@ -103,7 +103,7 @@ impl Shard {
         self.coverage.frames += 1;
         let captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
         self.coverage.cut_bytes += u64::from(frame.original_bytes.saturating_sub(captured));
-        let counted = self.frame(moment, decoded, out);
+        let counted = self.frame(&moment, decoded, out);
         match counted {
             Counted::Decoded => self.coverage.frames_decoded += 1,
             Counted::Undecoded => self.coverage.frames_undecoded += 1,
@@ -113,17 +113,17 @@ impl Shard {
                     Payload::Ip(packet) => Some(packet.source),
                     _ => None,
                 };
-                self.link_fact(moment, decoded, ip, LinkFact::Malformed(fault), out);
+                self.link_fact(&moment, decoded, ip, LinkFact::Malformed(fault), out);
             }
         }
         if frame.time.nanos_since(self.swept).unsigned_abs() >= LINK_EVERY_NS {
-            self.sweep(moment, out);
+            self.sweep(&moment, out);
         }
     }
 
     /// Ends what was silent for too long: at most two flows a frame, so that a clock that jumps does not end all at
     /// once.
-    fn sweep(&mut self, moment: Moment, out: &mut Vec<Observation>) {
+    fn sweep(&mut self, moment: &Moment, out: &mut Vec<Observation>) {
         for _ in 0..2 {
             let Some(idle) = self.table.idle(moment.time) else {
                 self.swept = moment.time;
@@ -138,7 +138,7 @@ impl Shard {
         let Some((time, order, evidence)) = self.last else { return };
         let moment = Moment { time, order, evidence, origin: Buffer::frame(&[]) };
         for slot in self.table.slots() {
-            self.tell_end(slot, FlowEnd::CaptureEnded, moment, out);
+            self.tell_end(slot, FlowEnd::CaptureEnded, &moment, out);
         }
         self.table = Table::new();
     }
@@ -174,7 +174,7 @@ impl Shard {
         self.table.len()
     }
 
-    fn frame(&mut self, moment: Moment, decoded: &Decoded<'_>, out: &mut Vec<Observation>) -> Counted {
+    fn frame(&mut self, moment: &Moment, decoded: &Decoded<'_>, out: &mut Vec<Observation>) -> Counted {
         if let Some(radio) = &decoded.radio {
             self.radio(moment, decoded, radio, out);
         }
@@ -192,19 +192,19 @@ impl Shard {
 
     fn link_fact(
         &self,
-        moment: Moment,
+        moment: &Moment,
         decoded: &Decoded<'_>,
         ip: Option<IpAddr>,
         fact: LinkFact,
         out: &mut Vec<Observation>,
     ) {
-        let Moment { time, order, evidence, .. } = moment;
+        let Moment { time, order, evidence, .. } = *moment;
         let origin = Origin::Link { mac: decoded.source.unwrap_or_default(), ip, vlans: decoded.vlans };
         out.push(Observation { time, order, evidence, origin, observed: Observed::Link(fact) });
     }
 
     /// Tells a radio the first time it is heard in a role, network and kind of frame.
-    fn radio(&mut self, moment: Moment, decoded: &Decoded<'_>, radio: &Radio, out: &mut Vec<Observation>) {
+    fn radio(&mut self, moment: &Moment, decoded: &Decoded<'_>, radio: &Radio, out: &mut Vec<Observation>) {
         let Some(mac) = decoded.source.filter(|mac| mac.is_host()) else { return };
         let ssid = radio.ssid.as_ref().map_or(&b""[..], |ssid| ssid.as_str().as_bytes());
         let bssid = radio.bssid.unwrap_or_default();
@@ -223,7 +223,7 @@ impl Shard {
 
     fn arp(
         &mut self,
-        moment: Moment,
+        moment: &Moment,
         decoded: &Decoded<'_>,
         bytes: &[u8],
         out: &mut Vec<Observation>,
@@ -247,7 +247,7 @@ impl Shard {
 
     fn packet(
         &mut self,
-        moment: Moment,
+        moment: &Moment,
         around: Surroundings,
         packet: &IpPacket<'_>,
         out: &mut Vec<Observation>,
@@ -266,7 +266,7 @@ impl Shard {
             Outcome::Held => Counted::Decoded,
             Outcome::Malformed(fault) => Counted::Fault(fault),
             Outcome::Whole(datagram) => {
-                let moment = Moment { origin: Buffer::datagram(&datagram.bytes), ..moment };
+                let moment = &Moment { origin: Buffer::datagram(&datagram.bytes), ..*moment };
                 let whole = IpPacket {
                     protocol: datagram.protocol,
                     fragment: None,
@@ -289,7 +289,7 @@ impl Shard {
 
     fn datagram(
         &mut self,
-        moment: Moment,
+        moment: &Moment,
         around: Surroundings,
         packet: &IpPacket<'_>,
         out: &mut Vec<Observation>,
@@ -324,7 +324,7 @@ impl Shard {
     #[expect(clippy::too_many_arguments, reason = "one call each; a struct would only rename them")]
     fn message(
         &mut self,
-        moment: Moment,
+        moment: &Moment,
         around: Surroundings,
         packet: &IpPacket<'_>,
         transport: Transport,
@@ -397,7 +397,7 @@ impl Shard {
 
     fn tcp(
         &mut self,
-        moment: Moment,
+        moment: &Moment,
         around: Surroundings,
         packet: &IpPacket<'_>,
         header: Tcp,
@@ -456,7 +456,7 @@ impl Shard {
     }
 
     /// The flow of `key`. One that was silent for too long ends now, whether or not another frame came since.
-    fn alive(&mut self, key: &Key, moment: Moment, out: &mut Vec<Observation>) -> Option<u32> {
+    fn alive(&mut self, key: &Key, moment: &Moment, out: &mut Vec<Observation>) -> Option<u32> {
         self.table.alive(key, moment.time).unwrap_or_else(|silent| {
             self.end_flow(silent, FlowEnd::Idle, moment, out);
             None
@@ -474,7 +474,7 @@ impl Shard {
             && stream_moved(flow, header)
     }
 
-    fn open(&mut self, moment: Moment, key: Key, start: FlowStart, out: &mut Vec<Observation>) -> u32 {
+    fn open(&mut self, moment: &Moment, key: Key, start: FlowStart, out: &mut Vec<Observation>) -> u32 {
         if self.table.len() >= FLOWS_MAX
             && let Some(stalest) = self.table.stalest()
         {
@@ -483,7 +483,7 @@ impl Shard {
         let flow = Flow::new(key, start, moment.time);
         self.coverage.flows += u64::from(flow.counts_as_flow());
         let slot = self.table.insert(flow);
-        let Moment { time, order, evidence, .. } = moment;
+        let Moment { time, order, evidence, .. } = *moment;
         if let Some(witness) = self.options.witness.as_deref() {
             witness.opened(FlowId { shard: self.id, slot });
         }
@@ -493,13 +493,13 @@ impl Shard {
         slot
     }
 
-    fn end_flow(&mut self, slot: u32, end: FlowEnd, moment: Moment, out: &mut Vec<Observation>) {
+    fn end_flow(&mut self, slot: u32, end: FlowEnd, moment: &Moment, out: &mut Vec<Observation>) {
         self.tell_end(slot, end, moment, out);
         self.table.remove(slot);
     }
 
     /// Tells all that there is to tell of a flow that is over. It stays in the table.
-    fn tell_end(&mut self, slot: u32, end: FlowEnd, moment: Moment, out: &mut Vec<Observation>) {
+    fn tell_end(&mut self, slot: u32, end: FlowEnd, moment: &Moment, out: &mut Vec<Observation>) {
         let Some(flow) = self.table.flow(slot) else { return };
         let origin = Origin::Flow(FlowId { shard: self.id, slot }, Side::Client);
         let pair = pair_hash(flow.start.client.ip, flow.start.server.ip);
@@ -556,11 +556,11 @@ fn context<'a>(
     options: &'a Options,
     shared: &'a mut Shared,
     out: &'a mut Vec<Observation>,
-    moment: Moment,
+    moment: &Moment,
     origin: Origin,
     pair: u64,
 ) -> Context<'a> {
-    let Moment { time, order, evidence, .. } = moment;
+    let Moment { time, order, evidence, .. } = *moment;
     Context { options, shared, out, time, order, evidence, origin, pair }
 }
 

@@ -51,6 +51,9 @@ impl Used {
 
 /// Runs each command several times, all of them once before any again, so that what the machine does meanwhile meets all
 /// alike; what each used.
+///
+/// Each timed run follows an untimed one of the same command: some hosts take back memory, of programs and of files, that a
+/// virtual machine left alone for seconds, and whoever comes after a long run of another would pay for it.
 pub fn compared<'a>(
     commands: impl Iterator<Item = (&'a str, &'a [String])> + Clone,
     runs: u32,
@@ -62,6 +65,7 @@ pub fn compared<'a>(
             if seen {
                 eprint!("\rrun {} of {}: {program}\x1b[K", run + 1, runs.max(1));
             }
+            once(program, arguments)?;
             let used = once(program, arguments)?;
             match all.get_mut(at) {
                 Some(before) => *before = before.with(used),

@@ -1,8 +1,8 @@
 //! Speed and memory against the named peers, in the same run on the same files.
 //!
 //! The figures are process CPU seconds (user and system) of one worker, from `wait4`'s resource usage as the
-//! kernel counts it, so that what else the machine does counts less. Each command runs several times, in turns; the
-//! least is reported, since noise only ever adds.
+//! kernel counts it, so that what else the machine does counts less. Each command runs several times, in turns, each time
+//! after an untimed run; the least is reported, since noise only ever adds.
 
 mod api;
 mod cpu;
@@ -149,8 +149,8 @@ impl Bench {
             ("lazaret scan, 2 workers", &scan, with(&["--no-hash", "--workers", "2"])),
             ("lazaret scan, 1 worker, with the capture's hash", &scan, with(&["--workers", "1"])),
         ];
-        if cpu::exists("ndpiReader") {
-            rows.push(("ndpiReader", "ndpiReader", vec!["-q".into(), "-i".into(), path.clone()]));
+        if cpu::exists(PEER) {
+            rows.push((PEER, PEER, vec!["-q".into(), "-i".into(), path.clone()]));
         }
         if self.slow_peers && cpu::exists("tshark") {
             let arguments = ["-q", "-z", "conv,tcp", "-r", &path].map(str::to_owned).to_vec();
@@ -175,6 +175,10 @@ impl Bench {
         if let Some([one, two]) = used.get(ONE_WORKER..ONE_WORKER + 2) {
             println!("\nTwo workers are {:.2} times as fast as one.", one.wall_s / two.wall_s);
         }
+        let peer = rows.iter().position(|(name, ..)| *name == PEER);
+        if let (Some(one), Some(peer)) = (used.get(ONE_WORKER), peer.and_then(|at| used.get(at))) {
+            println!("One worker takes {:.2} of {PEER}'s time.", one.cpu_s / peer.cpu_s);
+        }
         if walk / gigabytes > 0.45 {
             println!("The loop took more than 0.45 s per GB: ratios to it are void.");
         }
@@ -185,6 +189,8 @@ impl Bench {
 /// Places of the rows that others are compared with.
 const LOOP: usize = 1;
 const ONE_WORKER: usize = 2;
+/// The peer that the goal names.
+const PEER: &str = "ndpiReader";
 
 /// Builds a package for release; where its program is.
 fn built(package: &str) -> Result<PathBuf, String> {

@@ -568,7 +568,7 @@ export const words = {
     retention: "How long things are kept",
     retentionText: "Days of capture time; for good where nothing is entered. Open findings, devices and the log are always kept.",
     forGood: "for good",
-    kinds: { vitals: "Vital signs in short", conversations: "Conversations", asset_history: "What devices no longer show", closed_findings: "Resolved and false findings" },
+    kinds: { vitals: "Vital signs in short", trends: "Vital signs over time", conversations: "Conversations", asset_history: "What devices no longer show", closed_findings: "Resolved and false findings" },
     notDays: "Days are whole numbers from 1 on, or nothing.",
     saved: "Saved.",
     mayNot: "Only admins change these.",

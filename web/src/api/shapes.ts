@@ -56,7 +56,7 @@ export interface ScanList { scans: ScanRow[] }
 export interface EntryRow { seq: number; at: string; at_ns: number; by: string; action: string; subject: string; detail: string; previous: string; hash: string }
 export interface AuditPage { entries: EntryRow[]; next?: number | null }
 export interface Verification { whole: boolean; entries: number; hash: string; broken?: { seq: number; what: string } | null }
-export interface KeepDays { vitals?: number | null; conversations?: number | null; asset_history?: number | null; closed_findings?: number | null }
+export interface KeepDays { vitals?: number | null; trends?: number | null; conversations?: number | null; asset_history?: number | null; closed_findings?: number | null }
 export interface SettingsRow { site_name: string; keep_days: KeepDays }
 export interface UserPage { users: UserRow[]; next?: number | null }
 export interface TokenPage { tokens: TokenRow[]; next?: number | null }

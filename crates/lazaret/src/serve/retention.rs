@@ -16,6 +16,7 @@ const DAY_NS: i64 = 86_400_000_000_000;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Keep {
     pub(crate) vitals: Option<u32>,
+    pub(crate) trends: Option<u32>,
     pub(crate) conversations: Option<u32>,
     pub(crate) asset_history: Option<u32>,
     pub(crate) closed_findings: Option<u32>,
@@ -30,6 +31,7 @@ impl Keep {
         };
         Self {
             vitals: days("vitals"),
+            trends: days("trends"),
             conversations: days("conversations"),
             asset_history: days("asset_history"),
             closed_findings: days("closed_findings"),
@@ -40,6 +42,7 @@ impl Keep {
     fn before(self, now: i64) -> Vec<(Prunable, i64)> {
         let all = [
             (Prunable::Vitals, self.vitals),
+            (Prunable::Trends, self.trends),
             (Prunable::Conversations, self.conversations),
             (Prunable::AssetHistory, self.asset_history),
             (Prunable::ClosedFindings, self.closed_findings),
@@ -84,11 +87,12 @@ mod tests {
     fn only_what_the_settings_name_goes() {
         let settings = BTreeMap::from([(
             "keep_days".to_owned(),
-            json!({ "vitals": 30, "conversations": null, "asset_history": 0 }),
+            json!({ "vitals": 30, "trends": 7, "conversations": null, "asset_history": 0 }),
         )]);
         let keep = Keep::of(&settings);
-        assert_eq!(keep, Keep { vitals: Some(30), ..Keep::default() });
-        assert_eq!(keep.before(31 * DAY_NS), [(Prunable::Vitals, DAY_NS)]);
+        assert_eq!(keep, Keep { vitals: Some(30), trends: Some(7), ..Keep::default() });
+        let before = [(Prunable::Vitals, DAY_NS), (Prunable::Trends, 24 * DAY_NS)];
+        assert_eq!(keep.before(31 * DAY_NS), before);
         assert_eq!(Keep::of(&BTreeMap::new()).before(0), []);
     }
 }

@@ -39,6 +39,9 @@ struct KeepDays {
     /// Summaries of vital signs.
     #[schema(minimum = 1, maximum = 36500)]
     vitals: Option<u32>,
+    /// Vital signs of watches, some minutes a row.
+    #[schema(minimum = 1, maximum = 36500)]
+    trends: Option<u32>,
     #[schema(minimum = 1, maximum = 36500)]
     conversations: Option<u32>,
     /// Traits that a device no longer shows.
@@ -56,6 +59,7 @@ impl SettingsRow {
             site_name: all.get("site_name").and_then(Value::as_str).unwrap_or_default().to_owned(),
             keep_days: KeepDays {
                 vitals: keep.vitals,
+                trends: keep.trends,
                 conversations: keep.conversations,
                 asset_history: keep.asset_history,
                 closed_findings: keep.closed_findings,
@@ -102,7 +106,7 @@ async fn change(
         changes.insert("site_name".to_owned(), shown(name.trim()).into());
     }
     if let Some(days) = sent.keep_days {
-        let all = [days.vitals, days.conversations, days.asset_history, days.closed_findings];
+        let all = [days.vitals, days.trends, days.conversations, days.asset_history, days.closed_findings];
         if all.into_iter().flatten().any(|days| days == 0 || days > DAYS_MAX) {
             return Err(Problem::malformed(format!("keep_days: from 1 to {DAYS_MAX} days, or null for good.")));
         }

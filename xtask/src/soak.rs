@@ -31,6 +31,8 @@ enum Name {
     Wall,
     /// The gateway with 64 monitors for ten minutes (or `--minutes`), and how long a cycle takes to the ward.
     Gateway,
+    /// A hostile monitor at the gateway for ten minutes (or `--minutes`), and a receiver that is down for half as long.
+    GatewayClosed,
     /// 10,000 findings through each output, its receiver killed and started again half way.
     Outputs,
     /// 10,400 packets through each engine that is at hand (nftables routed and on a bridge, Open vSwitch); needs root.
@@ -71,16 +73,21 @@ impl Soak {
             Name::Fuzz => self.fuzz(),
             Name::Wall => {
                 let minutes = self.minutes.unwrap_or(WALL_MINUTES).to_string();
-                trial("ci", "wall", "story", ("LAZARET_WALL_MINUTES", &minutes))
+                trial("ci", "wall", &["story"], ("LAZARET_WALL_MINUTES", &minutes))
             }
             Name::Gateway => {
                 // A cycle a second.
                 let cycles = self.minutes.unwrap_or(GATEWAY_MINUTES) * 60;
                 let length = format!("64x{cycles}");
-                trial("release", "gateway", "many_monitors", ("LAZARET_GATEWAY_TRIAL", &length))
+                trial("release", "gateway", &["many_monitors"], ("LAZARET_GATEWAY_TRIAL", &length))
             }
-            Name::Outputs => trial("ci", "outputs", "lose", ("LAZARET_OUTPUTS", FINDINGS)),
-            Name::Policy => trial("ci", "policy", "packet_by_packet", ("LAZARET_POLICY_PACKETS", PACKETS)),
+            Name::GatewayClosed => {
+                let seconds = (self.minutes.unwrap_or(GATEWAY_MINUTES) * 60).to_string();
+                let tests = ["nothing_leaves", "receiver_that_was_down"];
+                trial("ci", "gateway", &tests, ("LAZARET_GATEWAY_SECONDS", &seconds))
+            }
+            Name::Outputs => trial("ci", "outputs", &["lose"], ("LAZARET_OUTPUTS", FINDINGS)),
+            Name::Policy => trial("ci", "policy", &["packet_by_packet"], ("LAZARET_POLICY_PACKETS", PACKETS)),
             Name::StoreKills => kills("store", "LAZARET_STORE_KILLS"),
             Name::WatchKills => kills("sensor", "LAZARET_WATCH_KILLS"),
             Name::WatchWard => crate::watching::ward(&self.folder),
@@ -111,22 +118,11 @@ impl Soak {
     }
 }
 
-/// Runs one test of the binary at full length.
-fn trial(profile: &str, suite: &str, test: &str, length: (&str, &str)) -> Result<(), String> {
-    let run = [
-        "test",
-        "--profile",
-        profile,
-        "--locked",
-        "-p",
-        "lazaret",
-        "--test",
-        suite,
-        "--",
-        test,
-        "--nocapture",
-    ];
-    run_program("cargo", &run, &[length])
+/// Runs tests of the binary at full length.
+fn trial(profile: &str, suite: &str, tests: &[&str], length: (&str, &str)) -> Result<(), String> {
+    let which =
+        ["test", "--profile", profile, "--locked", "-p", "lazaret", "--test", suite, "--", "--nocapture"];
+    run_program("cargo", &[&which[..], tests].concat(), &[length])
 }
 
 /// Runs the trial of kills among the tests of `target` at full length.

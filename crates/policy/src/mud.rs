@@ -425,7 +425,24 @@ fn matched(matches: &Map<String, Value>, way: Way) -> Result<Matched, &'static s
     if profiled && !matches!(found.transport, None | Some(Transport::Tcp | Transport::Udp)) {
         return Err("its protocol and its TLS profiles contradict each other");
     }
+    let numbered = found.source.is_some() || found.target.is_some();
+    if numbered && matches!(found.transport, Some(Transport::Ip(_))) {
+        return Err("its protocol has no ports");
+    }
     Ok(found)
+}
+
+impl Matched {
+    /// Several parts of an entry may name the protocol, in any order.
+    fn is_over(&mut self, transport: Transport) -> Result<(), &'static str> {
+        match self.transport {
+            Some(known) if known != transport => Err("it names two protocols"),
+            _ => {
+                self.transport = Some(transport);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// An Ethernet type that the rest implies adds nothing; anything else is no conversation over IP.
@@ -459,7 +476,7 @@ fn network(value: &Value, way: Way, found: &mut Matched) -> Result<(), &'static 
         match key.as_str() {
             "protocol" => {
                 let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
-                found.transport = Some(number_of(number.ok_or("its protocol is no number below 256")?));
+                found.is_over(number_of(number.ok_or("its protocol is no number below 256")?))?;
             }
             name if name == far_name => {
                 let name = value.as_str().ok_or("its name is no text")?;
@@ -509,11 +526,7 @@ fn either(value: &Value) -> Result<Ports, &'static str> {
 }
 
 fn ports(key: &str, value: &Value, found: &mut Matched) -> Result<(), &'static str> {
-    let transport = if key == "tcp" { Transport::Tcp } else { Transport::Udp };
-    if found.transport.is_some_and(|known| known != transport) {
-        return Err("its protocol and its ports contradict each other");
-    }
-    found.transport = Some(transport);
+    found.is_over(if key == "tcp" { Transport::Tcp } else { Transport::Udp })?;
     for (key, value) in value.as_object().ok_or("it is malformed")? {
         match key.as_str() {
             "source-port" => found.source = Some(either(value)?),
@@ -530,7 +543,7 @@ fn ports(key: &str, value: &Value, found: &mut Matched) -> Result<(), &'static s
 }
 
 fn icmp(value: &Value, found: &mut Matched) -> Result<(), &'static str> {
-    found.transport = Some(Transport::Icmp);
+    found.is_over(Transport::Icmp)?;
     for (key, value) in value.as_object().ok_or("it is malformed")? {
         let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
         match (key.as_str(), number) {

@@ -411,7 +411,11 @@ impl Buffer for Waits {
     }
 
     fn put(&mut self, source: &str, accepted: CaptureTime, text: &[u8]) -> Result<(), BufferError> {
-        Ok(self.0.put(source, accepted.nanos(), text)?)
+        self.0.put(source, accepted.nanos(), text).map_err(|cause| match cause {
+            // What the store advises is of no use here.
+            store::StoreError::Full => "the disk of `--buffer` is full; make room on it".into(),
+            other => other.into(),
+        })
     }
 
     fn oldest(&self, most: usize) -> Result<Vec<Kept>, BufferError> {

@@ -9,6 +9,7 @@
 mod asked;
 mod original;
 mod place;
+mod plug;
 mod receipt;
 mod receivers;
 
@@ -17,6 +18,11 @@ use serde_json::Value;
 
 const LAZARET: &str = env!("CARGO_BIN_EXE_lazaret");
 const RECEIVER: &str = "10.20.1.9:2575";
+
+/// How long a hostile monitor tries: `LAZARET_GATEWAY_SECONDS`, else a minute.
+fn seconds_asked() -> Option<u32> {
+    std::env::var("LAZARET_GATEWAY_SECONDS").ok().map(|text| text.parse().unwrap())
+}
 /// What the real file server needs; `/run` is its own.
 const SERVE_FILES: &str = r#"
 mount -t tmpfs tmpfs /run && mkdir -p /run/ganesha || exit 1
@@ -122,20 +128,21 @@ fn without_the_gateway_it_leaks_and_with_it_nothing_leaves_and_every_cycle_arriv
     let (leaked, outside) = (place.read("leak").len(), place.received(At::Internet, "eth0"));
     let mac = place.mac(At::Gateway, "device0");
 
-    place.start_script(At::Monitor, "tricks", "tricks.py", &["eth0", &mac, "6"]);
-    place.send(0, 60, 100);
+    let seconds = seconds_asked().unwrap_or(60);
+    place.start_script(At::Monitor, "tricks", "tricks.py", &["eth0", &mac, &seconds.to_string()]);
+    place.send(0, seconds, 1000);
     // The update: asked for in earnest by a real client, over TCP.
     let target = place.path("stolen");
     let fetched = place
         .output(At::Monitor, &["timeout", "5", "nfs-cp", "nfs://202.114.4.119/pm/monitor", text(&target)]);
     assert!(!fetched.status.success(), "{}", said(&fetched));
     place.ended("tricks");
-    place.until_arrived(60);
+    place.until_arrived(seconds as usize);
 
     // The tricks take the monitor's address for a while, so that its first connection stalls and ends after its second.
     let mut numbers = place.numbers();
     numbers.sort_unstable();
-    assert_eq!(numbers, (0..60).collect::<Vec<_>>());
+    assert_eq!(numbers, (0..seconds).collect::<Vec<_>>());
     assert_eq!(place.received(At::Internet, "eth0"), outside, "frames reached the internet");
     assert_eq!(place.read("leak").len(), leaked);
     let all = place.read("messages.ndjson");
@@ -200,13 +207,17 @@ fn a_receiver_that_was_down_gets_everything_in_order_afterwards() {
     place.send(0, 20, 20);
     place.until_arrived(20);
     place.end("receiver", "-KILL");
-    place.send(20, 50, 20);
-    place.until("they wait", || place.standing()["waiting"].as_u64().is_some_and(|waiting| waiting >= 50));
+    // At full length it is down for half of the time that a hostile monitor has.
+    let (down, interval_ms) = seconds_asked().map_or((50, 20), |seconds| (seconds / 2, 1000));
+    place.send(20, down, interval_ms);
+    place.until("they wait", || {
+        place.standing()["waiting"].as_u64().is_some_and(|waiting| waiting >= u64::from(down))
+    });
     place.start_receiver();
-    place.until_arrived(70);
-    place.send(70, 10, 20);
-    place.until_arrived(80);
-    assert_eq!(place.numbers(), (0..80).collect::<Vec<_>>());
+    place.until_arrived(20 + down as usize);
+    place.send(20 + down, 10, 20);
+    place.until_arrived(30 + down as usize);
+    assert_eq!(place.numbers(), (0..30 + down).collect::<Vec<_>>());
     place.until("nothing waits", || place.standing()["waiting"] == 0);
     assert!(place.read("gateway.err").contains("they are kept"), "{}", place.read("gateway.err"));
 }

@@ -436,7 +436,7 @@ impl Matched {
     /// Several parts of an entry may name the protocol, in any order.
     fn is_over(&mut self, transport: Transport) -> Result<(), &'static str> {
         match self.transport {
-            Some(known) if known != transport => Err("it names two protocols"),
+            Some(known) if known != transport => Err("its protocols contradict each other"),
             _ => {
                 self.transport = Some(transport);
                 Ok(())

@@ -77,6 +77,8 @@ fn nothing_is_widened() {
         (r#"{"tcp": {"destination-port": {"operator": "neq", "port": 5}}}"#, "eq, lte or gte"),
         (r#"{"tcp": {"destination-port": {"operator": "eq", "port": 70000}}}"#, "port is none"),
         (r#"{"ipv4": {"protocol": 17}, "tcp": {}}"#, "contradict"),
+        (r#"{"ipv6": {"protocol": 16}, "icmp": {"type": 128}}"#, "contradict"),
+        (r#"{"ipv4": {"protocol": 16, "destination-port-range": {"lower-port": 5}}}"#, "no ports"),
         (r#"{"icmp": {"type": 3, "code": 4}}"#, "a rule cannot say"),
         (r#"{"tcp": {"flags": "syn"}}"#, "a rule cannot say"),
         (r#"{"ipv4": {"destination-ipv4-network": "10.0.0.0/40"}}"#, "network is none"),

@@ -16,7 +16,12 @@ fn loaded(target: &str, mut loads: impl FnMut(&str) -> bool) -> usize {
 fn every_seed_is_read_without_harm() {
     let mut labels = 0;
     let mud = loaded("mud_file", |text| {
-        labels += usize::from(policy::Label::read(text).is_ok());
+        if let Ok((label, _)) = policy::Label::read(text) {
+            labels += 1;
+            if let Ok(written) = label.write() {
+                assert_eq!(policy::Label::read(&written).unwrap().0, label);
+            }
+        }
         let Ok(policy) = policy::read_mud(text) else { return false };
         // As the fuzz target does: what is written keeps every rule and every profile.
         assert_eq!(
@@ -43,5 +48,5 @@ fn every_seed_is_read_without_harm() {
         policy::read(&policy::write(&policy).unwrap()) == Ok(policy)
     });
     // The seeds load, so that fuzzing starts behind the first check.
-    assert_eq!((mud, policies, labels), (4, 2, 1));
+    assert_eq!((mud, policies, labels), (4, 2, 2));
 }

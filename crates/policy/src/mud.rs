@@ -64,6 +64,7 @@ struct Matched {
     peer: Option<Peer>,
     source: Option<Ports>,
     target: Option<Ports>,
+    icmp_type: Option<Ports>,
     from_device: Option<bool>,
     v6: bool,
     sessions: Vec<SessionProfile>,
@@ -305,8 +306,7 @@ impl Reading {
         }
         self.profiled += usize::from(!matched.sessions.is_empty());
         let Some(peer) = matched.peer.clone() else {
-            let both = [matched.source, matched.target, None];
-            if both.iter().all(Option::is_none) && matched.transport.is_none() {
+            if !matched.has_ports() && matched.transport.is_none() {
                 return self.leave_out(entry, "it matches everything");
             }
             let any = crate::line::whole(!matched.v6).map(Peer::Network);
@@ -322,7 +322,9 @@ impl Reading {
         let rule = |opens, transport, ports| Rule { opens, peer: peer.clone(), transport, ports };
         let transports = match matched.transport {
             Some(transport) => vec![transport],
-            None if !matched.sessions.is_empty() => vec![Transport::Tcp, Transport::Udp],
+            None if matched.has_ports() || !matched.sessions.is_empty() => {
+                vec![Transport::Tcp, Transport::Udp]
+            }
             // A controller without a protocol: RFC 8520 lets it speak any; ours are the three that have words.
             None => vec![Transport::Tcp, Transport::Udp, Transport::Icmp],
         };
@@ -330,7 +332,7 @@ impl Reading {
             let with_ports = matches!(transport, Transport::Tcp | Transport::Udp);
             if !with_ports {
                 // Without ports nobody can tell who began.
-                self.push(rule(Opener::Unit, transport, matched.target), &[]);
+                self.push(rule(Opener::Unit, transport, matched.icmp_type), &[]);
                 continue;
             }
             let opened = matched.from_device.filter(|_| transport == Transport::Tcp);
@@ -425,14 +427,17 @@ fn matched(matches: &Map<String, Value>, way: Way) -> Result<Matched, &'static s
     if profiled && !matches!(found.transport, None | Some(Transport::Tcp | Transport::Udp)) {
         return Err("its protocol and its TLS profiles contradict each other");
     }
-    let numbered = found.source.is_some() || found.target.is_some();
-    if numbered && matches!(found.transport, Some(Transport::Ip(_))) {
+    if found.has_ports() && !matches!(found.transport, None | Some(Transport::Tcp | Transport::Udp)) {
         return Err("its protocol has no ports");
     }
     Ok(found)
 }
 
 impl Matched {
+    const fn has_ports(&self) -> bool {
+        self.source.is_some() || self.target.is_some()
+    }
+
     /// Several parts of an entry may name the protocol, in any order.
     fn is_over(&mut self, transport: Transport) -> Result<(), &'static str> {
         match self.transport {
@@ -547,7 +552,7 @@ fn icmp(value: &Value, found: &mut Matched) -> Result<(), &'static str> {
     for (key, value) in value.as_object().ok_or("it is malformed")? {
         let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
         match (key.as_str(), number) {
-            ("type", Some(number)) => found.target = Some(Ports::one(u16::from(number))),
+            ("type", Some(number)) => found.icmp_type = Some(Ports::one(u16::from(number))),
             ("code", Some(0)) => {}
             _ => return Err("it matches what a rule cannot say"),
         }

@@ -79,6 +79,8 @@ fn nothing_is_widened() {
         (r#"{"ipv4": {"protocol": 17}, "tcp": {}}"#, "contradict"),
         (r#"{"ipv6": {"protocol": 16}, "icmp": {"type": 128}}"#, "contradict"),
         (r#"{"ipv4": {"protocol": 16, "destination-port-range": {"lower-port": 5}}}"#, "no ports"),
+        (r#"{"ipv4": {"protocol": 1, "destination-port-range": {"lower-port": 300}}}"#, "no ports"),
+        (r#"{"icmp": {"type": 3}, "ipv4": {"destination-port-range": {"lower-port": 8}}}"#, "no ports"),
         (r#"{"icmp": {"type": 3, "code": 4}}"#, "a rule cannot say"),
         (r#"{"tcp": {"flags": "syn"}}"#, "a rule cannot say"),
         (r#"{"ipv4": {"destination-ipv4-network": "10.0.0.0/40"}}"#, "network is none"),
@@ -92,6 +94,11 @@ fn nothing_is_widened() {
         &ENTRY.replace("MATCHES", r#"{"tcp": {"destination-port": {"operator": "lte", "port": 9}}}"#),
     );
     assert_eq!(policy.unwrap().units[0].allow[0].rule.ports, Some(policy::Ports { low: 0, high: 9 }));
+    // Ports without a protocol are those of TCP and UDP, and no types of ICMP.
+    let ports = r#"{"ipv4": {"destination-port-range": {"lower-port": 53}}}"#;
+    let policy = read_mud(&ENTRY.replace("MATCHES", ports)).unwrap();
+    let transports: Vec<_> = rules(&policy).into_iter().map(|rule| rule.transport).collect();
+    assert_eq!(transports, [Transport::Tcp, Transport::Udp]);
     let dropped = ENTRY.replace("MATCHES", "{}").replace("accept", "drop");
     assert!(read_mud(&dropped).unwrap().units[0].allow.is_empty());
     for broken in [

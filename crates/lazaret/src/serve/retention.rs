@@ -1,10 +1,12 @@
 //! What is older than the site wants is deleted, once a day.
 
 use super::app::{Shared, actor, read, write};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{Prunable, Trial, Writing as _};
+use utoipa::ToSchema;
 
 /// Most days that can be asked for: a hundred years.
 pub(crate) const DAYS_MAX: u32 = 36_500;
@@ -12,17 +14,28 @@ pub(crate) const DAYS_MAX: u32 = 36_500;
 const EVERY: Duration = Duration::from_secs(86_400);
 const DAY_NS: i64 = 86_400_000_000_000;
 
-/// For how many days of capture time things are kept; none for good.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Keep {
-    pub(crate) vitals: Option<u32>,
-    pub(crate) trends: Option<u32>,
-    pub(crate) conversations: Option<u32>,
-    pub(crate) asset_history: Option<u32>,
-    pub(crate) closed_findings: Option<u32>,
+/// For how many days of capture time things are kept; for good, where there is none. Open findings, devices and the audit
+/// log are always kept.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeepDays {
+    /// Summaries of vital signs.
+    #[schema(minimum = 1, maximum = 36500)]
+    vitals: Option<u32>,
+    /// Vital signs of watches, some minutes a row.
+    #[schema(minimum = 1, maximum = 36500)]
+    trends: Option<u32>,
+    #[schema(minimum = 1, maximum = 36500)]
+    conversations: Option<u32>,
+    /// Traits that a device no longer shows.
+    #[schema(minimum = 1, maximum = 36500)]
+    asset_history: Option<u32>,
+    /// Findings that are resolved or false positives.
+    #[schema(minimum = 1, maximum = 36500)]
+    closed_findings: Option<u32>,
 }
 
-impl Keep {
+impl KeepDays {
     /// As the settings say; what they do not say is kept for good.
     pub(crate) fn of(settings: &BTreeMap<String, Value>) -> Self {
         let days = |key: &str| {
@@ -38,19 +51,27 @@ impl Keep {
         }
     }
 
-    /// What is to go that was last seen before which moment.
-    fn before(self, now: i64) -> Vec<(Prunable, i64)> {
-        let all = [
+    const fn by_kind(self) -> [(Prunable, Option<u32>); 5] {
+        [
             (Prunable::Vitals, self.vitals),
             (Prunable::Trends, self.trends),
             (Prunable::Conversations, self.conversations),
             (Prunable::AssetHistory, self.asset_history),
             (Prunable::ClosedFindings, self.closed_findings),
-        ];
+        ]
+    }
+
+    /// Whether all are days that can be asked for.
+    pub(crate) fn fit(self) -> bool {
+        self.by_kind().iter().all(|(_, days)| days.is_none_or(|days| (1..=DAYS_MAX).contains(&days)))
+    }
+
+    /// What is to go that was last seen before which moment.
+    fn before(self, now: i64) -> Vec<(Prunable, i64)> {
         let before = |(kind, days): (Prunable, Option<u32>)| {
             Some((kind, now.saturating_sub(i64::from(days?).saturating_mul(DAY_NS))))
         };
-        all.into_iter().filter_map(before).collect()
+        self.by_kind().into_iter().filter_map(before).collect()
     }
 }
 
@@ -61,7 +82,7 @@ pub(crate) async fn keep(app: Shared) {
         day.tick().await;
         let Ok(settings) = read(&app, store::Access::settings).await else { continue };
         let who = actor("lazaret");
-        for (kind, before) in Keep::of(&settings).before(who.at) {
+        for (kind, before) in KeepDays::of(&settings).before(who.at) {
             let who = who.clone();
             // A look that finds nothing writes nothing.
             let prune = move |store: &mut store::Writer| {
@@ -89,10 +110,10 @@ mod tests {
             "keep_days".to_owned(),
             json!({ "vitals": 30, "trends": 7, "conversations": null, "asset_history": 0 }),
         )]);
-        let keep = Keep::of(&settings);
-        assert_eq!(keep, Keep { vitals: Some(30), trends: Some(7), ..Keep::default() });
+        let keep = KeepDays::of(&settings);
+        assert_eq!(keep, KeepDays { vitals: Some(30), trends: Some(7), ..KeepDays::default() });
         let before = [(Prunable::Vitals, DAY_NS), (Prunable::Trends, 24 * DAY_NS)];
         assert_eq!(keep.before(31 * DAY_NS), before);
-        assert_eq!(Keep::of(&BTreeMap::new()).before(0), []);
+        assert_eq!(KeepDays::of(&BTreeMap::new()).before(0), []);
     }
 }

@@ -4,7 +4,7 @@ use super::super::app::{Shared, read, write};
 use super::super::asked::Sent;
 use super::super::caller::{Admin, May, Viewer};
 use super::super::problem::Problem;
-use super::super::retention::{DAYS_MAX, Keep};
+use super::super::retention::{DAYS_MAX, KeepDays};
 use crate::stored::shown;
 use axum::Json;
 use axum::extract::State as At;
@@ -31,39 +31,11 @@ struct SettingsRow {
     keep_days: KeepDays,
 }
 
-/// For how many days of capture time things are kept; for good, where there is none. Open findings, devices and the audit
-/// log are always kept.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct KeepDays {
-    /// Summaries of vital signs.
-    #[schema(minimum = 1, maximum = 36500)]
-    vitals: Option<u32>,
-    /// Vital signs of watches, some minutes a row.
-    #[schema(minimum = 1, maximum = 36500)]
-    trends: Option<u32>,
-    #[schema(minimum = 1, maximum = 36500)]
-    conversations: Option<u32>,
-    /// Traits that a device no longer shows.
-    #[schema(minimum = 1, maximum = 36500)]
-    asset_history: Option<u32>,
-    /// Findings that are resolved or false positives.
-    #[schema(minimum = 1, maximum = 36500)]
-    closed_findings: Option<u32>,
-}
-
 impl SettingsRow {
     fn of(all: &BTreeMap<String, Value>) -> Self {
-        let keep = Keep::of(all);
         Self {
             site_name: all.get("site_name").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            keep_days: KeepDays {
-                vitals: keep.vitals,
-                trends: keep.trends,
-                conversations: keep.conversations,
-                asset_history: keep.asset_history,
-                closed_findings: keep.closed_findings,
-            },
+            keep_days: KeepDays::of(all),
         }
     }
 }
@@ -106,8 +78,7 @@ async fn change(
         changes.insert("site_name".to_owned(), shown(name.trim()).into());
     }
     if let Some(days) = sent.keep_days {
-        let all = [days.vitals, days.trends, days.conversations, days.asset_history, days.closed_findings];
-        if all.into_iter().flatten().any(|days| days == 0 || days > DAYS_MAX) {
+        if !days.fit() {
             return Err(Problem::malformed(format!("keep_days: from 1 to {DAYS_MAX} days, or null for good.")));
         }
         let days = serde_json::to_value(days).map_err(|cause| Problem::fault(&cause))?;

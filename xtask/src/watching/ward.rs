@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const TIMED: [&str; 3] = ["vitals-untrusted", "alarm-disabled", "alarm-limits-widened"];
 /// Rates that are tried, in Mbit/s; none is as fast as it goes.
 const RATES: [Option<u32>; 5] = [Some(500), Some(750), Some(1000), Some(1500), None];
+/// Findings that are told of those that differ.
+const ROWS_SHOWN: usize = 5;
 /// How long is waited for anything.
 const PATIENCE: Duration = Duration::from_secs(120);
 const SILENT: &str = "for which in all default; do \
@@ -54,29 +56,31 @@ pub fn ward(folder: &Path) -> Result<(), String> {
     let ways = [("--multiplier=1", true), ("--mbps=500", false)];
     for ((rate, timed), workers) in ways.into_iter().flat_map(|way| ["1", "2"].map(|workers| (way, workers)))
     {
-        let beside = if timed { cable.keep_beside()? } else { None };
+        let kept = cable.folder.join("kept.pcap");
+        // What tcpdump keeps has the kernel's times, which are the sensor's.
+        let keep = ["--time-stamp-precision=nano", "-Z", "root", "-w", &kept.display().to_string()];
+        let beside = if timed { cable.tcpdump(&keep)? } else { None };
         let (played, report) = cable.watch(rate, &["--integrity", "on", "--workers", workers], frames)?;
         let wanted = match beside {
             Some(tcpdump) => {
                 Cable::end(tcpdump, "-INT")?;
-                told(&cable.scan(&cable.kept())?, timed)
+                told(&cable.scan(&kept)?, timed)
             }
             None => told(&scanned, timed),
         };
         let seen = told(&report, timed);
+        let missing: Vec<_> = wanted.difference(&seen).collect();
+        let more: Vec<_> = seen.difference(&wanted).collect();
         println!(
             "watch {rate} --workers {workers}: {:.0} Mbit/s, {} lost, {} findings; missing {}, more {}",
             played.mbps,
             played.lost,
             seen.len(),
-            wanted.difference(&seen).count(),
-            seen.difference(&wanted).count()
+            missing.len(),
+            more.len()
         );
-        for (what, row) in wanted.difference(&seen).map(|row| ("missing", row)).take(5) {
-            println!("  {what}: {row}");
-        }
-        for (what, row) in seen.difference(&wanted).map(|row| ("more", row)).take(5) {
-            println!("  {what}: {row}");
+        for (what, rows) in [("missing", missing), ("more", more)] {
+            rows.iter().take(ROWS_SHOWN).for_each(|row| println!("  {what}: {row}"));
         }
         if played.lost > 0 || seen != wanted {
             failed.push(format!("{rate} --workers {workers}: lost frames, or not the findings of the scan"));
@@ -173,24 +177,6 @@ impl Cable {
         read(&report)
     }
 
-    /// What tcpdump keeps of a playing.
-    fn kept(&self) -> PathBuf {
-        self.folder.join("kept.pcap")
-    }
-
-    /// Starts tcpdump beside the sensor: what it keeps has the kernel's times, which are the sensor's.
-    fn keep_beside(&self) -> Result<Option<Child>, String> {
-        if !crate::bench::exists("tcpdump") {
-            return Ok(None);
-        }
-        let to = self.kept().display().to_string();
-        let keep =
-            ["tcpdump", "-n", "-i", "eth0", "-B", "65536", "--time-stamp-precision=nano", "-Z", "root"];
-        let child = self.start(&[&keep[..], &["-w", &to]].concat())?;
-        until("tcpdump listens", || self.said().contains("listening on"))?;
-        Ok(Some(child))
-    }
-
     /// Plays the ward; the rate that was reached, in Mbit/s.
     fn play(&self, rate: &str) -> Result<f64, String> {
         let inside = ["ip", "netns", "exec", &self.names[0], "tcpreplay", "-q", "-i", "eth0", rate];
@@ -258,43 +244,45 @@ impl Cable {
             let two = ["--integrity", "on", "--workers", "2"];
             row("lazaret watch --workers 2", &self.watch(&rate, &two, frames)?.0);
             row("lazaret watch --integrity off", &self.watch(&rate, &["--integrity", "off"], frames)?.0);
-            if let Some(played) = self.tcpdump(&rate, frames)? {
-                row("tcpdump -w /dev/null", &played);
+            if let Some(child) = self.tcpdump(&["-w", "/dev/null"])? {
+                row("tcpdump -w /dev/null", &self.peer(child, &rate, frames, " packets captured")?);
             }
-            if let Some(played) = self.ndpi(&rate, frames)? {
-                row("ndpiReader", &played);
+            if let Some(child) = self.ndpi()? {
+                row("ndpiReader", &self.peer(child, &rate, frames, " packets total")?);
             }
         }
         Ok(())
     }
 
-    fn tcpdump(&self, rate: &str, frames: u64) -> Result<Option<Played>, String> {
+    /// Starts tcpdump, where it is installed.
+    fn tcpdump(&self, more: &[&str]) -> Result<Option<Child>, String> {
         if !crate::bench::exists("tcpdump") {
             return Ok(None);
         }
-        let child = self.start(&["tcpdump", "-n", "-i", "eth0", "-B", "65536", "-w", "/dev/null"])?;
+        let child = self.start(&[&["tcpdump", "-n", "-i", "eth0", "-B", "65536"], more].concat())?;
         until("tcpdump listens", || self.said().contains("listening on"))?;
-        let mbps = self.play(rate)?;
-        self.settle();
-        let cpu_s = cpu_seconds(&child);
-        Self::end(child, "-INT")?;
-        let taken = number_before(&self.said(), " packets captured").unwrap_or(0);
-        Ok(Some(Played { mbps, lost: frames.saturating_sub(taken), cpu_s }))
+        Ok(Some(child))
     }
 
-    fn ndpi(&self, rate: &str, frames: u64) -> Result<Option<Played>, String> {
+    /// Starts ndpiReader, where it is installed.
+    fn ndpi(&self) -> Result<Option<Child>, String> {
         if !crate::bench::exists("ndpiReader") {
             return Ok(None);
         }
         // It writes to a file in blocks unless it is told otherwise, and would seem not to listen.
         let child = self.start(&["stdbuf", "-oL", "ndpiReader", "-i", "eth0"])?;
         until("ndpiReader listens", || self.said().contains("Capturing live traffic"))?;
+        Ok(Some(child))
+    }
+
+    /// Plays the ward past a peer, which says how many frames it took before the words `taken`.
+    fn peer(&self, child: Child, rate: &str, frames: u64, taken: &str) -> Result<Played, String> {
         let mbps = self.play(rate)?;
         self.settle();
         let cpu_s = cpu_seconds(&child);
         Self::end(child, "-INT")?;
-        let taken = number_before(&self.said(), " packets total").unwrap_or(0);
-        Ok(Some(Played { mbps, lost: frames.saturating_sub(taken), cpu_s }))
+        let taken = number_before(&self.said(), taken).unwrap_or(0);
+        Ok(Played { mbps, lost: frames.saturating_sub(taken), cpu_s })
     }
 
     /// Peers say nothing of how far they are: what waits in their rings is read within this time.

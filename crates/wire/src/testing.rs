@@ -275,9 +275,9 @@ impl Bench {
         let times = |value: &[u8]| input.windows(value.len()).filter(|bytes| *bytes == value).count();
         // What is concealed counts as zeros, so that a value of zeros cannot be told from it.
         let told_apart = |value: &[u8]| value.iter().any(|byte| *byte != 0);
-        let dashes = |value: &[u8]| value.iter().filter(|byte| **byte == b'-').count();
         let date = |value: &[u8]| {
-            dashes(value) == 2 && value.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-')
+            let parts = value.split(|byte| *byte == b'-');
+            parts.clone().count() == 3 && parts.flatten().all(u8::is_ascii_digit)
         };
         let told_anew = |value: &[u8]| value.contains(&b'\\') || date(value);
         self.record.private.retain(|value| !told_anew(value) && told_apart(value) && times(value) <= 1);

@@ -18,11 +18,6 @@ use serde_json::Value;
 
 const LAZARET: &str = env!("CARGO_BIN_EXE_lazaret");
 const RECEIVER: &str = "10.20.1.9:2575";
-
-/// How long a hostile monitor tries: `LAZARET_GATEWAY_SECONDS`, else a minute.
-fn seconds_asked() -> Option<u32> {
-    std::env::var("LAZARET_GATEWAY_SECONDS").ok().map(|text| text.parse().unwrap())
-}
 /// What the real file server needs; `/run` is its own.
 const SERVE_FILES: &str = r#"
 mount -t tmpfs tmpfs /run && mkdir -p /run/ganesha || exit 1
@@ -33,6 +28,11 @@ until [ -S /run/rpcbind.sock ]; do
 done
 exec ganesha.nfsd -F -L "$1/ganesha.log" -f "$1/ganesha.conf" -p "$1/ganesha.pid" -N EVENT
 "#;
+
+/// How long a trial at full length is to take: `LAZARET_GATEWAY_SECONDS` (`cargo xtask soak gateway-closed`).
+fn seconds_asked() -> Option<u32> {
+    std::env::var("LAZARET_GATEWAY_SECONDS").ok().map(|text| text.parse().unwrap())
+}
 
 impl Place {
     fn start_gateway(&self) {

@@ -62,13 +62,18 @@ impl Drop for Provider {
 
 /// The file of `--oidc`.
 fn file(folder: &Folder, provider: &Provider, client: &str) -> String {
+    file_with(folder, provider, client, "")
+}
+
+/// The same with one line more.
+fn file_with(folder: &Folder, provider: &Provider, client: &str, more: &str) -> String {
     let secret = folder.path("oidc.secret");
     fs::write(&secret, SECRET).unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let secret = if client == "lazaret-ed" { "" } else { "client_secret_file = 'oidc.secret'" };
     let text = format!(
         "schema = 1\nname = 'Hospital account'\nissuer = '{}'\nclient_id = '{client}'\n{secret}\n\
-         scopes = ['profile', 'groups']\n[roles]\nadmin = ['ward-admins']\nanalyst = ['biomed']\nviewer = ['staff']\n",
+         scopes = ['profile', 'groups']\n{more}\n[roles]\nadmin = ['ward-admins']\nanalyst = ['biomed']\nviewer = ['staff']\n",
         provider.issuer
     );
     let path = folder.text("oidc.toml");
@@ -402,23 +407,21 @@ fn a_provider_over_tls_is_believed_by_the_certificate_that_the_site_names() {
         fs::create_dir_all(folder.path(name)).unwrap();
         fs::write(folder.path(name).join("cert.pem"), made.cert.pem()).unwrap();
         fs::write(folder.path(name).join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        folder.path(name).join("cert.pem").display().to_string()
     };
-    let (right, other) = (certificate("right", "127.0.0.1"), certificate("other", "127.0.0.1"));
-    let misnamed = certificate("misnamed", "id.example");
+    certificate("right", "127.0.0.1");
+    certificate("other", "127.0.0.1");
+    certificate("misnamed", "id.example");
     let sign_in = |tls: &str, ca: Option<&str>| {
-        let provider = Provider::start(&place, &[("TLS", tls)]);
+        let provider = Provider::start(&place, &[("TLS", &folder.text(tls))]);
         assert!(provider.issuer.starts_with("https://"), "{}", provider.issuer);
-        let path = file(&folder, &provider, "lazaret");
-        let ca_line = ca.map_or_else(String::new, |ca| format!("ca = '{ca}'\n"));
-        let text = fs::read_to_string(&path).unwrap().replace("[roles]", &format!("{ca_line}[roles]"));
-        fs::write(&path, text).unwrap();
+        let ca = ca.map_or_else(String::new, |ca| format!("ca = '{ca}/cert.pem'"));
+        let path = file_with(&folder, &provider, "lazaret", &ca);
         drop(fs::remove_dir_all(folder.path("store")));
         let server = Server::start(&folder, &["--no-tls", "--oidc", &path]);
         let admin = server.admin();
         let mut browser = Browser::new(&folder, "one");
         browser.forget();
-        browser.ca = Some(format!("{tls}/cert.pem"));
+        browser.ca = Some(folder.text(&format!("{tls}/cert.pem")));
         let door = format!("{}/api/v1/session/provider", server.base);
         let page = browser.step(&door, &[]);
         assert_eq!(page.status, 303, "{}", page.body);
@@ -430,14 +433,13 @@ fn a_provider_over_tls_is_believed_by_the_certificate_that_the_site_names() {
         nothing_leaks(&folder, &server, &provider, 2);
         browser.session(&server).json()["role"].to_string()
     };
-    let place_of = |name: &str| folder.text(name);
-    assert_eq!(sign_in(&place_of("right"), Some(&right)), "\"analyst\"");
+    assert_eq!(sign_in("right", Some("right")), "\"analyst\"");
     for (tls, ca, why) in [
-        ("right", Some(&*other), "invalid peer certificate"),
+        ("right", Some("other"), "invalid peer certificate"),
         ("right", None, "invalid peer certificate"),
-        ("misnamed", Some(&*misnamed), "not valid for name"),
+        ("misnamed", Some("misnamed"), "not valid for name"),
     ] {
-        let said = sign_in(&place_of(tls), ca);
+        let said = sign_in(tls, ca);
         assert!(said.contains("/?refused=provider-down") && said.contains(why), "{tls} {ca:?}: {said}");
     }
 }

@@ -90,10 +90,13 @@ fn message(unit: &[u8], block: &Block<'_>, out: &mut dyn Sink) {
     text(&DOCTOR, block.text(DOCTOR_AT));
     for (field, at) in [(&ADMITTED, ADMITTED_AT), (&BORN, BORN_AT)] {
         if let Some(parts) = block.date(at).filter(|parts| parts.iter().any(|part| !part.is_empty())) {
-            let digits = parts.iter().all(|part| part.iter().all(u8::is_ascii_digit));
-            // What is no date is told as it was sent.
-            let sent = block.0.get(at..at + DATE_BYTES).unwrap_or_default();
-            fields.push((field, if digits { Value::text(&parts.join(&b'-')) } else { Value::text(sent) }));
+            let value = if parts.iter().all(|part| part.iter().all(u8::is_ascii_digit)) {
+                Value::text(&parts.join(&b'-'))
+            } else {
+                // What is no date is told as it was sent.
+                Value::text(block.0.get(at..at + DATE_BYTES).unwrap_or_default())
+            };
+            fields.push((field, value));
         }
     }
     for (field, at) in [(&HEIGHT, HEIGHT_AT), (&WEIGHT, WEIGHT_AT)] {

@@ -21,7 +21,7 @@ pub struct Soak {
     folder: PathBuf,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Name {
     /// Every fuzz target, for as long as its issue says.
     Fuzz,
@@ -71,27 +71,9 @@ impl Soak {
     pub fn run(&self) -> Result<(), String> {
         match self.name {
             Name::Fuzz => self.fuzz(),
-            Name::Wall => {
-                let minutes = self.minutes.unwrap_or(WALL_MINUTES).to_string();
-                trial("ci", "wall", &["story"], ("LAZARET_WALL_MINUTES", &minutes))
-            }
-            Name::Gateway => {
-                // A cycle a second.
-                let cycles = self.minutes.unwrap_or(GATEWAY_MINUTES) * 60;
-                let length = format!("64x{cycles}");
-                trial("release", "gateway", &["many_monitors"], ("LAZARET_GATEWAY_TRIAL", &length))
-            }
-            Name::GatewayClosed => {
-                let seconds = (self.minutes.unwrap_or(GATEWAY_MINUTES) * 60).to_string();
-                let tests = ["nothing_leaves", "receiver_that_was_down"];
-                trial("ci", "gateway", &tests, ("LAZARET_GATEWAY_SECONDS", &seconds))
-            }
-            Name::Outputs => trial("ci", "outputs", &["lose"], ("LAZARET_OUTPUTS", FINDINGS)),
-            Name::Policy => trial("ci", "policy", &["packet_by_packet"], ("LAZARET_POLICY_PACKETS", PACKETS)),
-            Name::StoreKills => kills("store", "LAZARET_STORE_KILLS"),
-            Name::WatchKills => kills("sensor", "LAZARET_WATCH_KILLS"),
             Name::WatchWard => crate::watching::ward(&self.folder),
             Name::WatchDay => crate::watching::day(&self.folder),
+            name => name.trial(self.minutes).map_or(Ok(()), |trial| trial.run()),
         }
     }
 
@@ -118,18 +100,54 @@ impl Soak {
     }
 }
 
-/// Runs tests of the binary at full length.
-fn trial(profile: &str, suite: &str, tests: &[&str], length: (&str, &str)) -> Result<(), String> {
-    let which =
-        ["test", "--profile", profile, "--locked", "-p", "lazaret", "--test", suite, "--", "--nocapture"];
-    run_program("cargo", &[&which[..], tests].concat(), &[length])
+/// Tests of the binary that also run in CI, here at full length.
+struct Trial {
+    profile: &'static str,
+    /// The test target in `crates/lazaret/tests`.
+    suite: &'static str,
+    /// What the names of its tests contain.
+    tests: &'static [&'static str],
+    /// The variable that says how long.
+    variable: &'static str,
+    length: String,
 }
 
-/// Runs the trial of kills among the tests of `target` at full length.
-fn kills(target: &str, variable: &str) -> Result<(), String> {
-    let test = ["test", "--profile", "ci", "--locked", "-p", "lazaret", "--test", target];
-    let which = ["--", "kill", "--nocapture"];
-    run_program("cargo", &[&test[..], &which[..]].concat(), &[(variable, KILLS)])
+impl Trial {
+    fn run(&self) -> Result<(), String> {
+        let Self { profile, suite, .. } = self;
+        let which = ["test", "--profile", profile, "--locked", "-p", "lazaret", "--test", suite];
+        let words = [&which[..], &["--", "--nocapture"], self.tests].concat();
+        run_program("cargo", &words, &[(self.variable, &self.length)])
+    }
+}
+
+impl Name {
+    /// The tests it stands for, where it is no program of its own.
+    fn trial(self, minutes: Option<u32>) -> Option<Trial> {
+        let minutes_or = |usual: u32| minutes.unwrap_or(usual);
+        let (suite, tests, variable, length): (_, &'static [_], _, _) = match self {
+            Self::Wall => {
+                ("browser", &["story_unfolds"], "LAZARET_WALL_MINUTES", minutes_or(WALL_MINUTES).to_string())
+            }
+            // A cycle a second.
+            Self::Gateway => {
+                let length = format!("64x{}", minutes_or(GATEWAY_MINUTES) * 60);
+                ("gateway", &["many_monitors"], "LAZARET_GATEWAY_TRIAL", length)
+            }
+            Self::GatewayClosed => {
+                let seconds = (minutes_or(GATEWAY_MINUTES) * 60).to_string();
+                ("gateway", &["nothing_leaves", "receiver_that_was_down"], "LAZARET_GATEWAY_SECONDS", seconds)
+            }
+            Self::Outputs => ("outputs", &["lose"], "LAZARET_OUTPUTS", FINDINGS.to_owned()),
+            Self::Policy => ("policy", &["packet_by_packet"], "LAZARET_POLICY_PACKETS", PACKETS.to_owned()),
+            Self::StoreKills => ("store", &["kill"], "LAZARET_STORE_KILLS", KILLS.to_owned()),
+            Self::WatchKills => ("sensor", &["kill"], "LAZARET_WATCH_KILLS", KILLS.to_owned()),
+            Self::Fuzz | Self::WatchWard | Self::WatchDay => return None,
+        };
+        // How long a cycle takes is measured as it is shipped.
+        let profile = if matches!(self, Self::Gateway) { "release" } else { "ci" };
+        Some(Trial { profile, suite, tests, variable, length })
+    }
 }
 
 /// Fuzzes one target from its seeds; an input that breaks it is left in `fuzz/artifacts`.
@@ -142,4 +160,33 @@ fn fuzz_target(target: &str, seconds: u32) -> Result<(), String> {
     let limits = ["-rss_limit_mb=2048", "-timeout=20", "-max_len=4096"];
     let arguments = [&["fuzz", "run", target, &corpus, &seeds, "--", &time], &limits[..]].concat();
     run_program("cargo", &arguments, &[("RUSTC_BOOTSTRAP", "1")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Everything written in a test target, which is a file or a folder.
+    fn sources(target: &Path) -> String {
+        let Ok(entries) = std::fs::read_dir(target) else {
+            return std::fs::read_to_string(target.with_extension("rs")).unwrap();
+        };
+        entries.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_tests_that_a_trial_names_are_there() {
+        let tests = Path::new("../crates/lazaret/tests");
+        for (name, trial) in Name::value_variants().iter().filter_map(|name| Some((name, name.trial(None)?)))
+        {
+            let text = sources(&tests.join(trial.suite));
+            let has = |part: &str| {
+                text.lines().any(|line| line.trim_start().starts_with("fn ") && line.contains(part))
+            };
+            for part in trial.tests {
+                assert!(has(part), "{name:?}: no test of {} is called …{part}…", trial.suite);
+            }
+        }
+    }
 }

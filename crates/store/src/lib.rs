@@ -32,8 +32,10 @@ mod outbox_copy;
 mod retention;
 mod row;
 mod seam;
+mod sensor;
 mod standing;
 mod survey;
+mod trend;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -57,15 +59,17 @@ pub use finding::{
 };
 pub use folder::IfMissing;
 pub use import::{Change, Changed, Imported, Meeting};
-pub use live::{Extent, Kept, Recording, StoredSensor, StoredTrend, TrendQuery, is_period, period};
+pub use live::{Extent, Kept, Recording, is_period, period};
 pub use order::Sorting;
 pub use outbox::{Course, Outbox, OutboxLog, REFUSED_MAX, Telling, Told, WAITING_MAX, Waiting, course};
 pub use outbox_copy::CopiedOutbox;
 pub use retention::{Prunable, Pruned, Trial};
 pub use row::{AssetBody, Exposed, FindingBody, Sign, StoredDetail, StoredPeer};
 pub use seam::{Reader, Reading, Writer, Writing};
+pub use sensor::StoredSensor;
 pub use standing::{Counted, Standing, Whereabouts};
 pub use survey::{Edge, Place, Since, Surveying};
+pub use trend::{StoredTrend, TrendQuery};
 pub use vault::{
     Forgetting, Guarded, Guarding, Identity, Look, RECORDS_MAX, Sealed, Vault, VaultStanding, read_pseudonym,
 };

@@ -17,7 +17,8 @@ use crate::asset;
 use crate::audit::{self, Actor};
 use crate::error::{Doing as _, StoreError};
 use crate::import::{self, Change, Changed, Imported, Meeting};
-use crate::row::{AssetRow, ConversationRow, FindingRow, Rows, TrendRow, VitalsRow};
+use crate::row::{AssetRow, ConversationRow, FindingRow, Rows, VitalsRow};
+use crate::{sensor, trend};
 use model::{FindingId, Report, Trend, stable_hash};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::Serialize;
@@ -112,9 +113,9 @@ pub(crate) fn record(
         next.vitals(&rows.vitals)?;
         next.blind_spots(&recording.report.blind_spots)?;
     }
-    next.trends(recording.trends)?;
     let Next { import, changes, .. } = next;
-    health(&step, recording, actor)?;
+    trend::write(&step, import, recording.trends)?;
+    sensor::write(&step, recording, actor)?;
     if recording.extent == Extent::Last {
         end(&step, import, recording, &rows, actor)?;
     }
@@ -371,45 +372,6 @@ impl Next<'_> {
         Ok(())
     }
 
-    fn trends(&self, trends: &[Trend]) -> Result<(), StoreError> {
-        let doing = "write trends";
-        let mut insert = self
-            .step
-            .prepare_cached(
-                "INSERT OR REPLACE INTO trends VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            )
-            .doing(doing)?;
-        for row in trends.iter().flat_map(TrendRow::of) {
-            let TrendRow { asset, bed, patient, vital, unit, first, last, least, most, latest, samples } =
-                row;
-            insert
-                .execute(params![
-                    self.import,
-                    asset,
-                    bed,
-                    patient,
-                    vital,
-                    unit,
-                    first,
-                    last,
-                    least,
-                    most,
-                    latest,
-                    samples
-                ])
-                .doing(doing)?;
-        }
-        Ok(())
-    }
-}
-
-fn health(step: &Transaction<'_>, recording: &Recording<'_>, actor: &Actor) -> Result<(), StoreError> {
-    let Recording { sensor, period, health, .. } = recording;
-    step.prepare_cached("INSERT OR REPLACE INTO sensors VALUES (?1, ?2, ?3, ?4)")
-        .doing("write a sensor's state")?
-        .execute(params![sensor, period, actor.at, health])
-        .doing("write a sensor's state")?;
-    Ok(())
 }
 
 fn end(
@@ -432,126 +394,6 @@ fn end(
         "findings": rows.findings.len(),
     });
     audit::append(step, &import::own(actor), "watched", recording.period, &detail).map(drop)
-}
-
-/// How a sensor did when it last wrote.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct StoredSensor {
-    /// Its name: the interface.
-    pub name: String,
-    /// Name of its period.
-    pub period: String,
-    /// When it last wrote, by the clock, in nanoseconds since 1970-01-01T00:00:00Z.
-    pub at: i64,
-    /// When the period came to its end in order; none where it goes on or the watch was killed.
-    pub ended: Option<i64>,
-    /// Its `sensor` line, as JSON.
-    pub health: String,
-    /// What it could not see in this period.
-    pub blind_spots: Vec<String>,
-}
-
-pub(crate) fn sensors(connection: &Connection) -> Result<Vec<StoredSensor>, StoreError> {
-    let doing = "list sensors";
-    let mut query = connection
-        .prepare_cached(
-            "SELECT name, sensors.watch, sensors.at, ended, body, id FROM sensors \
-             LEFT JOIN imports ON imports.watch = sensors.watch ORDER BY name",
-        )
-        .doing(doing)?;
-    let mut spots = connection
-        .prepare_cached("SELECT said FROM blind_spots WHERE import = ?1 ORDER BY position")
-        .doing(doing)?;
-    let rows = query
-        .query_map([], |row| {
-            let sensor = StoredSensor {
-                name: row.get(0)?,
-                period: row.get(1)?,
-                at: row.get(2)?,
-                ended: row.get(3)?,
-                health: row.get(4)?,
-                blind_spots: Vec::new(),
-            };
-            Ok((sensor, row.get::<_, Option<i64>>(5)?))
-        })
-        .doing(doing)?;
-    let mut all = Vec::new();
-    for row in rows {
-        let (mut sensor, import) = row.doing(doing)?;
-        let said = spots.query_map([import], |row| row.get(0)).doing(doing)?;
-        sensor.blind_spots = said.collect::<Result<_, _>>().doing(doing)?;
-        all.push(sensor);
-    }
-    Ok(all)
-}
-
-/// Which trends.
-#[derive(Clone, Debug)]
-pub struct TrendQuery {
-    /// Of this asset.
-    pub asset: model::AssetId,
-    /// Of this bed; none for all.
-    pub bed: Option<u16>,
-    /// That begin at this moment of capture time or later.
-    pub from: i64,
-    /// That begin before this moment.
-    pub until: i64,
-    /// At most so many, the latest.
-    pub limit: u32,
-}
-
-/// A few minutes of one parameter of one bed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredTrend {
-    /// The bed number that the monitor gives.
-    pub bed: Option<u16>,
-    /// The patient, as a keyed hash.
-    pub patient: Option<String>,
-    /// The parameter.
-    pub vital: String,
-    /// Its unit.
-    pub unit: String,
-    /// Beginning, in capture time.
-    pub first: i64,
-    /// End, in capture time.
-    pub last: i64,
-    /// Smallest value.
-    pub least: f64,
-    /// Largest value.
-    pub most: f64,
-    /// Last value.
-    pub latest: f64,
-    /// Number of valid samples.
-    pub samples: i64,
-}
-
-pub(crate) fn trends(connection: &Connection, query: &TrendQuery) -> Result<Vec<StoredTrend>, StoreError> {
-    let doing = "read trends";
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT bed, patient, vital, unit, first, last, least, most, latest, samples FROM \
-             (SELECT * FROM trends WHERE asset = ?1 AND first >= ?2 AND first < ?3 AND (?4 IS NULL OR bed = ?4) \
-             ORDER BY first DESC LIMIT ?5) ORDER BY first, bed, patient, vital",
-        )
-        .doing(doing)?;
-    let TrendQuery { asset, bed, from, until, limit } = query;
-    let rows = statement
-        .query_map(params![asset.0.cast_signed(), from, until, bed, limit], |row| {
-            Ok(StoredTrend {
-                bed: row.get(0)?,
-                patient: row.get(1)?,
-                vital: row.get(2)?,
-                unit: row.get(3)?,
-                first: row.get(4)?,
-                last: row.get(5)?,
-                least: row.get(6)?,
-                most: row.get(7)?,
-                latest: row.get(8)?,
-                samples: row.get(9)?,
-            })
-        })
-        .doing(doing)?;
-    rows.collect::<Result<_, _>>().doing(doing)
 }
 
 #[cfg(test)]
@@ -729,47 +571,6 @@ mod tests {
         store.raw().pragma_update(None, "max_page_count", 1 << 20).unwrap();
         assert_eq!(changes(&store.record(&mut kept, &recording, &actor()).unwrap()).len(), 498);
         assert_eq!(store.findings(&FindingQuery::default()).unwrap().len(), 499);
-    }
-
-    #[test]
-    fn trends_are_kept_once_read_in_order_and_pruned() {
-        let folder = Folder::new("live-trends");
-        let (mut store, mut kept) = (folder.writer(), Kept::default());
-        let report = seen(Vec::new(), 3);
-        let trend = |hour, last| Trend {
-            asset: AssetId(7),
-            bed: Some(12),
-            patient: None,
-            first: time(hour),
-            last: time(hour + 1),
-            numerics: BTreeMap::from([(
-                Vital::HeartRate,
-                NumericRange { last, min: 60.0, max: 90.0, samples: 5 },
-            )]),
-        };
-        for trends in [vec![trend(1, 70.0)], vec![trend(1, 71.0), trend(2, 72.0)]] {
-            let recording = Recording {
-                sensor: "eth1",
-                period: "live:1",
-                report: &report,
-                taken_back: &[],
-                trends: &trends,
-                health: "{}",
-                extent: Extent::All,
-                version: "1",
-            };
-            store.record(&mut kept, &recording, &actor()).unwrap();
-        }
-        let query = TrendQuery { asset: AssetId(7), bed: None, from: i64::MIN, until: i64::MAX, limit: 10 };
-        let latest = |store: &Writer, query: &TrendQuery| {
-            store.trends(query).unwrap().iter().map(|row| row.latest).collect::<Vec<_>>()
-        };
-        assert_eq!(latest(&store, &query), [71.0, 72.0]);
-        assert_eq!(latest(&store, &TrendQuery { bed: Some(13), ..query.clone() }), [0.0; 0]);
-        assert_eq!(latest(&store, &TrendQuery { from: time(2).nanos(), ..query.clone() }), [72.0]);
-        assert_eq!(latest(&store, &TrendQuery { limit: 1, ..query.clone() }), [72.0]);
-        store.prune(&[Prunable::Trends], time(3).nanos(), Trial::Real, &actor()).unwrap();
-        assert_eq!(latest(&store, &query), [72.0]);
     }
 
     #[test]

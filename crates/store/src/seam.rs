@@ -9,7 +9,9 @@ use crate::error::StoreError;
 use crate::finding::{self, Decided, Decision, FindingCard, FindingQuery, FindingTally, StoredFinding};
 use crate::folder::{self, IfMissing, Lock};
 use crate::import::{self, Imported};
-use crate::live::{self, Kept, Recording, StoredSensor, StoredTrend, TrendQuery};
+use crate::live::{self, Kept, Recording};
+use crate::sensor::{self, StoredSensor};
+use crate::trend::{self, StoredTrend, TrendQuery};
 use crate::retention::{self, Prunable, Pruned, Trial};
 use model::{AssetId, FindingId, Report};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -248,11 +250,11 @@ impl Reading for Reader {
     }
 
     fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
-        live::sensors(&self.connection)
+        sensor::read(&self.connection)
     }
 
     fn trends(&self, query: &TrendQuery) -> Result<Vec<StoredTrend>, StoreError> {
-        live::trends(&self.connection, query)
+        trend::read(&self.connection, query)
     }
 
     fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {

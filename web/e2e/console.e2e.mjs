@@ -2,15 +2,13 @@
 // in both colours; hostile names. Run by `crates/lazaret/tests/browser`, or by hand:
 //   LAZARET=target/ci/lazaret node --test e2e/console.e2e.mjs
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test as declare } from "node:test";
 import { browse, folder, lazaret, page as open, serve } from "./lazaret.mjs";
+import { PLACES, picture, settled, violations } from "./look.mjs";
 import { HOSTILE, writeHostileWard } from "./ward.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PICTURES = process.env.LAZARET_PICTURES;
 const FIRST_LOAD_BYTES_MAX = 300_000;
 const PASSWORD = "a quiet ward sleeps well";
 
@@ -50,23 +48,8 @@ function held(page, selector) {
 function clean(...views) {
   for (const view of views) assert.deepEqual(view.faults, []);
 }
-async function picture(page, name) {
-  if (!PICTURES) return;
-  mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
-}
 async function audit(page, name) {
   assert.deepEqual(await violations(page, name), []);
-}
-async function violations(page, name) {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  return found.violations.map(({ id, impact, nodes }) => `${name}: ${id} (${impact}): ${nodes.map((node) => `${node.html} ${node.failureSummary}`).slice(0, 3).join(" | ")}`);
-}
-/** Until a page says its heading, and nothing loads. */
-async function settled(page, heading) {
-  await page.getByRole("heading", { level: 1, name: heading }).waitFor();
-  await page.waitForFunction(() => !document.querySelector(".waiting.on"));
 }
 
 test("first start: the link makes the first admin, once", async () => {
@@ -331,20 +314,6 @@ test("a report is made for the regulator, as a PDF and as a page", async () => {
   }
   clean(admin);
 });
-
-const PLACES = [
-  ["/", "Overview", "overview"],
-  ["/findings", "Findings", "findings"],
-  ["/devices", "Devices", "devices"],
-  ["/map", "Map", "map"],
-  ["/captures", "Captures", "captures"],
-  ["/audit", "Audit", "audit"],
-  ["/containment", "Containment", "containment"],
-  ["/reports", "Reports", "reports"],
-  ["/sensors", "Sensors", "sensors"],
-  ["/settings", "Settings", "settings"],
-  ["/account", "Your account", "account"],
-];
 
 test("every page, in both colours and at both ends of screens, is accessible and whole", async () => {
   const storageState = await admin.context.storageState();

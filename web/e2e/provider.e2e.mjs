@@ -2,13 +2,13 @@
 // LAZARET_PROVIDER is the folder of the provider's script and packages; run by `crates/lazaret/tests/browser`.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { browse, folder, page as open, serve } from "./lazaret.mjs";
+import { picture } from "./look.mjs";
 
-const PICTURES = process.env.LAZARET_PICTURES;
 const PASSWORD = "a quiet ward sleeps well";
 
 let home, provider, issuer, server, browser;
@@ -37,12 +37,6 @@ after(async () => {
   provider?.kill();
   home?.remove();
 });
-
-async function picture(page, name) {
-  if (!PICTURES) return;
-  mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
-}
 
 /** Nothing forbidden happened but that the provider was asked. */
 function clean(view) {

@@ -1,12 +1,12 @@
 // The vault in a real browser: hashes for an admin, a name for the clinical role, and only when it is asked for.
 //   LAZARET=target/ci/lazaret node --test e2e/vault.e2e.mjs
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { browse, folder, lazaret, page as open, serve, WAIT_MS } from "./lazaret.mjs";
+import { picture } from "./look.mjs";
 
-const PICTURES = process.env.LAZARET_PICTURES;
 const PASSWORD = "a quiet ward sleeps well";
 
 let home, server, browser, truth, place;
@@ -54,11 +54,6 @@ async function signedIn(name, path) {
   await view.page.getByLabel("Password").fill(PASSWORD);
   await view.page.getByRole("button", { name: "Sign in" }).click();
   return view;
-}
-async function picture(page, name) {
-  if (!PICTURES) return;
-  mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
 }
 
 test("an admin sees the hash and no way to the name", async () => {

@@ -3,15 +3,12 @@
 //   LAZARET=target/ci/lazaret node --test e2e/wall.e2e.mjs
 // LAZARET_WALL_MINUTES lets memory be watched for longer, LAZARET_PICTURES=DIR keeps pictures.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { demo } from "./demo.mjs";
 import { browse, page as open } from "./lazaret.mjs";
+import { PLACES, picture, settled, violations } from "./look.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PICTURES = process.env.LAZARET_PICTURES;
 const MINUTES = Number(process.env.LAZARET_WALL_MINUTES ?? 0.5);
 const PASSWORD = "a quiet ward sleeps well";
 /** The story is told in 180 s at most; machines of CI are busy. */
@@ -36,16 +33,8 @@ after(async () => {
   await ward?.stop();
 });
 
-async function picture(page, name) {
-  if (!PICTURES) return;
-  mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
-}
 async function audit(page, name) {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }));
-  const told = found.violations.map(({ id, impact, nodes }) => `${name}: ${id} (${impact}): ${nodes.map((node) => `${node.html} ${node.failureSummary}`).slice(0, 3).join(" | ")}`);
-  assert.deepEqual(told, []);
+  assert.deepEqual(await violations(page, name), []);
 }
 /** How far numbers on screen are behind their frames, in ms: capture times of a demo are those of this machine's clock. */
 function delays(page, count) {
@@ -176,6 +165,28 @@ test("the number that lies is struck through beside what its waveform gives", as
   await page.keyboard.press("b");
   await page.locator('.tile[data-bed="7"]').waitFor();
   assert.deepEqual(view.faults, []);
+});
+
+test("every page of the console tells the story too", async () => {
+  const { page, context, faults } = await open(browser, ward.base, { storageState: await view.context.storageState() });
+  for (const [path, heading, name] of PLACES) {
+    await page.goto(ward.base + path);
+    await settled(page, heading);
+    await audit(page, `${name} of the demo`);
+    await picture(page, `demo-${name}`);
+  }
+  // From the worst finding of the queue to its device.
+  await page.goto(`${ward.base}/findings`);
+  await page.locator(".rows li", { hasText: "Patient data leaves the site" }).first().click();
+  await page.getByRole("heading", { name: "What to do" }).waitFor();
+  await picture(page, "demo-finding");
+  await page.goto(`${ward.base}/devices?text=CMS8000`);
+  await page.locator("tbody a").first().click();
+  await page.getByRole("heading", { name: "Identity" }).waitFor();
+  await settled(page, "CMS8000");
+  await picture(page, "demo-device");
+  await context.close();
+  assert.deepEqual(faults, []);
 });
 
 test("memory does not grow while the wall is open", async () => {

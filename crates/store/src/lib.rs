@@ -35,9 +35,9 @@ mod seam;
 mod sensor;
 mod standing;
 mod survey;
-mod trend;
 #[cfg(test)]
 mod tests;
+mod trend;
 mod vault;
 mod vouched;
 

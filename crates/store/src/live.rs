@@ -371,7 +371,6 @@ impl Next<'_> {
         self.changes.blind_spots = Some(hash);
         Ok(())
     }
-
 }
 
 fn end(

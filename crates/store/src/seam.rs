@@ -10,9 +10,9 @@ use crate::finding::{self, Decided, Decision, FindingCard, FindingQuery, Finding
 use crate::folder::{self, IfMissing, Lock};
 use crate::import::{self, Imported};
 use crate::live::{self, Kept, Recording};
+use crate::retention::{self, Prunable, Pruned, Trial};
 use crate::sensor::{self, StoredSensor};
 use crate::trend::{self, StoredTrend, TrendQuery};
-use crate::retention::{self, Prunable, Pruned, Trial};
 use model::{AssetId, FindingId, Report};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::Path;

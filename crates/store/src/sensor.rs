@@ -58,7 +58,11 @@ pub(crate) fn read(connection: &Connection) -> Result<Vec<StoredSensor>, StoreEr
 }
 
 /// Writes how the sensor of a recording does.
-pub(crate) fn write(step: &Transaction<'_>, recording: &Recording<'_>, actor: &Actor) -> Result<(), StoreError> {
+pub(crate) fn write(
+    step: &Transaction<'_>,
+    recording: &Recording<'_>,
+    actor: &Actor,
+) -> Result<(), StoreError> {
     let Recording { sensor, period, health, .. } = recording;
     step.prepare_cached("INSERT OR REPLACE INTO sensors VALUES (?1, ?2, ?3, ?4)")
         .doing("write a sensor's state")?

@@ -84,22 +84,10 @@ pub(crate) fn write(step: &Transaction<'_>, import: i64, trends: &[Trend]) -> Re
         )
         .doing(doing)?;
     for row in trends.iter().flat_map(TrendRow::of) {
-        let TrendRow { asset, bed, patient, vital, unit, first, last, least, most, latest, samples } =
-            row;
+        let TrendRow { asset, bed, patient, vital, unit, first, last, least, most, latest, samples } = row;
         insert
             .execute(params![
-                import,
-                asset,
-                bed,
-                patient,
-                vital,
-                unit,
-                first,
-                last,
-                least,
-                most,
-                latest,
-                samples
+                import, asset, bed, patient, vital, unit, first, last, least, most, latest, samples
             ])
             .doing(doing)?;
     }

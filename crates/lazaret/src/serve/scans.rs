@@ -3,6 +3,7 @@
 use super::app::{Shared, write};
 use crate::command::{Reading, ScanPlan};
 use crate::pipeline::{self, Told};
+use crate::vault::Due;
 use detect::Depth;
 use flow::Waveforms;
 use ingest::Input;
@@ -146,7 +147,12 @@ pub(crate) async fn scan(app: Shared, id: u64, path: PathBuf, by: Actor) {
         Err(why) => return app.scans.fail(id, why),
     };
     app.scans.set(id, Stage::Keeping);
-    let keep = move |store: &mut store::Writer| store.import(&report, env!("CARGO_PKG_VERSION"), &by);
+    let vault = app.vault.get().cloned();
+    let keep = move |store: &mut store::Writer| {
+        let imported = store.import(&report, env!("CARGO_PKG_VERSION"), &by)?;
+        vault.map_or(Ok(()), |vault| vault.try_keep(store, Due::All, &by.name))?;
+        Ok(imported)
+    };
     match write(&app, keep).await {
         Ok(imported) => app.scans.set(id, done(&imported)),
         Err(problem) => app.scans.fail(id, problem.detail()),
@@ -157,11 +163,16 @@ pub(crate) async fn scan(app: Shared, id: u64, path: PathBuf, by: Actor) {
 fn read(app: &Shared, id: u64, path: &Path) -> Result<Report, String> {
     let folder = app.scans.folder.parent().unwrap_or(&app.scans.folder);
     let past = crate::past::of_store(folder).map_err(|failure| crate::exit::with_causes(&failure))?;
+    let wanted = flow::Options { waveforms: Waveforms::Carry, ..flow::Options::default() };
+    let wanted = match app.vault.get() {
+        Some(vault) => vault.wanted(wanted),
+        None => wanted,
+    };
     let plan = ScanPlan {
         past,
         inputs: vec![Input::Path(path.to_owned())],
         reading: ingest::Options::default(),
-        flow: flow::Options { waveforms: Waveforms::Carry, ..flow::Options::default() },
+        flow: wanted,
         site: app.scans.site.clone(),
         integrity: Some(Depth::Default),
         workers: NonZero::<usize>::MIN,

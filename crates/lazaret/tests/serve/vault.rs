@@ -60,15 +60,31 @@ fn names_are_in_the_answers_of_the_vault_alone() {
         );
         assert_eq!(admin.ask("POST", "/api/v1/vault/looks", look(hash).as_bytes()).status, 403);
     }
-    // Captures that are sent are scanned as ever, with nobody in them.
+    // Captures that are sent fill it as well: under the same hashes, so that a patient of both is one.
     let (_, scan) = admin.send("/api/v1/captures?name=second.pcap", &std::fs::read(&second).unwrap());
     server.wait("the scan ended", || {
         (admin.get(&format!("/api/v1/scans/{}", scan["id"]))["stage"] == "done").then_some(())
     });
+    let sent: Value =
+        serde_json::from_slice(&std::fs::read(format!("{second}.truth.json")).unwrap()).unwrap();
+    let sent = sent["beds"].as_array().unwrap();
+    let known: BTreeSet<&str> = shown.values().map(|(hash, _)| hash.as_str()).collect();
+    let cards = nurse.get("/api/v1/beds?limit=100");
+    let cards = cards["beds"].as_array().unwrap().iter();
+    let new: BTreeSet<&str> =
+        cards.filter_map(|bed| bed["patient"].as_str()).filter(|hash| !known.contains(hash)).collect();
+    let told = |hash: &&str| nurse.ask("POST", "/api/v1/vault/looks", look(hash).as_bytes()).json();
+    let numbers: BTreeSet<_> = new.iter().map(|hash| told(hash)["number"].to_string()).collect();
+    let expected: BTreeSet<_> = sent.iter().map(|bed| bed["patient"]["number"].to_string()).collect();
+    assert_eq!(numbers, expected);
     let log = admin.get("/api/v1/audit?limit=500");
     let looks = log["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "vault-look");
     let by: Vec<_> = looks.map(|entry| entry["by"].as_str().unwrap()).collect();
-    assert_eq!(by, vec!["ostrava (token test)"; beds.len()], "every look, with who looked, and no other");
+    assert_eq!(
+        by,
+        vec!["ostrava (token test)"; beds.len() + new.len()],
+        "every look, with who looked, and no other"
+    );
     let mut patients = identifiers(&first);
     patients.extend(identifiers(&second));
     let (_, bytes, framed) = search(&admin, &patients, &EVERY_ROLE);

@@ -5,6 +5,7 @@ use crate::tally::Tally;
 use inventory::Survey;
 use model::{Asset, AssetId, Detail, Endpoint, Finding, FindingId, Location, Peer, Transport, stable_hash};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -68,11 +69,14 @@ impl<'a> Matter<'a> {
     }
 }
 
+/// A finding, and where it was seen so far. Boxed: it is put into maps, whose nodes have room for more than they hold,
+/// and sorted.
+type Found = Box<(Finding, Tally)>;
+
 /// Findings so far.
 pub(crate) struct Draft<'a> {
     rules: &'a Rules,
-    /// Boxed: a map's nodes have room for more than they hold.
-    found: BTreeMap<FindingId, Box<(Finding, Tally)>>,
+    found: BTreeMap<FindingId, Found>,
     of_asset: BTreeMap<AssetId, Vec<FindingId>>,
 }
 
@@ -130,25 +134,23 @@ impl<'a> Draft<'a> {
             why,
             fix: Arc::clone(worth.fix),
         };
-        self.put(finding, matter.tally);
+        self.put(Box::new((finding, matter.tally)));
     }
 
     /// Takes over what another draft, by the same rules, has found.
     pub(crate) fn join(&mut self, other: Self) {
-        for found in other.found.into_values() {
-            let (finding, tally) = *found;
-            self.put(finding, tally);
-        }
+        other.found.into_values().for_each(|found| self.put(found));
     }
 
-    fn put(&mut self, finding: Finding, seen: Tally) {
-        match self.found.get_mut(&finding.id) {
-            None => {
-                self.of_asset.entry(finding.asset).or_default().push(finding.id);
-                self.found.insert(finding.id, Box::new((finding, seen)));
+    fn put(&mut self, found: Found) {
+        match self.found.entry(found.0.id) {
+            Entry::Vacant(place) => {
+                self.of_asset.entry(found.0.asset).or_default().push(found.0.id);
+                place.insert(found);
             }
-            Some(found) => {
-                let (known, tally) = &mut **found;
+            Entry::Occupied(mut place) => {
+                let (known, tally) = &mut **place.get_mut();
+                let (finding, seen) = *found;
                 tally.merge(&seen);
                 if (finding.certainty, finding.severity) > (known.certainty, known.severity) {
                     *known = finding;
@@ -159,23 +161,18 @@ impl<'a> Draft<'a> {
 
     /// The findings, worst first, then by rule, asset and peer.
     pub(crate) fn finish(self) -> Vec<Finding> {
-        let mut findings: Vec<_> = self
-            .found
-            .into_values()
-            .map(|found| {
-                let (mut finding, tally) = *found;
-                finding.first = tally.first;
-                finding.last = tally.last;
-                finding.count = tally.count;
-                finding.evidence = tally.into_evidence();
-                finding
-            })
-            .collect();
-        findings.sort_by_key(|finding| {
+        let mut found: Vec<Found> = self.found.into_values().collect();
+        found.sort_by_key(|found| {
+            let finding = &found.0;
             let peer = finding.peer.map(|peer| (peer.endpoint, peer.transport));
             (std::cmp::Reverse(finding.severity), finding.rule, finding.asset, peer, finding.id)
         });
-        findings
+        let finished = found.into_iter().map(|found| {
+            let (finding, tally) = *found;
+            let (first, last, count) = (tally.first, tally.last, tally.count);
+            Finding { first, last, count, evidence: tally.into_evidence(), ..finding }
+        });
+        finished.collect()
     }
 }
 

@@ -388,13 +388,19 @@ impl Judge {
             exposure::conclude(&ground, &mut draft);
             mismatch::conclude(&ground, &mut draft);
             rogue::conclude(&ground, &mut draft);
+            draft
+        };
+        let about_rhythm = || {
+            let mut draft = Draft::new(&self.rules);
             self.beacons.conclude(&ground, &mut draft);
             self.searches.conclude(&self.losses, &ground, &mut draft);
             draft
         };
         let mut habits = Habits::new(survey, &self.past, &self.losses, self.now);
-        let (mut draft, other) = rayon::join(about_content, about_contact);
-        draft.join(other);
+        let (mut draft, (contact, rhythm)) =
+            rayon::join(about_content, || rayon::join(about_contact, about_rhythm));
+        draft.join(contact);
+        draft.join(rhythm);
         // What somebody is blamed for is not learnt, so these come when that is known.
         habits.learn(&draft);
         egress::conclude_by_habit(&habits, &ground, &mut draft);

@@ -43,8 +43,11 @@ impl<'a> Tool<'a> {
     }
 }
 
-/// Rows of a list that one thread spells at a time; what waits to be written is this many for each thread.
-const ROWS_AT_ONCE: usize = 32;
+/// Rows of a list that one thread spells at a time.
+const ROWS_AT_ONCE: usize = 64;
+/// Such pieces that are spelled, for each thread, while as many are written: a wave. More of them wake threads less often
+/// and take more memory.
+const PIECES_PER_THREAD: usize = 4;
 
 /// Writes the whole document on one line, with a line end after it.
 ///
@@ -52,24 +55,27 @@ const ROWS_AT_ONCE: usize = 32;
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(report: &Report, tool: Tool<'_>, mut to: impl io::Write) -> io::Result<()> {
-    let mut head = serde_json::to_vec(&Head::of(report, tool))?;
-    // The lists come before its closing brace.
-    head.pop();
-    to.write_all(&head)?;
-    write_list(&mut to, "assets", &sorted_assets(report), AssetRow::of)?;
-    write_list(&mut to, "findings", &sorted_findings(report), FindingRow::of)?;
-    write_list(&mut to, "vitals", &sorted_vitals(report), VitalsRow::of)?;
-    to.write_all(b"}\n")
+pub fn write(report: &Report, tool: Tool<'_>, mut to: impl io::Write + Send) -> io::Result<()> {
+    // Once into the pool, not for each wave.
+    rayon::scope(|_| {
+        let mut head = serde_json::to_vec(&Head::of(report, tool))?;
+        // The lists come before its closing brace.
+        head.pop();
+        to.write_all(&head)?;
+        write_list(&mut to, "assets", &sorted_assets(report), AssetRow::of)?;
+        write_list(&mut to, "findings", &sorted_findings(report), FindingRow::of)?;
+        write_list(&mut to, "vitals", &sorted_vitals(report), VitalsRow::of)?;
+        to.write_all(b"}\n")
+    })
 }
 
+/// While a wave is written the next is spelled.
 fn write_list<'a, T: Sync, R: Serialize>(
-    to: &mut impl io::Write,
+    to: &mut (impl io::Write + Send),
     name: &str,
     rows: &[&'a T],
     row: impl Fn(&'a T) -> R + Sync,
 ) -> io::Result<()> {
-    write!(to, ",\"{name}\":[")?;
     let spell = |(rows, text): (&[&'a T], &mut Vec<u8>)| -> io::Result<()> {
         text.clear();
         for one in rows {
@@ -78,17 +84,24 @@ fn write_list<'a, T: Sync, R: Serialize>(
         }
         Ok(())
     };
+    write!(to, ",\"{name}\":[")?;
     // Used again for each wave: fresh memory is dearer than what is written into it.
-    let mut texts = vec![Vec::new(); rayon::current_num_threads()];
-    let mut left = rows.len();
-    for wave in rows.chunks(ROWS_AT_ONCE * texts.len()) {
-        wave.par_chunks(ROWS_AT_ONCE).zip(&mut texts).map(spell).collect::<io::Result<()>>()?;
-        left -= wave.len();
-        let pieces = wave.len().div_ceil(ROWS_AT_ONCE);
-        for (number, text) in (1..).zip(texts.iter().take(pieces)) {
-            let is_last = left == 0 && number == pieces;
-            to.write_all(if is_last { text.strip_suffix(b",").unwrap_or(text) } else { text })?;
-        }
+    let mut spelled = vec![Vec::new(); rayon::current_num_threads() * PIECES_PER_THREAD];
+    let mut next = spelled.clone();
+    for wave in rows.chunks(ROWS_AT_ONCE * next.len()) {
+        let (written, done) = rayon::join(
+            || spelled.iter().try_for_each(|text| to.write_all(text)),
+            || wave.par_chunks(ROWS_AT_ONCE).zip(&mut next).map(spell).collect::<io::Result<()>>(),
+        );
+        written.and(done)?;
+        // The last wave may have fewer pieces.
+        next.iter_mut().skip(wave.len().div_ceil(ROWS_AT_ONCE)).for_each(Vec::clear);
+        std::mem::swap(&mut spelled, &mut next);
+    }
+    let last = spelled.iter().rposition(|text| !text.is_empty());
+    for (at, text) in spelled.iter().enumerate() {
+        let is_last = Some(at) == last;
+        to.write_all(if is_last { text.strip_suffix(b",").unwrap_or(text) } else { text })?;
     }
     to.write_all(b"]")
 }

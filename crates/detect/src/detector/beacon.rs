@@ -16,6 +16,7 @@ use crate::rhythm::{CONTACTS_MIN, Rhythm, rhythm};
 use crate::tally::Tally;
 use inventory::{Exchange, ExchangeId, Inventory, LiveFlow, Renewed, StationId, Survey};
 use model::{Asset, AssetId, CaptureTime, FlowStart, FlowTotals, Observation, Side, SideTotals, Transport};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
@@ -145,14 +146,22 @@ impl Beacons {
             let found = of_asset.entry((asset.id, (ip, *transport, *port)));
             found.or_insert_with(|| (asset, Vec::new())).1.push(contacts);
         }
-        for ((_, called), (asset, all)) in of_asset {
-            let mut times: Vec<_> = all.iter().flat_map(|contacts| contacts.times.iter().copied()).collect();
-            times.sort_unstable();
-            if let Some(rhythm) = rhythm(times) {
+        let of_asset: Vec<_> = of_asset.into_iter().collect();
+        // Most of the work, and none of it is about another's.
+        let rhythms: Vec<_> = of_asset.par_iter().map(|(_, (_, all))| rhythm(times(all))).collect();
+        for (((_, called), (asset, all)), rhythm) in of_asset.into_iter().zip(rhythms) {
+            if let Some(rhythm) = rhythm {
                 Contacts::all(&all).tell(survey, asset, called, rhythm, draft);
             }
         }
     }
+}
+
+/// When somebody was contacted, in order.
+fn times(all: &[&Contacts]) -> Vec<CaptureTime> {
+    let mut times: Vec<_> = all.iter().flat_map(|contacts| contacts.times.iter().copied()).collect();
+    times.sort_unstable();
+    times
 }
 
 fn key_of(flow: &LiveFlow) -> Option<Key> {

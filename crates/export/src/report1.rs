@@ -44,7 +44,7 @@ impl<'a> Tool<'a> {
 }
 
 /// Rows of a list that one thread spells at a time.
-const ROWS_AT_ONCE: usize = 64;
+const ROWS_AT_ONCE: usize = 32;
 /// Such pieces that are spelled, for each thread, while as many are written: a wave. More of them wake threads less often
 /// and take more memory.
 const PIECES_PER_THREAD: usize = 4;

@@ -2,7 +2,7 @@
 
 use crate::error::{Doing as _, StoreError};
 use crate::row::TrendRow;
-use model::Trend;
+use model::{AssetId, Trend};
 use rusqlite::{Connection, Transaction, params};
 
 /// Which trends.

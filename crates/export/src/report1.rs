@@ -44,10 +44,10 @@ impl<'a> Tool<'a> {
 }
 
 /// Rows of a list that one thread spells at a time.
-const ROWS_AT_ONCE: usize = 32;
+const ROWS_AT_ONCE: usize = 16;
 /// Such pieces that are spelled, for each thread, while as many are written: a wave. More of them wake threads less often
 /// and take more memory.
-const PIECES_PER_THREAD: usize = 4;
+const PIECES_PER_THREAD: usize = 8;
 
 /// Writes the whole document on one line, with a line end after it.
 ///

@@ -180,7 +180,7 @@ impl Options {
     /// Scans with the pipeline.
     pub(crate) fn run(&self) -> Result<Status, Failure> {
         ingest::keep_freed_pages();
-        self.run_with(crate::pipeline::run)
+        crate::pipeline::on_workers(self.source.workers(), || self.run_with(crate::pipeline::run))
     }
 
     /// Scans with whatever makes an outcome of a plan.

@@ -116,6 +116,12 @@ impl Source {
         Ok(())
     }
 
+    /// How many workers: as asked for, else one for each processor.
+    pub(crate) fn workers(&self) -> NonZero<usize> {
+        let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        self.workers.unwrap_or_else(processors)
+    }
+
     /// A plan over these inputs, with `flow` as what is wanted of the flow stage but for the patients.
     pub(crate) fn plan(&self, flow: flow::Options) -> Result<ScanPlan, Failure> {
         let redaction = match &self.pseudonym_key {
@@ -126,7 +132,6 @@ impl Source {
         let integrity = self.integrity.depth();
         // The checks look at the samples of waveforms.
         let waveforms = if integrity.is_some() { Waveforms::Carry } else { flow.waveforms };
-        let processors = || std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Ok(ScanPlan {
             inputs: self.captures.iter().map(|path| Input::from_argument(path)).collect(),
             reading: ingest::Options { hash: !self.no_hash, ..ingest::Options::default() },
@@ -134,7 +139,7 @@ impl Source {
             site: read_site(self.site.as_deref())?,
             past: Past::default(),
             integrity,
-            workers: self.workers.unwrap_or_else(processors),
+            workers: self.workers(),
             recording: None,
         })
     }

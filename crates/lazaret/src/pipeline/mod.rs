@@ -27,6 +27,7 @@ use ingest::{Batch, Captures};
 use inventory::{Recorder, Site};
 use model::{Coverage, Finding, Observation, Report, Schema};
 use rayon::prelude::*;
+use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,15 +39,29 @@ pub(crate) struct Told<'a> {
     pub(crate) finding: Option<&'a mut (dyn FnMut(&Finding) + Send)>,
 }
 
+/// Does something on threads of its own, as many as there are workers; what reads, concludes and writes on the same
+/// threads uses the same memory again. Within such work it is done as it is.
+pub(crate) fn on_workers<T: Send>(workers: NonZero<usize>, work: impl FnOnce() -> T + Send) -> T {
+    if rayon::current_thread_index().is_some() {
+        return work();
+    }
+    match rayon::ThreadPoolBuilder::new().num_threads(workers.get()).build() {
+        Ok(threads) => threads.install(work),
+        // The system gives no more threads: then on this one, and on those that rayon has.
+        Err(_) => work(),
+    }
+}
+
 /// Reads everything the plan names and judges it.
 ///
 /// # Errors
 /// [`Failure::Capture`] where the inputs make no sense together, [`Failure::Data`] where the compiled-in data
 /// does not load.
 pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure> {
-    // The pool in which the end is concluded and written. A second run in one process uses the first's: the
-    // number of threads never changes a report.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(plan.workers.get()).build_global();
+    on_workers(plan.workers, || run_here(plan, told))
+}
+
+fn run_here(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure> {
     let captures = Captures::open(&plan.inputs, &plan.reading)?;
     let (mut judgement, shards) = ready(plan.site, plan.integrity, plan.flow)?;
     judgement = judgement.remembering(plan.past);
@@ -55,10 +70,9 @@ pub(crate) fn run(plan: ScanPlan, told: Told<'_>) -> Result<ScanOutcome, Failure
     }
     let run = Run { captures, judgement, shards };
     let early = Early::new(told);
-    let run = if plan.workers.get() <= 1 {
-        alone(run, early)
-    } else {
-        pool::together(run, plan.workers.get(), early)
+    let run = match rayon::current_num_threads() {
+        1 => alone(run, early),
+        workers => pool::together(run, workers, early),
     };
     let rejected = run.captures.rejected().iter().map(Unreadable::from).collect();
     let skipped = run.captures.skipped().to_vec();

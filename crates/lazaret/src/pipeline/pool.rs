@@ -115,6 +115,7 @@ struct Pool<'a> {
     groups: usize,
 }
 
+/// On every thread of the current pool, of which there are `workers`.
 pub(super) fn together(run: Run, workers: usize, early: Early<'_>) -> Run {
     let Run { captures, judgement, shards } = run;
     let groups = (workers * GROUPS_PER_WORKER).min(SHARDS);
@@ -141,16 +142,10 @@ pub(super) fn together(run: Run, workers: usize, early: Early<'_>) -> Run {
         workers,
         groups,
     };
-    std::thread::scope(|scope| {
-        for worker in 1..workers {
-            let pool = &pool;
-            scope.spawn(move || pool.work(worker));
-        }
-        pool.work(0);
-    });
+    rayon::broadcast(|thread| pool.work(thread.index()));
     let shared = pool.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (Some(captures), Some(judge)) = (shared.captures, shared.judge) else {
-        // A worker panicked with a part in its hands; the scope has already raised that panic again.
+        // A worker panicked with a part in its hands; the broadcast has already raised that panic again.
         std::process::abort();
     };
     let mut split: Vec<_> =

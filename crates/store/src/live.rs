@@ -399,10 +399,8 @@ fn end(
 mod tests {
     use super::*;
     use crate::tests::{Folder, actor, asset, capture, changes, finding, no_vitals, the_finding, time};
-    use crate::{
-        Decision, FindingQuery, IfMissing, Prunable, Reading as _, State, Trial, Writer, Writing as _, folder,
-    };
-    use model::{AssetId, BedVitals, Finding, FindingId, NumericRange, Vital};
+    use crate::{Decision, FindingQuery, IfMissing, Reading as _, State, Writer, Writing as _, folder};
+    use model::{AssetId, BedVitals, Finding, FindingId};
 
     /// What a watch shows after some hours.
     fn seen(findings: Vec<Finding>, hour: i64) -> Report {

@@ -98,14 +98,18 @@ pub(crate) fn write(step: &Transaction<'_>, import: i64, trends: &[Trend]) -> Re
 mod tests {
     use super::*;
     use crate::live::{Extent, Kept, Recording};
-    use crate::tests::{Folder, actor, time};
-    use crate::{Prunable, Trial, Writer};
+    use crate::tests::{Folder, actor, capture, time};
+    use crate::{Prunable, Reading as _, Trial, Writer, Writing as _};
+    use model::{NumericRange, Report, Vital};
+    use std::collections::BTreeMap;
 
     #[test]
     fn trends_are_kept_once_read_in_order_and_pruned() {
         let folder = Folder::new("live-trends");
         let (mut store, mut kept) = (folder.writer(), Kept::default());
-        let report = seen(Vec::new(), 3);
+        let mut watched = capture(0, 0);
+        watched.sha256 = None;
+        let report = Report { captures: vec![watched], ..Report::default() };
         let trend = |hour, last| Trend {
             asset: AssetId(7),
             bed: Some(12),

@@ -436,6 +436,7 @@ export const words = {
     broken: "Broken by",
     no: "—",
     nothing: "nothing that was seen",
+    all: (many: number) => `Show ${counted(many, "more device", "more devices")}`,
     until: "until",
     policy: (name: string, by: string) => `policy “${name}”, by ${by}`,
     logBroken: "The audit log is not whole: somebody changed what stands in it, so these receipts prove nothing. See Audit.",

@@ -1,0 +1,53 @@
+// How long the pages of the console take over a big store, from asking to usable: settled, and answering a key. By hand, on a
+// copy of the store that `cargo xtask bench-api` makes (the first admin is made in it):
+//   LAZARET=target/release/lazaret LAZARET_STORE=/var/tmp/big.store node web/e2e/pages.bench.mjs
+import assert from "node:assert/strict";
+import { browse, page as open, serve } from "./lazaret.mjs";
+import { PLACES, settled } from "./look.mjs";
+
+const MOST_MS = 1000;
+const PASSWORD = "a quiet ward sleeps well";
+
+const server = await serve(process.env.LAZARET_STORE, "--no-tls");
+const browser = await browse();
+try {
+  const { page, faults } = await open(browser, server.base);
+  await page.goto(server.link);
+  await page.getByLabel("Name").fill("r.haldis");
+  await page.locator('input[name="password"]').fill(PASSWORD);
+  await page.getByLabel("Password again").fill(PASSWORD);
+  await page.getByRole("button", { name: "Make the admin" }).click();
+  await settled(page, "Overview");
+  const finding = async () => {
+    await page.goto(`${server.base}/findings`);
+    await settled(page, "Findings");
+    return new URL(await page.locator(".rows a").first().getAttribute("href"), server.base).pathname;
+  };
+  const device = async () => {
+    await page.goto(`${server.base}/devices`);
+    await settled(page, "Devices");
+    return new URL(await page.locator("tbody a").first().getAttribute("href"), server.base).pathname;
+  };
+  const all = [...PLACES, [await device(), undefined, "device"], [await finding(), "Findings", "finding"]];
+  const late = [];
+  for (const [path, heading, name] of all) {
+    const times = [];
+    for (let turn = 0; turn < 3; turn++) {
+      await page.goto("about:blank");
+      const begun = performance.now();
+      await page.goto(server.base + path);
+      await settled(page, heading);
+      await page.keyboard.press("?");
+      await page.getByRole("dialog").waitFor();
+      times.push(performance.now() - begun);
+    }
+    const [least, middle, most] = times.sort((a, b) => a - b).map(Math.round);
+    console.log(`${name}: ${middle} ms (${least} to ${most})`);
+    if (middle > MOST_MS) late.push(`${name}: ${middle} ms`);
+  }
+  assert.deepEqual(faults, []);
+  assert.deepEqual(late, [], "pages that take longer than a second");
+} finally {
+  await browser.close();
+  await server.stop();
+}

@@ -98,11 +98,11 @@ fn write_list<'a, T: Sync, R: Serialize>(
         next.iter_mut().skip(wave.len().div_ceil(ROWS_AT_ONCE)).for_each(Vec::clear);
         std::mem::swap(&mut spelled, &mut next);
     }
-    let last = spelled.iter().rposition(|text| !text.is_empty());
-    for (at, text) in spelled.iter().enumerate() {
-        let is_last = Some(at) == last;
-        to.write_all(if is_last { text.strip_suffix(b",").unwrap_or(text) } else { text })?;
+    if let Some(last) = spelled.iter_mut().rfind(|text| !text.is_empty()) {
+        // No comma after the last row.
+        last.pop();
     }
+    spelled.iter().try_for_each(|text| to.write_all(text))?;
     to.write_all(b"]")
 }
 

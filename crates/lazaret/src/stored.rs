@@ -3,11 +3,11 @@
 
 use crate::exit::Failure;
 use crate::output::write_to;
-use crate::vault::{Due, Identities};
+use crate::vault::{self, Identities};
 use model::{CaptureTime, Report, Text};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use store::{Actor, Change, Changed, IfMissing, Imported, Meeting, Reader, Writer, Writing as _};
+use store::{Actor, Change, Changed, IfMissing, Imported, Meeting, Reader, Writer};
 
 /// Changed findings told one by one after a scan. Our limit; the rest is a number, and in the store.
 const CHANGES_TOLD_MAX: usize = 20;
@@ -162,10 +162,7 @@ pub(crate) fn keep(
 ) -> Result<(), Failure> {
     let mut store = Writer::open(folder, IfMissing::Make)?;
     let by = session();
-    let imported = store.import(report, env!("CARGO_PKG_VERSION"), &by)?;
-    if let Some(identities) = identities {
-        identities.try_keep(&mut store, Due::All, &by.name)?;
-    }
+    let imported = vault::import(&mut store, report, identities, &by)?;
     if !quiet {
         eprint!("{}", told(folder, &imported));
     }

@@ -10,13 +10,15 @@ use crate::exit::{Failure, with_causes};
 use crate::secret::vault_passphrase;
 use crate::stored::now;
 use flow::Redaction;
-use model::{CaptureTime, Pseudonym};
+use model::{CaptureTime, Pseudonym, Report};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::{Actor, Guarding as _, Identity, IfMissing, Sealed, StoreError, Vault, Writer};
+use store::{
+    Actor, Guarding as _, Identity, IfMissing, Imported, Sealed, StoreError, Vault, Writer, Writing as _,
+};
 use wire::PatientFields;
 
 /// Patients who are remembered between two writings, sealed. Our limit: twice as many as beds; what a flood names beyond is not
@@ -76,6 +78,29 @@ impl Turned {
 fn in_words(time: Duration) -> String {
     let hours = time.as_secs() / 3_600;
     if hours >= 48 { format!("{} days", hours / 24) } else { format!("{hours} hours") }
+}
+
+/// These options of the flow stage, with patients sealed for the vault where it is on.
+pub(crate) fn wanted(vault: Option<&Arc<Identities>>, options: flow::Options) -> flow::Options {
+    match vault {
+        Some(vault) => vault.wanted(options),
+        None => options,
+    }
+}
+
+/// Keeps a report in the store, and who its patients are in the vault where it is on.
+///
+/// # Errors
+/// When the store cannot be written.
+pub(crate) fn import(
+    store: &mut Writer,
+    report: &Report,
+    vault: Option<&Identities>,
+    by: &Actor,
+) -> Result<Imported, StoreError> {
+    let imported = store.import(report, env!("CARGO_PKG_VERSION"), by)?;
+    vault.map_or(Ok(()), |vault| vault.try_keep(store, Due::All, &by.name))?;
+    Ok(imported)
 }
 
 /// What of the patients is written next.
@@ -141,7 +166,7 @@ impl Identities {
     }
 
     /// These options of the flow stage, with patients sealed for the vault.
-    pub(crate) fn wanted(self: &Arc<Self>, options: flow::Options) -> flow::Options {
+    fn wanted(self: &Arc<Self>, options: flow::Options) -> flow::Options {
         let identities: Arc<dyn flow::Identities> = Arc::<Self>::clone(self);
         flow::Options { redaction: self.redaction(), identities: Some(identities), ..options }
     }

@@ -9,7 +9,7 @@ use crate::evidence::Evidence;
 use crate::exit::{Failure, Status, with_causes};
 use crate::output::write_to;
 use crate::pipeline::Told;
-use crate::vault::{Identities, Turned};
+use crate::vault::{self, Identities, Turned};
 use detect::{Depth, Past};
 use export::{Tool, html, ndjson, report1, text};
 use flow::Waveforms;
@@ -194,9 +194,7 @@ impl Options {
         let identities = self.identities()?;
         let evidence = self.evidence.as_deref().map(Evidence::start).transpose()?.map(Arc::new);
         let mut plan = self.plan(evidence.clone())?;
-        if let Some(identities) = &identities {
-            plan.flow = identities.wanted(plan.flow);
-        }
+        plan.flow = vault::wanted(identities.as_ref(), plan.flow);
         if let Some(folder) = &self.store {
             plan.past = crate::past::of_store(folder)?;
         }

@@ -25,7 +25,7 @@ use crate::secret::read_key;
 use crate::stored;
 use crate::supervisor::Supervisor;
 use crate::teller::{Hands, Stream, Teller, Written};
-use crate::vault::{Identities, Turned};
+use crate::vault::{self, Identities, Turned};
 use clap::Parser as _;
 use detect::Past;
 use export::ndjson::{EvidenceRow, Lines, SensorRow};
@@ -317,10 +317,7 @@ impl Options {
         let wanted_samples = integrity.is_some() || hub.is_some();
         let waveforms = if wanted_samples { Waveforms::Carry } else { Waveforms::Omit };
         let wanted = flow::Options { redaction, waveforms, ..flow::Options::default() };
-        let wanted = match &identities {
-            Some(identities) => identities.wanted(wanted),
-            None => wanted,
-        };
+        let wanted = vault::wanted(identities.as_ref(), wanted);
         let past = self.store.as_deref().map_or(Ok(Past::default()), crate::past::of_store)?;
         let mut sensor = Sensor::new((feed, self.workers.get()), site, integrity, wanted, past)?;
         if let Some(hub) = hub {

@@ -3,7 +3,7 @@
 use super::{finish_all, ready, show_all};
 use crate::exit::Failure;
 use crate::live::{Hub, Tap};
-use crate::vault::Identities;
+use crate::vault::{self, Identities};
 use detect::Depth;
 use flow::Waveforms;
 use ingest::{Batch, Captures, Input};
@@ -38,10 +38,7 @@ pub(crate) fn replay(replay: Replay, hub: Arc<Hub>, stop: &AtomicBool) -> Result
     let inputs: Vec<Input> = replay.captures.into_iter().map(Input::Path).collect();
     let mut captures = Captures::open(&inputs, &ingest::Options::default())?;
     let wanted = flow::Options { waveforms: Waveforms::Carry, ..flow::Options::default() };
-    let wanted = match &replay.identities {
-        Some(identities) => identities.wanted(wanted),
-        None => wanted,
-    };
+    let wanted = vault::wanted(replay.identities.as_ref(), wanted);
     let (mut judgement, mut shards) = ready(replay.site, Some(Depth::Default), wanted)?;
     let (mut tap, mut batch, mut out) = (Tap::new(hub), Batch::new(), Vec::new());
     let mut pace = Pace { speed: replay.speed, due: Instant::now(), last: None };

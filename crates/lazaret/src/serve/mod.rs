@@ -31,7 +31,7 @@ use crate::exit::Failure;
 use crate::live::Hub;
 use crate::outputs::{self, Outputs};
 use crate::pipeline::{self, Replay};
-use crate::vault::{Due, Identities};
+use crate::vault::{self, Due, Identities};
 use app::{App, Shared, Terms};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse as _, Response};
@@ -47,7 +47,7 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{Access as _, IfMissing, Writer, Writing as _};
+use store::{Access as _, IfMissing, Writer};
 use tower_http::compression::CompressionLayer;
 use utoipa::openapi::OpenApi;
 
@@ -218,11 +218,7 @@ async fn play(app: Shared, replay: Replay, stop: Arc<AtomicBool>) {
     };
     let by = app::actor("lazaret");
     let vault = app.vault.get().cloned();
-    let keep = move |store: &mut Writer| {
-        let imported = store.import(&report, env!("CARGO_PKG_VERSION"), &by)?;
-        vault.map_or(Ok(()), |vault| vault.try_keep(store, Due::All, &by.name))?;
-        Ok(imported)
-    };
+    let keep = move |store: &mut Writer| vault::import(store, &report, vault.as_deref(), &by);
     let kept = app::write(&app, keep).await;
     match kept {
         Ok(_) => eprintln!("lazaret: the replay ended; its results are in the store"),

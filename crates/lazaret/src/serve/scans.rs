@@ -3,7 +3,7 @@
 use super::app::{Shared, write};
 use crate::command::{Reading, ScanPlan};
 use crate::pipeline::{self, Told};
-use crate::vault::Due;
+use crate::vault;
 use detect::Depth;
 use flow::Waveforms;
 use ingest::Input;
@@ -14,7 +14,7 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use store::{Actor, Change, Imported, Meeting, Writing as _};
+use store::{Actor, Change, Imported, Meeting};
 use tokio::sync::Mutex as Turn;
 
 /// Scans that wait or run at once. Our limit; more are refused with 429.
@@ -148,11 +148,7 @@ pub(crate) async fn scan(app: Shared, id: u64, path: PathBuf, by: Actor) {
     };
     app.scans.set(id, Stage::Keeping);
     let vault = app.vault.get().cloned();
-    let keep = move |store: &mut store::Writer| {
-        let imported = store.import(&report, env!("CARGO_PKG_VERSION"), &by)?;
-        vault.map_or(Ok(()), |vault| vault.try_keep(store, Due::All, &by.name))?;
-        Ok(imported)
-    };
+    let keep = move |store: &mut store::Writer| vault::import(store, &report, vault.as_deref(), &by);
     match write(&app, keep).await {
         Ok(imported) => app.scans.set(id, done(&imported)),
         Err(problem) => app.scans.fail(id, problem.detail()),
@@ -164,15 +160,11 @@ fn read(app: &Shared, id: u64, path: &Path) -> Result<Report, String> {
     let folder = app.scans.folder.parent().unwrap_or(&app.scans.folder);
     let past = crate::past::of_store(folder).map_err(|failure| crate::exit::with_causes(&failure))?;
     let wanted = flow::Options { waveforms: Waveforms::Carry, ..flow::Options::default() };
-    let wanted = match app.vault.get() {
-        Some(vault) => vault.wanted(wanted),
-        None => wanted,
-    };
     let plan = ScanPlan {
         past,
         inputs: vec![Input::Path(path.to_owned())],
         reading: ingest::Options::default(),
-        flow: wanted,
+        flow: vault::wanted(app.vault.get(), wanted),
         site: app.scans.site.clone(),
         integrity: Some(Depth::Default),
         workers: NonZero::<usize>::MIN,

@@ -18,17 +18,15 @@ try {
   await page.getByLabel("Password again").fill(PASSWORD);
   await page.getByRole("button", { name: "Make the admin" }).click();
   await settled(page, "Overview");
-  const finding = async () => {
-    await page.goto(`${server.base}/findings`);
-    await settled(page, "Findings");
-    return new URL(await page.locator(".rows a").first().getAttribute("href"), server.base).pathname;
+  /** Where the first link of a list leads. */
+  const first = async (path, heading, link) => {
+    await page.goto(server.base + path);
+    await settled(page, heading);
+    return page.locator(link).first().getAttribute("href");
   };
-  const device = async () => {
-    await page.goto(`${server.base}/devices`);
-    await settled(page, "Devices");
-    return new URL(await page.locator("tbody a").first().getAttribute("href"), server.base).pathname;
-  };
-  const all = [...PLACES, [await device(), undefined, "device"], [await finding(), "Findings", "finding"]];
+  const device = await first("/devices", "Devices", "tbody a");
+  const finding = await first("/findings", "Findings", ".rows a");
+  const all = [...PLACES, [device, undefined, "device"], [finding, "Findings", "finding"]];
   const late = [];
   for (const [path, heading, name] of all) {
     const times = [];

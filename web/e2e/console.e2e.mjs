@@ -5,12 +5,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test as declare } from "node:test";
-import { browse, folder, lazaret, page as open, serve } from "./lazaret.mjs";
+import { browse, folder, lazaret, makeFirstAdmin, page as open, serve, PASSWORD } from "./lazaret.mjs";
 import { PLACES, picture, settled, violations } from "./look.mjs";
 import { HOSTILE, writeHostileWard } from "./ward.mjs";
 
 const FIRST_LOAD_BYTES_MAX = 300_000;
-const PASSWORD = "a quiet ward sleeps well";
 
 /** Each goes on where the one before ended, so that after the first that fails none is run. */
 let failed = false;
@@ -58,11 +57,7 @@ test("first start: the link makes the first admin, once", async () => {
   await page.getByRole("heading", { name: "There is no user yet" }).waitFor();
   await picture(page, "no-user");
   await audit(page, "no user yet");
-  await page.goto(server.link);
-  await page.getByLabel("Name").fill("r.haldis");
-  await page.locator("[name=password]").fill("short");
-  await page.getByLabel("Password again").fill("short");
-  await page.getByRole("button", { name: "Make the admin" }).click();
+  await makeFirstAdmin(page, server.link, "short");
   await page.getByText("fewer than 12 characters").waitFor();
   await audit(page, "first admin");
   await picture(page, "setup");

@@ -67,3 +67,15 @@ export async function page(browser, base, options = {}) {
   });
   return { page, context, faults };
 }
+
+/** The password of everybody in these tests. */
+export const PASSWORD = "a quiet ward sleeps well";
+
+/** Makes the first admin, `r.haldis`, by the one-time link. */
+export async function makeFirstAdmin(page, link, password = PASSWORD) {
+  await page.goto(link);
+  await page.getByLabel("Name").fill("r.haldis");
+  await page.locator("[name=password]").fill(password);
+  await page.getByLabel("Password again").fill(password);
+  await page.getByRole("button", { name: "Make the admin" }).click();
+}

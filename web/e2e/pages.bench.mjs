@@ -2,21 +2,16 @@
 // copy of the store that `cargo xtask bench-api` makes (the first admin is made in it):
 //   LAZARET=target/release/lazaret LAZARET_STORE=/var/tmp/big.store node web/e2e/pages.bench.mjs
 import assert from "node:assert/strict";
-import { browse, page as open, serve } from "./lazaret.mjs";
+import { browse, makeFirstAdmin, page as open, serve } from "./lazaret.mjs";
 import { PLACES, settled } from "./look.mjs";
 
 const MOST_MS = 1000;
-const PASSWORD = "a quiet ward sleeps well";
 
 const server = await serve(process.env.LAZARET_STORE, "--no-tls");
 const browser = await browse();
 try {
   const { page, faults } = await open(browser, server.base);
-  await page.goto(server.link);
-  await page.getByLabel("Name").fill("r.haldis");
-  await page.locator('input[name="password"]').fill(PASSWORD);
-  await page.getByLabel("Password again").fill(PASSWORD);
-  await page.getByRole("button", { name: "Make the admin" }).click();
+  await makeFirstAdmin(page, server.link);
   await settled(page, "Overview");
   /** Where the first link of a list leads. */
   const first = async (path, heading, link) => {

@@ -6,10 +6,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { browse, folder, page as open, serve } from "./lazaret.mjs";
+import { browse, folder, makeFirstAdmin, page as open, serve } from "./lazaret.mjs";
 import { picture } from "./look.mjs";
 
-const PASSWORD = "a quiet ward sleeps well";
 
 let home, provider, issuer, server, browser;
 
@@ -54,11 +53,7 @@ async function enter(page, person) {
 
 test("the first admin is a local one; then people come in by the button, and back to where they were", async () => {
   const first = await open(browser, server.base);
-  await first.page.goto(server.link);
-  await first.page.getByLabel("Name").fill("r.haldis");
-  await first.page.locator("[name=password]").fill(PASSWORD);
-  await first.page.getByLabel("Password again").fill(PASSWORD);
-  await first.page.getByRole("button", { name: "Make the admin" }).click();
+  await makeFirstAdmin(first.page, server.link);
   await first.page.getByText("Nothing was scanned yet").waitFor();
   clean(first);
   await first.context.close();

@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { browse, folder, lazaret, page as open, serve, WAIT_MS } from "./lazaret.mjs";
+import { browse, folder, lazaret, page as open, serve, PASSWORD, WAIT_MS } from "./lazaret.mjs";
 import { picture } from "./look.mjs";
 
-const PASSWORD = "a quiet ward sleeps well";
 
 let home, server, browser, truth, place;
 

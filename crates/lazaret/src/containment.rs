@@ -6,19 +6,21 @@
 //! | a proof | a later `enforce-status` or `gateway-status` that found the rules unchanged; traffic of the device that was judged; a sensor that listened |
 //! | otherwise | findings of [`AGAINST`] that are not quiet and whose evidence is later than the policy |
 
-use crate::stored::{at, now, rfc3339, shown};
+use crate::stored::{at, every_asset, every_finding, now, rfc3339, shown};
 use export::containment::{Against, Audit, Containment, Device, Period, Proof, SCHEMA, Sensor, Standing};
 use model::{AssetId, Certainty, Prefix, stable_hash};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use store::{
-    AssetBody, AssetQuery, Entry, FindingQuery, Reading, State, StoreError, StoredAsset, StoredFinding,
+    AssetBody, AssetQuery, Chain, Entry, FindingQuery, Reading, State, StoreError, StoredAsset, StoredFinding,
 };
 
+/// The rule of devices that the site says are isolated: its findings count without a policy.
+const NOT_ISOLATED: &str = "not-isolated";
 /// Rules whose findings prove that a device is not contained. One that was only attempted does not.
 const AGAINST: [&str; 8] = [
-    "not-isolated",
+    NOT_ISOLATED,
     "policy-violation",
     "patient-data-offsite",
     "offsite-egress",
@@ -29,9 +31,6 @@ const AGAINST: [&str; 8] = [
 ];
 /// What a device is that a policy names and nothing ever showed.
 pub(crate) const UNSEEN: &str = "never seen by a sensor of this store";
-/// Rows asked for at a time.
-const PAGE: u32 = 1000;
-
 /// What keeps a policy: one replaces another of the same way only.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 enum Way {
@@ -56,36 +55,30 @@ struct Force {
     unchanged: Option<i64>,
 }
 
-/// What `store` says of each device between two moments.
+/// What `store`, whose log is as `chain` says, says of each device between two moments.
 ///
 /// # Errors
 /// What the store says.
 pub(crate) fn containment(
     store: &impl Reading,
+    chain: Chain,
     (from, to): (Option<i64>, Option<i64>),
 ) -> Result<Containment, StoreError> {
-    let chain = store.verify_audit(None)?;
     let span = (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX));
-    let forces = forces(&receipts(store, span.1)?);
+    let forces = forces(&store.receipts(span.1)?);
     let sensors = store.sensors()?;
     let heard: Vec<(i64, String)> = sensors.iter().map(|one| (one.at, shown(&one.name))).collect();
-    let mut against: BTreeMap<_, Vec<StoredFinding>> = BTreeMap::new();
-    for rule in AGAINST {
-        for finding in findings(store, rule)? {
-            if finding.last >= span.0 && finding.first <= span.1 && finding.certainty != Certainty::Attempted
-            {
-                against.entry(finding.asset).or_default().push(finding);
-            }
-        }
-    }
+    let mut against = against_all(store, &forces, span)?;
     let mut devices = Vec::new();
     let mut named: BTreeSet<IpAddr> = forces.iter().flat_map(Force::addresses).collect();
-    for asset in assets(store)? {
+    // Without a policy, and without findings about what is declared isolated, only medical devices are of concern.
+    let medical_only = forces.is_empty() && against.is_empty();
+    for asset in every_asset(store, AssetQuery { medical_only, now: now(), ..AssetQuery::default() })? {
         let ips = ips_of(&asset);
         named.retain(|ip| !ips.contains(ip));
         let of_concern = asset.medical || forces.iter().any(|force| force.names(&ips));
         let found = against.remove(&asset.id).unwrap_or_default();
-        if of_concern || found.iter().any(|finding| finding.rule == "not-isolated") {
+        if of_concern || found.iter().any(|finding| finding.rule == NOT_ISOLATED) {
             devices.push(device(&asset, &forces, found, &heard, span));
         }
     }
@@ -150,41 +143,28 @@ fn unseen(ip: IpAddr) -> StoredAsset {
     }
 }
 
-fn receipts(store: &impl Reading, until: i64) -> Result<Vec<Entry>, StoreError> {
-    let (mut all, mut after) = (Vec::new(), 0);
-    loop {
-        let page = store.audit(after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        after = last.seq;
-        all.extend(page.into_iter().filter(|entry| is_receipt(&entry.action) && entry.at <= until));
-    }
-}
-
-fn is_receipt(action: &str) -> bool {
-    ["enforce-", "gateway-"].iter().any(|way| action.starts_with(way))
-}
-
-fn assets(store: &impl Reading) -> Result<Vec<StoredAsset>, StoreError> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let query = AssetQuery { after, limit: PAGE, now: now(), ..AssetQuery::default() };
-        let page = store.assets(&query)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        after = Some(last.id);
-        all.extend(page);
-    }
-}
-
-fn findings(store: &impl Reading, rule: &str) -> Result<Vec<StoredFinding>, StoreError> {
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
+/// Findings of the span that can count, by device: those of a device that no policy ever named cannot, but for
+/// [`NOT_ISOLATED`].
+fn against_all(
+    store: &impl Reading,
+    forces: &[Force],
+    (from, to): (i64, i64),
+) -> Result<BTreeMap<AssetId, Vec<StoredFinding>>, StoreError> {
+    let earliest = forces.iter().map(|force| force.since).min();
+    let mut all: BTreeMap<_, Vec<StoredFinding>> = BTreeMap::new();
+    for rule in AGAINST {
+        let since =
+            if rule == NOT_ISOLATED { Some(from) } else { earliest.map(|earliest| earliest.max(from)) };
+        let Some(since) = since else { continue };
         let query =
-            FindingQuery { rule: Some(rule.to_owned()), after, limit: PAGE, ..FindingQuery::default() };
-        let page = store.findings(&query)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        after = Some(last.id);
-        all.extend(page);
+            FindingQuery { rule: Some(rule.to_owned()), since: Some(since), ..FindingQuery::default() };
+        for finding in every_finding(store, query)? {
+            if finding.first <= to && finding.certainty != Certainty::Attempted {
+                all.entry(finding.asset).or_default().push(finding);
+            }
+        }
     }
+    Ok(all)
 }
 
 /// When which policy was in force, oldest first.
@@ -264,7 +244,7 @@ pub(crate) struct GatewayRun {
 /// What the store says.
 pub(crate) fn gateway_run(store: &impl Reading, interface: &str) -> Result<Option<GatewayRun>, StoreError> {
     let mut last = None;
-    for entry in receipts(store, i64::MAX)?.iter().filter(|entry| entry.subject == interface) {
+    for entry in store.receipts(i64::MAX)?.iter().filter(|entry| entry.subject == interface) {
         match entry.action.as_str() {
             "gateway-run" => {
                 let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
@@ -312,7 +292,7 @@ fn device(
     let now_in_force = mine.iter().rev().find(|force| force.until.is_none());
     // A declared device needs no policy of ours to be found sending.
     let counts = |finding: &StoredFinding| {
-        finding.rule == "not-isolated" || mine.first().is_some_and(|force| finding.last >= force.since)
+        finding.rule == NOT_ISOLATED || mine.first().is_some_and(|force| finding.last >= force.since)
     };
     found.retain(counts);
     found.sort_by_key(|finding| std::cmp::Reverse((finding.last, finding.id)));

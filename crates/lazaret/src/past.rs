@@ -1,14 +1,12 @@
 //! What a store knows of the assets from before, as the judgement takes it.
 
 use crate::exit::Failure;
+use crate::stored::{every_asset, now};
 use detect::{Blame, DataError, Past, PastAsset, PastConversation, Rules};
-use model::{AssetId, CaptureTime, Direction, Endpoint, Transport};
+use model::{CaptureTime, Direction, Endpoint, Transport};
 use std::collections::BTreeMap;
 use std::path::Path;
 use store::{AssetCard, AssetQuery, Reader, Reading as _, State, StoreError};
-
-/// Assets asked for at a time.
-const PAGE: u32 = 500;
 
 /// The past of every asset in the store in `folder`; nothing where there is no store yet.
 ///
@@ -20,18 +18,13 @@ pub(crate) fn of_store(folder: &Path) -> Result<Past, Failure> {
         Err(StoreError::Missing(_)) => return Ok(Past::default()),
         Err(other) => return Err(other.into()),
     };
-    let (now, rules) = (crate::stored::now(), Rules::built_in().map_err(DataError::from)?);
+    let (now, rules) = (now(), Rules::built_in().map_err(DataError::from)?);
     let mut past = BTreeMap::new();
-    let mut after: Option<AssetId> = None;
-    loop {
-        let page = reader.assets(&AssetQuery { after, limit: PAGE, now, ..AssetQuery::default() })?;
-        let Some(last) = page.last() else { return Ok(Past(past)) };
-        after = Some(last.id);
-        for asset in &page {
-            let card = reader.asset(asset.id, now)?;
-            past.insert(asset.id, asset_of(&card, &rules));
-        }
+    for asset in every_asset(&reader, AssetQuery { now, ..AssetQuery::default() })? {
+        let card = reader.asset(asset.id, now)?;
+        past.insert(asset.id, asset_of(&card, &rules));
     }
+    Ok(Past(past))
 }
 
 fn asset_of(card: &AssetCard, rules: &Rules) -> PastAsset {

@@ -7,7 +7,10 @@ use crate::vault::{self, Identities};
 use model::{CaptureTime, Report, Text};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use store::{Actor, Change, Changed, IfMissing, Imported, Meeting, Reader, Writer};
+use store::{
+    Actor, AssetQuery, Change, Changed, FindingQuery, IfMissing, Imported, Meeting, Reader, Reading,
+    StoreError, StoredAsset, StoredFinding, Writer,
+};
 
 /// Changed findings told one by one after a scan. Our limit; the rest is a number, and in the store.
 const CHANGES_TOLD_MAX: usize = 20;
@@ -40,6 +43,45 @@ impl Where {
     /// The store, to write; it must be there.
     pub(crate) fn writer(&self) -> Result<Writer, Failure> {
         Ok(Writer::open(self.folder()?, IfMissing::Fail)?)
+    }
+}
+
+/// Rows of a store asked for at a time.
+const PAGE: u32 = 1000;
+
+/// Every asset of a query, page by page, so that nothing waits long for the store.
+///
+/// # Errors
+/// What the store says.
+pub(crate) fn every_asset(
+    store: &impl Reading,
+    mut query: AssetQuery,
+) -> Result<Vec<StoredAsset>, StoreError> {
+    query.limit = PAGE;
+    let mut all = Vec::new();
+    loop {
+        let page = store.assets(&query)?;
+        let Some(last) = page.last() else { return Ok(all) };
+        query.after = Some(last.id);
+        all.extend(page);
+    }
+}
+
+/// Every finding of a query, page by page.
+///
+/// # Errors
+/// What the store says.
+pub(crate) fn every_finding(
+    store: &impl Reading,
+    mut query: FindingQuery,
+) -> Result<Vec<StoredFinding>, StoreError> {
+    query.limit = PAGE;
+    let mut all = Vec::new();
+    loop {
+        let page = store.findings(&query)?;
+        let Some(last) = page.last() else { return Ok(all) };
+        query.after = Some(last.id);
+        all.extend(page);
     }
 }
 

@@ -153,6 +153,21 @@ pub(crate) fn page(
     rows.collect::<Result<_, _>>().doing("read the audit log")
 }
 
+/// Entries of the steps that contain devices. The index of `receipts.sql` is of the same words: that is how it is found.
+const RECEIPTS: &str = "action GLOB 'enforce-*' OR action GLOB 'gateway-*'";
+
+pub(crate) fn receipts_query() -> String {
+    format!("{COLUMNS} WHERE ({RECEIPTS}) AND at <= ?1 ORDER BY seq")
+}
+
+/// What steps of `lazaret enforce` and `lazaret gateway` left in the log until this moment of the clock, oldest first.
+pub(crate) fn receipts(connection: &Connection, until: i64) -> Result<Vec<Entry>, StoreError> {
+    let doing = "read receipts in the audit log";
+    let mut query = connection.prepare_cached(&receipts_query()).doing(doing)?;
+    let rows = query.query_map([until], Entry::of).doing(doing)?;
+    rows.collect::<Result<_, _>>().doing(doing)
+}
+
 /// What verifying the chain says.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Chain {
@@ -173,13 +188,25 @@ pub struct Break {
     pub what: &'static str,
 }
 
-/// Verifies the chain from its first entry. `expected` is the number and hash of an entry that somebody noted.
-pub(crate) fn verify(connection: &Connection, expected: Option<(i64, &str)>) -> Result<Chain, StoreError> {
-    let mut chain = Chain { entries: 0, hash: GENESIS.to_owned(), broken: None };
+impl Default for Chain {
+    /// The chain before its first entry.
+    fn default() -> Self {
+        Self { entries: 0, hash: GENESIS.to_owned(), broken: None }
+    }
+}
+
+/// Verifies the chain from where `chain` ends, whose entries held before and are not read again. `expected` is the number and hash of
+/// an entry beyond it that somebody noted.
+pub(crate) fn verify(
+    connection: &Connection,
+    mut chain: Chain,
+    expected: Option<(i64, &str)>,
+) -> Result<Chain, StoreError> {
     // One transaction: the chain and its noted end are of one moment, whoever writes meanwhile.
     let moment = connection.unchecked_transaction().doing("read the audit log")?;
-    let mut query = moment.prepare(&format!("{COLUMNS} ORDER BY seq")).doing("read the audit log")?;
-    let rows = query.query_map([], Entry::of).doing("read the audit log")?;
+    let mut query =
+        moment.prepare(&format!("{COLUMNS} WHERE seq > ?1 ORDER BY seq")).doing("read the audit log")?;
+    let rows = query.query_map([chain.entries], Entry::of).doing("read the audit log")?;
     for entry in rows {
         let entry = entry.doing("read the audit log")?;
         let next = chain.entries + 1;

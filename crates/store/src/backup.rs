@@ -87,7 +87,7 @@ pub fn restore(folder: &Path, from: &Path, actor: &Actor) -> Result<Copied, Stor
 }
 
 fn is_new(store: &Connection, folder: &Path) -> Result<(), StoreError> {
-    if audit::verify(store, None)?.entries == 0 {
+    if audit::verify(store, Chain::default(), None)?.entries == 0 {
         return Ok(());
     }
     let folder = folder.display();
@@ -118,7 +118,7 @@ fn pages(from: &Connection, to: &mut Connection) -> Result<(), StoreError> {
 
 /// The chain of a copy, where it holds.
 fn holds(copy: &Connection) -> Result<Chain, StoreError> {
-    let chain = audit::verify(copy, None)?;
+    let chain = audit::verify(copy, Chain::default(), None)?;
     match &chain.broken {
         None => Ok(chain),
         Some(broken) => Err(StoreError::Damaged(format!("audit log, entry {}: {}", broken.seq, broken.what))),

@@ -203,6 +203,8 @@ pub struct FindingQuery {
     pub asset: Option<AssetId>,
     /// With this in the title, in any case of ASCII letters.
     pub text: Option<String>,
+    /// Seen at this moment of capture time or later.
+    pub since: Option<i64>,
     /// In which order.
     pub order: FindingOrder,
     /// Which way.
@@ -222,6 +224,7 @@ impl Default for FindingQuery {
             rule: None,
             asset: None,
             text: None,
+            since: None,
             order: FindingOrder::Severity,
             sorting: Sorting::Descending,
             after: None,
@@ -324,6 +327,10 @@ pub(crate) fn page(connection: &Connection, query: &FindingQuery) -> Result<Vec<
         // Titles alone are read from their index, not whole rows.
         sql.push_str(" AND id IN (SELECT id FROM findings WHERE title LIKE ? ESCAPE '\\')");
         values.push(Box::new(containing(text)));
+    }
+    if let Some(since) = query.since {
+        sql.push_str(" AND last >= ?");
+        values.push(Box::new(since));
     }
     if let Some(after) = query.after {
         let place = query.order.place(&one(connection, after)?);

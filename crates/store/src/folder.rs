@@ -40,6 +40,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("console.sql"),
     include_str!("watch.sql"),
     include_str!("vault.sql"),
+    include_str!("receipts.sql"),
 ];
 /// The version this build knows.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;

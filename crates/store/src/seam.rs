@@ -73,11 +73,23 @@ pub trait Reading {
     /// When the store cannot be read.
     fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError>;
 
+    /// Entries that steps of containment left (`enforce-*`, `gateway-*`) until this moment of the clock, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn receipts(&self, until: i64) -> Result<Vec<Entry>, StoreError>;
+
     /// Whether the audit log is whole; `expected` is the number and hash of an entry that somebody noted.
     ///
     /// # Errors
     /// When the store cannot be read. A chain that breaks is no error: [`Chain::broken`] says where.
     fn verify_audit(&self, expected: Option<(i64, &str)>) -> Result<Chain, StoreError>;
+
+    /// Whether the audit log is whole beyond `known`, which was verified before: what stands in it is not read again.
+    ///
+    /// # Errors
+    /// See [`Reading::verify_audit`].
+    fn verify_audit_beyond(&self, known: Chain) -> Result<Chain, StoreError>;
 }
 
 /// What can be done to a store. Each is done as a whole, with its entry in the audit log, or not at all.
@@ -261,8 +273,16 @@ impl Reading for Reader {
         audit::page(&self.connection, None, after, limit)
     }
 
+    fn receipts(&self, until: i64) -> Result<Vec<Entry>, StoreError> {
+        audit::receipts(&self.connection, until)
+    }
+
     fn verify_audit(&self, expected: Option<(i64, &str)>) -> Result<Chain, StoreError> {
-        audit::verify(&self.connection, expected)
+        audit::verify(&self.connection, Chain::default(), expected)
+    }
+
+    fn verify_audit_beyond(&self, known: Chain) -> Result<Chain, StoreError> {
+        audit::verify(&self.connection, known, None)
     }
 }
 
@@ -303,8 +323,16 @@ impl Reading for Writer {
         self.reader.audit(after, limit)
     }
 
+    fn receipts(&self, until: i64) -> Result<Vec<Entry>, StoreError> {
+        self.reader.receipts(until)
+    }
+
     fn verify_audit(&self, expected: Option<(i64, &str)>) -> Result<Chain, StoreError> {
         self.reader.verify_audit(expected)
+    }
+
+    fn verify_audit_beyond(&self, known: Chain) -> Result<Chain, StoreError> {
+        self.reader.verify_audit_beyond(known)
     }
 }
 

@@ -452,6 +452,43 @@ fn pages_hold_everything_once_in_order() {
     assert!(matches!(store.assets(&query), Err(StoreError::Unknown { what: "asset", .. })));
 }
 
+#[test]
+fn findings_seen_since_a_moment_are_those_whose_last_frame_is_not_older() {
+    let folder = Folder::new("since");
+    let mut store = folder.writer();
+    let mut report = report(1, 0, 60);
+    report.findings = (0..5).map(|id| finding(id, 1, id as i64)).collect();
+    put(&mut store, &report);
+    let of = |since| {
+        let query = FindingQuery { since: Some(since), ..FindingQuery::default() };
+        store.findings(&query).unwrap().iter().map(|finding| finding.id.0).collect::<Vec<_>>()
+    };
+    let last_of_three = time(4).as_nanos();
+    assert_eq!((of(last_of_three), of(last_of_three + 1), of(i64::MIN).len()), (vec![4, 3], vec![4], 5));
+}
+
+#[test]
+fn receipts_are_found_by_their_index_among_all_that_is_logged() {
+    let folder = Folder::new("receipts");
+    let mut store = folder.writer();
+    put(&mut store, &report(1, 0, 60));
+    for (at, action) in
+        ["enforce-apply", "vault-look", "gateway-run", "enforced", "enforce-confirm"].iter().enumerate()
+    {
+        let actor = Actor { at: at as i64, ..actor() };
+        store.note(action, "eth1", &serde_json::json!({}), &actor).unwrap();
+    }
+    let told = |until| {
+        let receipts = store.receipts(until).unwrap();
+        receipts.into_iter().map(|entry| entry.action).collect::<Vec<_>>()
+    };
+    assert_eq!(told(i64::MAX), ["enforce-apply", "gateway-run", "enforce-confirm"]);
+    assert_eq!(told(3), ["enforce-apply", "gateway-run"]);
+    let plan = format!("EXPLAIN QUERY PLAN {}", audit::receipts_query());
+    let plan: String = folder.raw().query_row(&plan, [0], |row| row.get(3)).unwrap();
+    assert!(plan.contains("audit_receipts"), "{plan}");
+}
+
 /// A store with four entries in its log, and a hand that changes them behind its back.
 fn tampered(test: &str, sql: &str) -> Chain {
     let folder = Folder::new(test);
@@ -502,6 +539,28 @@ fn the_chain_says_where_it_breaks() {
         assert_eq!(broken.seq, seq, "{test}: {broken:?}");
         assert!(broken.what.contains(words), "{test}: {broken:?}");
     }
+}
+
+#[test]
+fn a_chain_that_was_verified_is_gone_on_with_and_shows_what_was_done_to_it_since() {
+    let folder = Folder::new("beyond");
+    let mut store = folder.writer();
+    put(&mut store, &report(1, 0, 60));
+    let known = store.verify_audit(None).unwrap();
+    assert_eq!(store.verify_audit_beyond(known.clone()).unwrap(), known, "nothing was added");
+    decide(&mut store, &Decision::Acknowledge);
+    decide(&mut store, &Decision::Reopen);
+    let beyond = store.verify_audit_beyond(known.clone()).unwrap();
+    assert_eq!(beyond, store.verify_audit(None).unwrap());
+    assert_eq!((beyond.entries, beyond.broken), (known.entries + 2, None));
+    let raw = folder.raw();
+    raw.execute_batch("DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_cut").unwrap();
+    raw.execute_batch("UPDATE audit SET by = 'nobody' WHERE seq = (SELECT max(seq) FROM audit)").unwrap();
+    let changed = store.verify_audit_beyond(known.clone()).unwrap();
+    assert_eq!(changed.broken.unwrap().what, "its content is not what was written");
+    raw.execute_batch(&format!("DELETE FROM audit WHERE seq > {}", known.entries)).unwrap();
+    let cut = store.verify_audit_beyond(known).unwrap();
+    assert_eq!(cut.broken.unwrap().what, "the log was cut off before it");
 }
 
 #[test]

@@ -13,6 +13,8 @@ export class Asked<T> {
   /** The path that `answer` is of. */
   of = $state<string>();
   #running: AbortController | undefined;
+  /** The path that was asked for last, and when by the page's clock. */
+  #last: { path: string; at: number } | undefined;
   #path: () => string | undefined;
 
   /** To be made while a component is set up. */
@@ -21,7 +23,10 @@ export class Asked<T> {
     $effect(() => {
       const path = this.#path();
       if (live_ === "live") void live.changes;
-      untrack(() => void this.#load(path));
+      untrack(() => {
+        const known = this.#last !== undefined && this.#last.path === path && this.#last.at > live.told && !this.problem;
+        if (!known) void this.#load(path);
+      });
     });
     $effect(() => () => this.#running?.abort());
   }
@@ -32,9 +37,11 @@ export class Asked<T> {
 
   async #load(path: string | undefined): Promise<void> {
     this.#running?.abort();
+    this.#last = undefined;
     if (path === undefined) return;
     const running = new AbortController();
     this.#running = running;
+    this.#last = { path, at: performance.now() };
     this.loading = true;
     try {
       const answer = await call<T>("GET", path, undefined, running.signal);

@@ -9,6 +9,8 @@ const AGAIN_MS_MAX = 30_000;
 class Live {
   /** Grows with every change that was told; pages load anew when it does. */
   changes = $state(0);
+  /** When the last change was told, or the telling began, by the page's clock: what was asked for later knows of it. */
+  told = 0;
   /** Whether changes are being told just now. */
   connected = $state(false);
   /** Whether it was tried and went wrong. */
@@ -67,6 +69,7 @@ class Live {
   }
 
   #changed(): void {
+    this.told = performance.now();
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => this.changes++, QUIET_MS);
   }

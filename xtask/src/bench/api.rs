@@ -21,6 +21,8 @@ const PAGE_ROWS: usize = 100;
 /// What is asked, each with pages to follow where it has them.
 const ASKED: &[&str] = &[
     "overview",
+    "map",
+    "containment",
     "findings?limit=100",
     "findings?limit=100&state=new,acknowledged",
     "findings?limit=100&state=resolved",

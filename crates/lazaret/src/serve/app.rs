@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use store::{Reader, StoreError, Writer};
+use store::{Chain, Reader, Reading as _, StoreError, Writer};
 use tokio::sync::{Semaphore, watch};
 
 /// Readers of the store at once. Our limit: more requests wait.
@@ -41,6 +41,9 @@ const STREAMS_MAX: usize = 256;
 
 /// Told as the last change when the server ends, so that streams of changes end.
 pub(crate) const ENDING: i64 = -1;
+
+/// For so long the log is not verified anew from its first entry, only what was added.
+const VERIFIED_FOR: Duration = Duration::from_secs(600);
 
 /// How the server is reached and how long things last.
 pub(crate) struct Terms {
@@ -85,6 +88,8 @@ pub(crate) struct App {
     pub(crate) vault: OnceLock<Arc<Identities>>,
     /// Looks of each user into the vault.
     pub(crate) looks: Limit<i64>,
+    /// The audit log when it was last verified from its first entry, and what was added since.
+    verified: Mutex<Option<(Instant, Chain)>>,
 }
 
 /// The same for all requests.
@@ -118,6 +123,7 @@ impl App {
             provider: OnceLock::new(),
             vault: OnceLock::new(),
             looks: Limit::new(LOOKS_MAX, LOOKS_REFILL),
+            verified: Mutex::new(None),
         })
     }
 
@@ -135,6 +141,24 @@ impl App {
     pub(crate) fn first(&self) -> Option<String> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Whether the audit log is whole: what was added is verified each time, all of it where ten minutes have passed since, or where
+/// something does not fit.
+pub(crate) async fn log_chain(app: &Shared) -> Result<Chain, Problem> {
+    let now = moment();
+    let known = || app.verified.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = known().clone().filter(|(at, _)| now.saturating_duration_since(*at) < VERIFIED_FOR);
+    if let Some((at, chain)) = before {
+        let chain = read(app, move |store| store.verify_audit_beyond(chain)).await?;
+        if chain.broken.is_none() {
+            *known() = Some((at, chain.clone()));
+            return Ok(chain);
+        }
+    }
+    let chain = read(app, |store| store.verify_audit(None)).await?;
+    *known() = chain.broken.is_none().then(|| (now, chain.clone()));
+    Ok(chain)
 }
 
 /// The moment of the steady clock.

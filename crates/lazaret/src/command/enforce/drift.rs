@@ -4,7 +4,7 @@
 //! loaded, known by its hash. No frame shows it.
 
 use crate::exit::Failure;
-use crate::stored::shown;
+use crate::stored::{every_asset, shown};
 use enforce::host::Kept;
 use model::{Asset, AssetId, CaptureSummary, CaptureTime, Digest256, Prefix, Report, stable_hash};
 use serde_json::json;
@@ -12,12 +12,10 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
-use store::{Actor, AssetQuery, IfMissing, Reading as _, Writer, Writing as _};
+use store::{Actor, AssetQuery, IfMissing, Writer, Writing as _};
 
 /// Lines of a difference in a receipt. Our limit.
 const LINES_MAX: usize = 50;
-/// Devices of the store asked for at a time.
-const PAGE: u32 = 1000;
 
 /// What was looked at.
 pub(in super::super) struct Held<'a> {
@@ -85,24 +83,18 @@ fn devices(store: &Writer, kept: &Held<'_>, now: i64) -> Result<(Vec<Asset>, Vec
     let networks: Vec<Prefix> = kept.devices.iter().filter_map(|text| text.parse().ok()).collect();
     let mut known = Vec::new();
     let mut seen: BTreeSet<IpAddr> = BTreeSet::new();
-    let mut after = None;
-    loop {
-        let page = store.assets(&AssetQuery { after, limit: PAGE, now, ..AssetQuery::default() })?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        for asset in &page {
-            let ips: BTreeSet<IpAddr> = asset.addresses.iter().filter_map(|text| text.parse().ok()).collect();
-            let mine = ips.iter().copied().filter(|ip| networks.iter().any(|network| network.contains(*ip)));
-            let mine: BTreeSet<IpAddr> = mine.collect();
-            if !mine.is_empty() {
-                known.push(Asset {
-                    maker: asset.maker.clone(),
-                    model: asset.model.clone(),
-                    ips: mine.clone(),
-                    ..Asset::unknown(asset.id)
-                });
-                seen.extend(mine);
-            }
+    for asset in every_asset(store, AssetQuery { now, ..AssetQuery::default() })? {
+        let ips: BTreeSet<IpAddr> = asset.addresses.iter().filter_map(|text| text.parse().ok()).collect();
+        let mine = ips.iter().copied().filter(|ip| networks.iter().any(|network| network.contains(*ip)));
+        let mine: BTreeSet<IpAddr> = mine.collect();
+        if !mine.is_empty() {
+            known.push(Asset {
+                maker: asset.maker.clone(),
+                model: asset.model.clone(),
+                ips: mine.clone(),
+                ..Asset::unknown(asset.id)
+            });
+            seen.extend(mine);
         }
     }
     // A network without a device that was seen has none to speak of.

@@ -3,7 +3,7 @@
 use crate::command::source::{Source, read_site};
 use crate::exit::{Failure, Status};
 use crate::output::write_to;
-use crate::stored::{now, shown};
+use crate::stored::{every_asset, now, shown};
 use flow::Waveforms;
 use inventory::{Profiles, Site, Vocabulary};
 use model::{AssetId, CaptureTime, Direction, Location, Mac, Report, Transport};
@@ -26,9 +26,6 @@ patients' care depends on, inside the site. What a finding condemns, what leaves
 refused; the rest is `unknown`. Refused and unknown are denied, and stand in the file with the reason, so that you decide.
 
 Exit status: 0 done; 2 bad usage or configuration; 3 an input was wholly unreadable.";
-
-/// Assets asked of the store at once.
-const PAGE: u32 = 500;
 
 /// Options of `policy learn`.
 #[derive(Debug, clap::Args)]
@@ -195,20 +192,15 @@ fn said(learnt: &Learnt) -> String {
 fn from_store(folder: &Path) -> Result<Occasion, Failure> {
     let store = Reader::open(folder)?;
     let mut occasion = Occasion::default();
-    let mut query = AssetQuery { limit: PAGE, now: now(), ..AssetQuery::default() };
-    loop {
-        let page = store.assets(&query)?;
-        let Some(last) = page.last() else { break };
-        query.after = Some(last.id);
-        for asset in &page {
-            let card = store.asset(asset.id, query.now)?;
-            // A false alarm condemns nothing.
-            let believed = card.findings.iter().filter(|finding| finding.state != State::FalsePositive);
-            occasion.troubles.extend(believed.map(trouble));
-            occasion.devices.push(device(&card));
-            let spans = card.conversations.iter().map(|one| (time(one.first), time(one.last)));
-            occasion.spans.extend(spans);
-        }
+    let now = now();
+    for asset in every_asset(&store, AssetQuery { now, ..AssetQuery::default() })? {
+        let card = store.asset(asset.id, now)?;
+        // A false alarm condemns nothing.
+        let believed = card.findings.iter().filter(|finding| finding.state != State::FalsePositive);
+        occasion.troubles.extend(believed.map(trouble));
+        occasion.devices.push(device(&card));
+        let spans = card.conversations.iter().map(|one| (time(one.first), time(one.last)));
+        occasion.spans.extend(spans);
     }
     let note = "Learnt from a store: how regularly conversations begin, and how encrypted sessions are opened, is not \
                 kept there.";

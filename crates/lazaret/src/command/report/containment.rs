@@ -5,6 +5,7 @@ use crate::containment::containment;
 use crate::exit::{Failure, Status};
 use crate::stored::{Where, now};
 use model::CaptureTime;
+use store::Reading as _;
 
 /// What the report is called in the names of files.
 const KIND: &str = "containment";
@@ -35,7 +36,7 @@ impl Options {
         let span = self.made.span()?;
         let store = place.reader()?;
         let letterhead = Letterhead::of(&store, now())?;
-        let report = containment(&store, span)?;
+        let report = containment(&store, store.verify_audit(None)?, span)?;
         let paper = || {
             let made = CaptureTime::from_nanos(letterhead.made);
             report.paper(self.made.audience(), letterhead.site.as_deref(), made, env!("CARGO_PKG_VERSION"))

@@ -1,6 +1,6 @@
 //! `/api/v1/containment`: device by device, contained since when, by what, and what proves it or proves otherwise.
 
-use super::super::app::{Shared, read};
+use super::super::app::{Shared, log_chain, read};
 use super::super::caller::{May, Viewer};
 use super::super::problem::Problem;
 use crate::containment::{UNSEEN, containment};
@@ -22,7 +22,8 @@ struct ContainmentList {
     /// When this was put together, by the server's clock.
     #[schema(format = DateTime)]
     made: String,
-    /// Whether the chain of the log that the receipts stand in is whole.
+    /// Whether the chain of the log that the receipts stand in is whole. What was added is verified at every request, all of it
+    /// every ten minutes.
     log_whole: bool,
     /// Medical devices, and whatever else a policy names; those of concern first.
     devices: Vec<ContainedDevice>,
@@ -132,6 +133,7 @@ impl From<Against> for ContainmentBreach {
     responses((status = 200, description = "Every device of concern.", body = ContainmentList)),
 )]
 async fn list(_: May<Viewer>, At(app): At<Shared>) -> Result<Json<ContainmentList>, Problem> {
-    let report = read(&app, |store| containment(store, (None, None))).await?;
+    let chain = log_chain(&app).await?;
+    let report = read(&app, |store| containment(store, chain, (None, None))).await?;
     Ok(Json(report.into()))
 }

@@ -302,6 +302,7 @@ async fn page(
         rule: text("rule", asked.rule)?,
         asset: asked.asset.as_deref().map(asset_id).transpose().map_err(Problem::malformed)?,
         text: text("text", asked.text)?,
+        since: None,
         order: match asked.sort {
             None | Some(Sort::Severity) => FindingOrder::Severity,
             Some(Sort::Last) => FindingOrder::Last,

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::State as At;
 use model::Prefix;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use store::{Edge, Place, Surveying as _};
@@ -19,6 +20,8 @@ use utoipa_axum::routes;
 /// Zones and peers told. Our limits: those with fewest devices, and that carry least, are left out and counted.
 const ZONES_MAX: usize = 40;
 const PEERS_MAX: usize = 60;
+/// Addresses of peers that are told apart. Our limit: edges with others are counted with what is left out.
+const ADDRESSES_MAX: usize = 200_000;
 /// Bits of the networks into which addresses are put together.
 const V4_BITS: u8 = 24;
 const V6_BITS: u8 = 64;
@@ -118,7 +121,7 @@ impl Sum {
         Self { assets: BTreeSet::new(), flows: 0, bytes_out: 0, bytes_in: 0, first: i64::MAX, last: i64::MIN }
     }
 
-    fn add(&mut self, edge: &Edge) {
+    fn add(&mut self, edge: Edge<'_>) {
         self.assets.insert(edge.asset.0);
         self.flows = self.flows.saturating_add(edge.flows);
         self.bytes_out = self.bytes_out.saturating_add(edge.bytes_out);
@@ -128,74 +131,121 @@ impl Sum {
     }
 }
 
-/// A peer while its links are summed up: where, what it is called, its addresses, its bytes.
+/// A peer while its links are summed up.
 struct Peer {
+    id: String,
     location: String,
     name: String,
-    addresses: BTreeSet<String>,
+    addresses: usize,
     bytes: i64,
 }
 
-fn map(edges: &[Edge], places: &[Place], heard: Option<(i64, i64)>) -> Map {
-    let mut zones: BTreeMap<String, ZoneRow> = BTreeMap::new();
-    let mut zone_of: BTreeMap<u64, String> = BTreeMap::new();
-    for place in places {
-        let name = network(&place.ip);
-        let zone = zones.entry(name.clone()).or_default();
-        zone.assets += 1;
-        zone.medical += u64::from(place.medical);
-        zone.open_findings += place.open_findings;
-        zone_of.insert(place.asset.0, name);
-    }
-    let mut peers: BTreeMap<String, Peer> = BTreeMap::new();
-    let mut sums: BTreeMap<(String, String), Sum> = BTreeMap::new();
-    for edge in edges {
-        let Some(zone) = zone_of.get(&edge.asset.0) else { continue };
-        let name = if edge.location == OFFSITE { shown(&edge.ip) } else { network(&edge.ip) };
-        let id = format!("{} {name}", shown(&edge.location));
-        let peer = peers.entry(id.clone()).or_insert_with(|| Peer {
-            location: shown(&edge.location),
-            name,
-            addresses: BTreeSet::new(),
-            bytes: 0,
-        });
-        peer.addresses.insert(edge.ip.clone());
-        peer.bytes = peer.bytes.saturating_add(edge.bytes_out).saturating_add(edge.bytes_in);
-        sums.entry((zone.clone(), id)).or_insert_with(Sum::new).add(edge);
-    }
-    // A zone whose devices were not heard talking in that time has nothing to show on a map.
-    zones.retain(|name, _| sums.keys().any(|(zone, _)| zone == name));
-    let mut zones: Vec<ZoneRow> =
-        zones.into_iter().map(|(id, zone)| ZoneRow { name: id.clone(), id, ..zone }).collect();
-    zones.sort_by(|one, other| other.assets.cmp(&one.assets).then_with(|| one.id.cmp(&other.id)));
-    // Those outside the site first: they are what is left out last.
-    let mut peers: Vec<(String, Peer)> = peers.into_iter().collect();
-    peers.sort_by_key(|(_, peer)| (peer.location != OFFSITE, std::cmp::Reverse(peer.bytes)));
-    let left_out = zones.len().saturating_sub(ZONES_MAX) + peers.len().saturating_sub(PEERS_MAX);
-    zones.truncate(ZONES_MAX);
-    peers.truncate(PEERS_MAX);
-    let links = sums
-        .into_iter()
-        .filter(|((zone, peer), _)| {
-            zones.iter().any(|row| row.id == *zone) && peers.iter().any(|(id, _)| id == peer)
-        })
-        .map(|((zone, peer), sum)| link(zone, peer, &sum))
-        .collect();
-    let peers = peers.into_iter().map(|(id, peer)| PeerGroup {
-        id,
-        name: peer.name,
-        r#where: peer.location,
-        addresses: peer.addresses.len(),
-    });
-    let (first, last) =
-        heard.map_or((None, None), |(first, last)| (Some(rfc3339(first)), Some(rfc3339(last))));
-    Map { zones, peers: peers.collect(), links, first, last, left_out }
+/// Zones, peers and links by their number while edges are added: there may be a hundred thousand of those, and names are put
+/// together once.
+#[derive(Default)]
+struct Drawn {
+    zones: Vec<ZoneRow>,
+    zone_by_name: BTreeMap<String, usize>,
+    zone_of: BTreeMap<u64, usize>,
+    peers: Vec<Peer>,
+    peer_by_id: BTreeMap<String, usize>,
+    /// By location, then address.
+    peer_of: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Addresses beyond [`ADDRESSES_MAX`].
+    unknown: usize,
+    links: BTreeMap<(usize, usize), Sum>,
 }
 
-fn link(zone: String, peer: String, sum: &Sum) -> LinkRow {
+impl Drawn {
+    fn place(&mut self, place: &Place) {
+        let name = network(&place.ip);
+        let at = *self.zone_by_name.entry(name.clone()).or_insert(self.zones.len());
+        if at == self.zones.len() {
+            self.zones.push(ZoneRow { id: name.clone(), name, ..ZoneRow::default() });
+        }
+        if let Some(zone) = self.zones.get_mut(at) {
+            zone.assets += 1;
+            zone.medical += u64::from(place.medical);
+            zone.open_findings += place.open_findings;
+        }
+        self.zone_of.insert(place.asset.0, at);
+    }
+
+    fn edge(&mut self, edge: Edge<'_>) {
+        let Some(zone) = self.zone_of.get(&edge.asset.0).copied() else { return };
+        let known = self.peer_of.get(edge.location).and_then(|known| known.get(edge.ip)).copied();
+        let Some(at) = known.or_else(|| self.peer(edge.location, edge.ip)) else { return };
+        if let Some(peer) = self.peers.get_mut(at) {
+            peer.bytes = peer.bytes.saturating_add(edge.bytes_out).saturating_add(edge.bytes_in);
+        }
+        self.links.entry((zone, at)).or_insert_with(Sum::new).add(edge);
+    }
+
+    /// Number of the peer of an address that is new; none where there are too many.
+    fn peer(&mut self, location: &str, ip: &str) -> Option<usize> {
+        let addresses: usize = self.peer_of.values().map(BTreeMap::len).sum();
+        if addresses >= ADDRESSES_MAX {
+            self.unknown += 1;
+            return None;
+        }
+        let name = if location == OFFSITE { shown(ip) } else { network(ip) };
+        let id = format!("{} {name}", shown(location));
+        let at = *self.peer_by_id.entry(id.clone()).or_insert(self.peers.len());
+        if at == self.peers.len() {
+            self.peers.push(Peer { id, location: shown(location), name, addresses: 0, bytes: 0 });
+        }
+        self.peers.get_mut(at)?.addresses += 1;
+        self.peer_of.entry(location.to_owned()).or_default().insert(ip.to_owned(), at);
+        Some(at)
+    }
+
+    fn of(places: &[Place]) -> Self {
+        let mut drawn = Self::default();
+        places.iter().for_each(|place| drawn.place(place));
+        drawn
+    }
+
+    fn finish(mut self, heard: Option<(i64, i64)>) -> Map {
+        // A zone whose devices were not heard talking in that time has nothing to show on a map.
+        let heard_of: BTreeSet<usize> = self.links.keys().map(|(zone, _)| *zone).collect();
+        let mut zones: Vec<usize> = heard_of.into_iter().collect();
+        zones.sort_by_key(|at| self.zones.get(*at).map(|zone| (Reverse(zone.assets), zone.id.clone())));
+        // Those outside the site first: they are what is left out last.
+        let mut peers: Vec<usize> = (0..self.peers.len()).collect();
+        peers.sort_by_key(|at| {
+            self.peers.get(*at).map(|peer| (peer.location != OFFSITE, Reverse(peer.bytes), &peer.id))
+        });
+        let left_out = zones.len().saturating_sub(ZONES_MAX) + peers.len().saturating_sub(PEERS_MAX) + self.unknown;
+        zones.truncate(ZONES_MAX);
+        peers.truncate(PEERS_MAX);
+        let mut links = Vec::new();
+        for ((zone, peer), sum) in &self.links {
+            if zones.contains(zone)
+                && peers.contains(peer)
+                && let (Some(zone), Some(peer)) = (self.zones.get(*zone), self.peers.get(*peer))
+            {
+                links.push(link(&zone.id, &peer.id, sum));
+            }
+        }
+        links.sort_by(|one, other| (&one.zone, &one.peer).cmp(&(&other.zone, &other.peer)));
+        let zones = zones.iter().filter_map(|at| self.zones.get_mut(*at).map(std::mem::take)).collect();
+        let group = |peer: &Peer| PeerGroup {
+            id: peer.id.clone(),
+            name: peer.name.clone(),
+            r#where: peer.location.clone(),
+            addresses: peer.addresses,
+        };
+        let peers = peers.iter().filter_map(|at| self.peers.get(*at).map(group)).collect();
+        let (first, last) =
+            heard.map_or((None, None), |(first, last)| (Some(rfc3339(first)), Some(rfc3339(last))));
+        Map { zones, peers, links, first, last, left_out }
+    }
+}
+
+fn link(zone: &str, peer: &str, sum: &Sum) -> LinkRow {
     LinkRow {
-        zone,
-        peer,
+        zone: zone.to_owned(),
+        peer: peer.to_owned(),
         assets: sum.assets.len(),
         flows: sum.flows,
         bytes_out: sum.bytes_out,
@@ -216,7 +266,9 @@ async fn show(_: May<Viewer>, At(app): At<Shared>, Asked(asked): Asked<Query>) -
     let (since, until) = (at("since", asked.since.as_deref())?, at("until", asked.until.as_deref())?);
     let now = now();
     let ask = move |store: &store::Reader| {
-        Ok(map(&store.edges(since, until)?, &store.places(now)?, store.heard()?))
+        let mut drawn = Drawn::of(&store.places(now)?);
+        store.edges(since, until, &mut |edge| drawn.edge(edge))?;
+        Ok(drawn.finish(store.heard()?))
     };
     Ok(Json(read(&app, ask).await?))
 }
@@ -226,13 +278,18 @@ mod tests {
     use super::*;
     use model::AssetId;
 
-    fn edge(asset: u64, ip: &str, location: &str, bytes_out: i64) -> Edge {
-        let (ip, location) = (ip.to_owned(), location.to_owned());
+    fn edge<'a>(asset: u64, ip: &'a str, location: &'a str, bytes_out: i64) -> Edge<'a> {
         Edge { asset: AssetId(asset), ip, location, flows: 1, bytes_out, bytes_in: 0, first: 1, last: 2 }
     }
 
     fn place(asset: u64, ip: &str) -> Place {
         Place { asset: AssetId(asset), ip: ip.to_owned(), medical: true, open_findings: 1 }
+    }
+
+    fn map(edges: &[Edge<'_>], places: &[Place], heard: Option<(i64, i64)>) -> Map {
+        let mut drawn = Drawn::of(places);
+        edges.iter().for_each(|edge| drawn.edge(*edge));
+        drawn.finish(heard)
     }
 
     #[test]
@@ -257,8 +314,8 @@ mod tests {
     #[test]
     fn what_is_too_much_to_draw_is_counted_and_those_outside_stay() {
         let places = [place(1, "10.1.2.3")];
-        let mut edges: Vec<Edge> =
-            (0..100).map(|net| edge(1, &format!("10.2.{net}.1"), "onsite", 1_000)).collect();
+        let ips: Vec<String> = (0..100).map(|net| format!("10.2.{net}.1")).collect();
+        let mut edges: Vec<_> = ips.iter().map(|ip| edge(1, ip, "onsite", 1_000)).collect();
         edges.push(edge(1, "203.0.113.7", "offsite", 1));
         let map = map(&edges, &places, None);
         assert_eq!((map.peers.len(), map.left_out), (PEERS_MAX, 41));

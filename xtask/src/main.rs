@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod golden;
+mod skips;
 mod soak;
 mod time_eval;
 mod vitals_eval;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | contained since | the receipt of a policy that names an address of the device: `enforce-confirm`, or `gateway-run` of a gateway whose device side it lies on |
 //! | a proof | a later `enforce-status` or `gateway-status` that found the rules unchanged; traffic of the device that was judged; a sensor that listened |
-//! | otherwise | findings of [`AGAINST`] that are not quiet and whose evidence is later than the policy |
+//! | otherwise | findings of [`NOT_ISOLATED`] and [`AGAINST`] that are not quiet and whose evidence is later than the policy |
 
 use crate::stored::{at, every_asset, every_finding, now, rfc3339, shown};
 use export::containment::{Against, Audit, Containment, Device, Period, Proof, SCHEMA, Sensor, Standing};
@@ -18,9 +18,8 @@ use store::{
 
 /// The rule of devices that the site says are isolated: its findings count without a policy.
 const NOT_ISOLATED: &str = "not-isolated";
-/// Rules whose findings prove that a device is not contained. One that was only attempted does not.
-const AGAINST: [&str; 8] = [
-    NOT_ISOLATED,
+/// Rules whose findings prove that a device which a policy names is not contained. One that was only attempted does not.
+const AGAINST: [&str; 7] = [
     "policy-violation",
     "patient-data-offsite",
     "offsite-egress",
@@ -68,17 +67,22 @@ pub(crate) fn containment(
     let forces = forces(&store.receipts(span.1)?);
     let sensors = store.sensors()?;
     let heard: Vec<(i64, String)> = sensors.iter().map(|one| (one.at, shown(&one.name))).collect();
-    let mut against = against_all(store, &forces, span)?;
+    let mut isolated = not_isolated(store, span)?;
+    let earliest = forces.iter().map(|force| force.since).min().map(|earliest| earliest.max(span.0));
     let mut devices = Vec::new();
     let mut named: BTreeSet<IpAddr> = forces.iter().flat_map(Force::addresses).collect();
     // Without a policy, and without findings about what is declared isolated, only medical devices are of concern.
-    let medical_only = forces.is_empty() && against.is_empty();
+    let medical_only = forces.is_empty() && isolated.is_empty();
     for asset in every_asset(store, AssetQuery { medical_only, now: now(), ..AssetQuery::default() })? {
         let ips = ips_of(&asset);
         named.retain(|ip| !ips.contains(ip));
-        let of_concern = asset.medical || forces.iter().any(|force| force.names(&ips));
-        let found = against.remove(&asset.id).unwrap_or_default();
-        if of_concern || found.iter().any(|finding| finding.rule == NOT_ISOLATED) {
+        let mut found = isolated.remove(&asset.id).unwrap_or_default();
+        let named = forces.iter().any(|force| force.names(&ips));
+        if asset.medical || named || !found.is_empty() {
+            // Findings about what no policy ever named break nothing.
+            if let Some(since) = earliest.filter(|_| named) {
+                found.extend(later(store, asset.id, (since, span.1))?);
+            }
             devices.push(device(&asset, &forces, found, &heard, span));
         }
     }
@@ -143,28 +147,35 @@ fn unseen(ip: IpAddr) -> StoredAsset {
     }
 }
 
-/// Findings of the span that can count, by device: those of a device that no policy ever named cannot, but for
-/// [`NOT_ISOLATED`].
-fn against_all(
+/// Findings of the span that say that a device which was declared isolated is not, by device.
+fn not_isolated(
     store: &impl Reading,
-    forces: &[Force],
     (from, to): (i64, i64),
 ) -> Result<BTreeMap<AssetId, Vec<StoredFinding>>, StoreError> {
-    let earliest = forces.iter().map(|force| force.since).min();
+    let rule = Some(NOT_ISOLATED.to_owned());
+    let query = FindingQuery { rule, since: Some(from), ..FindingQuery::default() };
     let mut all: BTreeMap<_, Vec<StoredFinding>> = BTreeMap::new();
-    for rule in AGAINST {
-        let since =
-            if rule == NOT_ISOLATED { Some(from) } else { earliest.map(|earliest| earliest.max(from)) };
-        let Some(since) = since else { continue };
-        let query =
-            FindingQuery { rule: Some(rule.to_owned()), since: Some(since), ..FindingQuery::default() };
-        for finding in every_finding(store, query)? {
-            if finding.first <= to && finding.certainty != Certainty::Attempted {
-                all.entry(finding.asset).or_default().push(finding);
-            }
-        }
+    for finding in every_finding(store, query)?.into_iter().filter(|finding| proves(finding, to)) {
+        all.entry(finding.asset).or_default().push(finding);
     }
     Ok(all)
+}
+
+/// Findings about a device in a span that can break the policy which names it.
+fn later(
+    store: &impl Reading,
+    asset: AssetId,
+    (from, to): (i64, i64),
+) -> Result<Vec<StoredFinding>, StoreError> {
+    let query = FindingQuery { asset: Some(asset), since: Some(from), ..FindingQuery::default() };
+    let mut found = every_finding(store, query)?;
+    found.retain(|finding| AGAINST.contains(&finding.rule.as_str()) && proves(finding, to));
+    Ok(found)
+}
+
+/// Whether something of it came about by then, and was not only attempted.
+fn proves(finding: &StoredFinding, until: i64) -> bool {
+    finding.first <= until && finding.certainty != Certainty::Attempted
 }
 
 /// When which policy was in force, oldest first.

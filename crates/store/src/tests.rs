@@ -463,7 +463,7 @@ fn findings_seen_since_a_moment_are_those_whose_last_frame_is_not_older() {
         let query = FindingQuery { since: Some(since), ..FindingQuery::default() };
         store.findings(&query).unwrap().iter().map(|finding| finding.id.0).collect::<Vec<_>>()
     };
-    let last_of_three = time(4).as_nanos();
+    let last_of_three = time(4).nanos();
     assert_eq!((of(last_of_three), of(last_of_three + 1), of(i64::MIN).len()), (vec![4, 3], vec![4], 5));
 }
 

@@ -74,7 +74,7 @@ export interface ContainedRow {
   policies: { policy: string; name: string; since: string; by: string; until?: string | null }[];
   broken_by: { finding: string; rule: string; title: string; first: string; last: string; count: number; state: string }[];
 }
-export interface ContainmentList { made: string; log_whole: boolean; devices: ContainedRow[] }
+export interface ContainmentList { made: string; log_whole: boolean; devices: ContainedRow[]; left_out: number; any_policy: boolean }
 export interface SensorRow {
   name: string; period: string; at: string; silent_seconds: number; ended?: string | null; standing?: string | null; up_seconds?: number | null;
   frames?: number | null; bytes?: number | null; frames_lost?: number | null; interface_overrun?: number | null; backlog_dropped?: number | null;

@@ -660,6 +660,13 @@ async fn containment_is_told_of_hosts_and_gateways_and_of_what_breaks_it() {
         assert_eq!((&device["proof"]["what"], &device["since"]), (&proof, &device["policies"][0]["since"]));
         assert_eq!((&device["policies"][0]["by"], &device["broken_by"]), (&json!("R. Haldis"), &json!([])));
     }
+    let some = |limit: &str| format!("/api/v1/containment?limit={limit}");
+    let (_, first) = ward.by_token(Role::Viewer, Method::GET, &some("1"), None).await;
+    let all = told["devices"].as_array().unwrap();
+    assert_eq!((&first["devices"], &first["left_out"]), (&json!([all[0]]), &json!(all.len() - 1)));
+    assert_eq!((&none["any_policy"], &first["any_policy"]), (&json!(false), &json!(true)));
+    let (status, _) = ward.by_token(Role::Viewer, Method::GET, &some("0"), None).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
     note("gateway-remove", "eth1", "open", json!({}));
     let (_, told) = ask().await;
     let ended = told["devices"]

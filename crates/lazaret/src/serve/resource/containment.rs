@@ -1,19 +1,30 @@
 //! `/api/v1/containment`: device by device, contained since when, by what, and what proves it or proves otherwise.
 
 use super::super::app::{Shared, log_chain, read};
+use super::super::asked::Asked;
 use super::super::caller::{May, Viewer};
 use super::super::problem::Problem;
 use crate::containment::{UNSEEN, containment};
 use axum::Json;
 use axum::extract::State as At;
 use export::containment::{Against, Containment, Device, Period, Proof};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    /// At most so many devices; all where it is not given.
+    #[param(minimum = 1)]
+    limit: Option<NonZeroUsize>,
 }
 
 /// What `lazaret report containment` says of all times, for a page.
@@ -27,6 +38,10 @@ struct ContainmentList {
     log_whole: bool,
     /// Medical devices, and whatever else a policy names; those of concern first.
     devices: Vec<ContainedDevice>,
+    /// Devices beyond `limit`.
+    left_out: usize,
+    /// Whether a policy ever named one of all devices.
+    any_policy: bool,
 }
 
 /// A device.
@@ -88,10 +103,15 @@ struct ContainmentBreach {
     state: String,
 }
 
-impl From<Containment> for ContainmentList {
-    fn from(report: Containment) -> Self {
-        let devices = report.devices.into_iter().map(ContainedDevice::from).collect();
-        Self { made: report.made, log_whole: report.audit.whole, devices }
+impl ContainmentList {
+    fn of(report: Containment, limit: usize) -> Self {
+        Self {
+            made: report.made,
+            log_whole: report.audit.whole,
+            left_out: report.devices.len().saturating_sub(limit),
+            any_policy: report.devices.iter().any(|device| !device.policies.is_empty()),
+            devices: report.devices.into_iter().take(limit).map(ContainedDevice::from).collect(),
+        }
     }
 }
 
@@ -128,12 +148,16 @@ impl From<Against> for ContainmentBreach {
 
 /// Who is contained: since when, the last proof, and what broke it.
 #[utoipa::path(
-    get, path = "/api/v1/containment", operation_id = "listContainment", tag = "containment",
+    get, path = "/api/v1/containment", operation_id = "listContainment", tag = "containment", params(Query),
     security(("token" = []), ("session" = [])), extensions(("x-least-role" = json!("viewer"))),
     responses((status = 200, description = "Every device of concern.", body = ContainmentList)),
 )]
-async fn list(_: May<Viewer>, At(app): At<Shared>) -> Result<Json<ContainmentList>, Problem> {
+async fn list(
+    _: May<Viewer>,
+    At(app): At<Shared>,
+    Asked(asked): Asked<Query>,
+) -> Result<Json<ContainmentList>, Problem> {
     let chain = log_chain(&app).await?;
     let report = read(&app, |store| containment(store, chain, (None, None))).await?;
-    Ok(Json(report.into()))
+    Ok(Json(ContainmentList::of(report, asked.limit.map_or(usize::MAX, NonZeroUsize::get))))
 }

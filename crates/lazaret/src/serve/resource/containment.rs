@@ -9,7 +9,6 @@ use axum::Json;
 use axum::extract::State as At;
 use export::containment::{Against, Containment, Device, Period, Proof};
 use serde::{Deserialize, Serialize};
-use std::num::NonZeroUsize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 struct Query {
     /// At most so many devices; all where it is not given.
     #[param(minimum = 1)]
-    limit: Option<NonZeroUsize>,
+    limit: Option<u32>,
 }
 
 /// What `lazaret report containment` says of all times, for a page.
@@ -157,7 +156,12 @@ async fn list(
     At(app): At<Shared>,
     Asked(asked): Asked<Query>,
 ) -> Result<Json<ContainmentList>, Problem> {
+    let limit = match asked.limit {
+        Some(0) => return Err(Problem::malformed("limit: 0 is not a number from 1 on.")),
+        Some(limit) => limit as usize,
+        None => usize::MAX,
+    };
     let chain = log_chain(&app).await?;
     let report = read(&app, |store| containment(store, chain, (None, None))).await?;
-    Ok(Json(ContainmentList::of(report, asked.limit.map_or(usize::MAX, NonZeroUsize::get))))
+    Ok(Json(ContainmentList::of(report, limit)))
 }

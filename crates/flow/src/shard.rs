@@ -43,6 +43,8 @@ pub struct Shard {
     coverage: Coverage,
     /// When no flow was silent for too long.
     swept: model::CaptureTime,
+    /// When [`Shard::tell_growth`] was asked last: the time of the last frame then.
+    told: Option<model::CaptureTime>,
     /// The last frame seen, as evidence for what ends with the capture.
     last: Option<(model::CaptureTime, u64, Evidence)>,
 }
@@ -91,6 +93,7 @@ impl Shard {
             radio_order: VecDeque::new(),
             coverage: Coverage::default(),
             swept: model::CaptureTime::default(),
+            told: None,
             last: None,
         }
     }
@@ -133,6 +136,21 @@ impl Shard {
         }
     }
 
+    /// Tells what flows have carried so far that carried something since this was last asked. They go on.
+    pub fn tell_growth(&mut self, out: &mut Vec<Observation>) {
+        let Some((time, order, evidence)) = self.last else { return };
+        let since = self.told.replace(time);
+        for slot in self.table.slots() {
+            let Some(flow) = self.table.flow(slot) else { continue };
+            if since.is_some_and(|since| flow.last < since) {
+                continue;
+            }
+            let origin = Origin::Flow(FlowId { shard: self.id, slot }, Side::Client);
+            let observed = Observed::Fact(Fact::FlowGoesOn(Box::new(totals(flow, None))));
+            out.push(Observation { time, order, evidence, origin, observed });
+        }
+    }
+
     /// The captures ended: so does every flow.
     pub fn finish(&mut self, out: &mut Vec<Observation>) {
         let Some((time, order, evidence)) = self.last else { return };
@@ -149,6 +167,7 @@ impl Shard {
         self.table.clock_set(by);
         self.defragmenter.clock_set(by);
         self.swept = self.swept.plus_nanos(by);
+        self.told = self.told.map(|told| told.plus_nanos(by));
         if let Some((time, ..)) = &mut self.last {
             *time = time.plus_nanos(by);
         }
@@ -510,15 +529,13 @@ impl Shard {
             reader.end(&mut context);
         }
         context.end_files();
-        let totals = FlowTotals {
-            sides: flow.sides.each_ref().map(side_totals),
-            first: flow.first,
-            last: flow.last,
-            end,
-        };
-        context.fact(Side::Client, Fact::FlowEnded(Box::new(totals)));
+        context.fact(Side::Client, Fact::FlowEnded(Box::new(totals(flow, Some(end)))));
         count(&mut self.coverage, flow, end);
     }
+}
+
+fn totals(flow: &Flow, end: Option<FlowEnd>) -> FlowTotals {
+    FlowTotals { sides: flow.sides.each_ref().map(side_totals), first: flow.first, last: flow.last, end }
 }
 
 fn count(coverage: &mut Coverage, flow: &Flow, end: FlowEnd) {

@@ -132,6 +132,12 @@ impl Tap {
         self.wait(by)
     }
 
+    /// Somebody asks what flows have carried so far.
+    pub fn ask(&mut self) -> &mut Self {
+        self.shards.iter_mut().for_each(|shard| shard.tell_growth(&mut self.seen));
+        self
+    }
+
     /// An Ethernet frame comes [`STEP_NS`] later.
     pub fn push(&mut self, bytes: &[u8]) -> &mut Self {
         self.wait(STEP_NS).frame(LinkType::Ethernet, bytes, 0)
@@ -194,7 +200,7 @@ pub fn said(observation: &Observation) -> Option<String> {
         Origin::Link { mac, .. } => mac.to_string(),
     };
     let what = match &observation.observed {
-        Observed::Fact(Fact::FlowOpened(_) | Fact::FlowEnded(_)) => return None,
+        Observed::Fact(Fact::FlowOpened(_) | Fact::FlowGoesOn(_) | Fact::FlowEnded(_)) => return None,
         Observed::Fact(Fact::Carried(file)) => {
             let CarriedFile { path, bytes, whole, sha256, kind, .. } = &**file;
             format!("Carried({path:?} {bytes} whole={whole} {sha256:?} {kind:?})")

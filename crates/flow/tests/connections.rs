@@ -98,6 +98,35 @@ fn totals(seen: &[Observation]) -> Vec<&FlowTotals> {
 }
 
 #[test]
+fn a_connection_that_goes_on_tells_what_it_has_carried_where_somebody_asks_and_all_of_it_at_its_end() {
+    let so_far = |seen: &[Observation]| -> Vec<[u64; 2]> {
+        let told = facts(seen).filter_map(|fact| match fact {
+            Fact::FlowGoesOn(totals) => Some(&**totals),
+            _ => None,
+        });
+        told.map(|totals| (assert_eq!(totals.end, None), totals.sides.map(|side| side.payload_bytes)).1)
+            .collect()
+    };
+    let (request, answer) = (REQUEST.len() as u64, UNTIL_CLOSE.len() as u64);
+    let mut wire = Wire::opened();
+    wire.client(0, flag::ACK, REQUEST);
+    wire.tap.ask();
+    assert_eq!(so_far(&wire.tap.seen), [[request, 0]]);
+    // Another flow moves on; the first one did nothing, and is not told again.
+    let datagram = ip(CLIENT.into(), SERVER.into(), 17, 77, &udp(40_000, 9_999, b"x"));
+    wire.tap.wait(1_000_000_000).push(&on_ethernet(&datagram)).ask();
+    wire.tap.wait(1_000_000_000).push(&on_ethernet(&datagram)).ask();
+    let told = so_far(&wire.tap.seen);
+    assert_eq!(told.iter().filter(|bytes| **bytes == [request, 0]).count(), 1, "{told:?}");
+    wire.server(0, flag::ACK, UNTIL_CLOSE);
+    wire.tap.ask();
+    assert_eq!(so_far(&wire.tap.seen).last(), Some(&[request, answer]));
+    let ended = totals(wire.ended());
+    assert!(ended.iter().all(|totals| totals.end == Some(FlowEnd::CaptureEnded)));
+    assert!(ended.iter().any(|totals| totals.sides.map(|side| side.payload_bytes) == [request, answer]));
+}
+
+#[test]
 fn a_body_that_ends_with_its_connection_is_whole_once_the_server_closed_in_order() {
     let mut wire = Wire::opened();
     wire.client(0, flag::ACK, REQUEST);

@@ -1,8 +1,9 @@
 //! Exchanges: all flows between two stations on one server port with one protocol. An asset's conversations
 //! are its exchanges, seen from its side.
 
+use crate::flow::Share;
 use crate::station::StationId;
-use model::{CaptureTime, Evidence, FastState, Rhythm, Side, Transport};
+use model::{CaptureTime, Evidence, FastState, Rhythm, Side, SideTotals, Transport};
 
 /// Most exchanges in all. Our limit; flows over it are judged by address alone, which
 /// [`crate::Dropped::exchanges`] counts.
@@ -51,11 +52,11 @@ pub struct Exchange {
     pub flows: u64,
     /// Flows that ended.
     pub flows_ended: u64,
-    /// Frames of both sides, of the flows that ended.
+    /// Frames of both sides, of the flows that ended, and of the others as far as they were asked.
     pub frames: u64,
-    /// Frames of the server, of the flows that ended.
+    /// Frames of the server, as far.
     pub frames_back: u64,
-    /// Payload bytes by side that sent them, of the flows that ended.
+    /// Payload bytes by side that sent them, as far.
     pub bytes: [u64; 2],
     /// Earliest frame.
     pub first: CaptureTime,
@@ -175,8 +176,43 @@ impl Exchange {
         self.before = Before { flows: self.flows, frames: self.frames, bytes: self.bytes, since: Some(now) };
     }
 
+    /// Counts what a flow of it carried.
+    pub(crate) const fn count(&mut self, [client, server]: [SideTotals; 2]) {
+        let [by_client, by_server] = &mut self.bytes;
+        *by_client += client.payload_bytes;
+        *by_server += server.payload_bytes;
+        self.frames += client.frames + server.frames;
+        self.frames_back += server.frames;
+    }
+
+    /// A flow is counted in another exchange from here on.
+    pub(crate) fn lose(&mut self, share: Share) {
+        let less = |count: &mut u64, share: u64| *count = count.saturating_sub(share);
+        let frames = |[client, server]: [SideTotals; 2]| client.frames + server.frames;
+        less(&mut self.frames, frames(share.sides));
+        let [_, server] = share.sides;
+        less(&mut self.frames_back, server.frames);
+        less(&mut self.before.frames, frames(share.before));
+        for (bytes, side) in self.bytes.iter_mut().zip(share.sides) {
+            less(bytes, side.payload_bytes);
+        }
+        for (bytes, side) in self.before.bytes.iter_mut().zip(share.before) {
+            less(bytes, side.payload_bytes);
+        }
+    }
+
+    /// A flow is counted in this exchange from here on.
+    pub(crate) fn gain(&mut self, share: Share) {
+        let [client, server] = share.before;
+        self.count(share.sides);
+        self.before.frames += client.frames + server.frames;
+        for (bytes, side) in self.before.bytes.iter_mut().zip(share.before) {
+            *bytes += side.payload_bytes;
+        }
+    }
+
     /// The same with what was counted since the last renewal alone. A flow counts where it began, its frames and bytes
-    /// where it ends.
+    /// where they were told.
     pub(crate) fn since_renewal(&self) -> Self {
         let Before { flows, frames, bytes: [client, server], since } = self.before;
         let [all_client, all_server] = self.bytes;

@@ -3,7 +3,7 @@
 use crate::bed::ContextId;
 use crate::exchange::ExchangeId;
 use crate::station::StationId;
-use model::{FlowId, Side, Slab, Transport};
+use model::{FastState, FlowId, Side, SideTotals, Slab, Transport};
 use std::net::IpAddr;
 
 /// Most slots of one shard. Our limit, above what the flow table can hold; facts of flows beyond it are lost,
@@ -134,6 +134,43 @@ impl Flows {
     #[inline]
     pub(crate) fn at_mut(&mut self, id: FlowId) -> Option<&mut LiveFlow> {
         self.shards.get_mut(usize::from(id.shard))?.at_mut(id.slot)
+    }
+}
+
+/// What of flows that go on was counted in their exchanges already. Flows that end without having been told of before, which in a
+/// scan are all, are not in it.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    #[expect(clippy::disallowed_types, reason = "looked up only, or treated all alike")]
+    flows: std::collections::HashMap<FlowId, Share, FastState>,
+}
+
+/// The share that a flow has in the counts of its exchange.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Share {
+    /// By side, in all.
+    pub(crate) sides: [SideTotals; 2],
+    /// Of that, what was counted before the last renewal.
+    pub(crate) before: [SideTotals; 2],
+}
+
+impl Counted {
+    pub(crate) fn of(&self, id: FlowId) -> Share {
+        self.flows.get(&id).copied().unwrap_or_default()
+    }
+
+    /// So much of a flow that goes on is counted now.
+    pub(crate) fn set(&mut self, id: FlowId, sides: [SideTotals; 2]) {
+        self.flows.entry(id).or_default().sides = sides;
+    }
+
+    pub(crate) fn remove(&mut self, id: FlowId) -> Share {
+        self.flows.remove(&id).unwrap_or_default()
+    }
+
+    /// From here on counts are those of a new stretch of time.
+    pub(crate) fn renew(&mut self) {
+        self.flows.values_mut().for_each(|share| share.before = share.sides);
     }
 }
 

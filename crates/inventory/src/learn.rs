@@ -3,7 +3,7 @@
 use crate::advisory::{self, Vulnerability};
 use crate::bed::{BedRow, Beds, ContextId};
 use crate::exchange::{Before, EXCHANGES_PER_STATION_MAX, Exchange, ExchangeId, Exchanges};
-use crate::flow::{Flows, LiveFlow, is_group};
+use crate::flow::{Counted, Flows, LiveFlow, is_group};
 use crate::neighbour::{Neighbours, Owner};
 use crate::profile::{Clue, Profiles, Role};
 use crate::session::Offers;
@@ -44,6 +44,7 @@ pub struct Inventory {
     pub(crate) exchanges: Exchanges,
     pub(crate) neighbours: Neighbours,
     pub(crate) flows: Flows,
+    pub(crate) counted: Counted,
     pub(crate) beds: Beds,
     pub(crate) offers: Offers,
     pub(crate) traits_dropped: u64,
@@ -71,6 +72,7 @@ impl Inventory {
             exchanges: Exchanges::default(),
             neighbours: Neighbours::default(),
             flows: Flows::default(),
+            counted: Counted::default(),
             beds: Beds::default(),
             offers: Offers::default(),
             traits_dropped: 0,
@@ -173,6 +175,10 @@ impl Inventory {
                 }
             }
             Fact::FlowEnded(totals) => self.flow_ended(id, totals),
+            Fact::FlowGoesOn(totals) => {
+                self.count(id, totals);
+                self.counted.set(id, totals.sides);
+            }
             Fact::Leased(lease) => {
                 let vlans = self.vlans_of(id, side);
                 let server = self.flows.at(id).and_then(|flow| flow.station(side));
@@ -379,7 +385,12 @@ impl Inventory {
             row.answered |= flow.answered(Side::Server);
         }
         if to != ExchangeId::NONE {
+            let share = self.counted.of(id);
+            if let Some(row) = self.exchanges.row_mut(to) {
+                row.gain(share);
+            }
             if let Some(row) = self.exchanges.row_mut(flow.exchange) {
+                row.lose(share);
                 row.flows = row.flows.saturating_sub(1);
                 row.before.flows = row.before.flows.min(row.flows);
             }
@@ -410,20 +421,29 @@ impl Inventory {
         self.clue(station, &Clue::Speaks { protocol, role }, role.as_str(), evidence);
     }
 
+    /// Counts in the exchange of a flow what of its sums is not counted yet.
+    fn count(&mut self, id: FlowId, totals: &FlowTotals) {
+        let Some(exchange) = self.flows.at(id).map(|flow| flow.exchange) else { return };
+        let counted = self.counted.of(id).sides;
+        if let Some(row) = self.exchanges.row_mut(exchange) {
+            let [client, server] = totals.sides;
+            let [client_before, server_before] = counted;
+            row.count([client.since(client_before), server.since(server_before)]);
+            row.first = row.first.min(totals.first);
+            row.last = row.last.max(totals.last);
+        }
+    }
+
     fn flow_ended(&mut self, id: FlowId, totals: &FlowTotals) {
         let Some(flow) = self.flows.at(id).copied() else { return };
         for context in flow.contexts {
             self.beds.close(context);
         }
         let [client, server] = totals.sides;
+        self.count(id, totals);
+        self.counted.remove(id);
         if let Some(row) = self.exchanges.row_mut(flow.exchange) {
-            row.frames += client.frames + server.frames;
-            row.frames_back += server.frames;
             row.flows_ended += 1;
-            row.bytes[0] += client.payload_bytes;
-            row.bytes[1] += server.payload_bytes;
-            row.first = row.first.min(totals.first);
-            row.last = row.last.max(totals.last);
             // That the client goes on tells that it was answered, in frames that were not captured.
             let unseen = server.frames == 0 && client.payload_bytes > 0;
             row.one_sided |= flow.transport == Transport::Tcp && unseen;

@@ -64,6 +64,7 @@ impl Inventory {
     /// Begins a new stretch of time, and says where everything is now.
     pub fn renew(&mut self, renewal: Renewal) -> Renewed {
         self.flows.clear_ended();
+        self.counted.renew();
         let alive: BTreeSet<StationId> =
             self.flows.all().flat_map(|flow| [flow.client, flow.server]).collect();
         let exchanges = self.renew_exchanges(renewal);

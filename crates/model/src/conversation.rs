@@ -45,7 +45,19 @@ pub struct SideTotals {
     pub gap_bytes: u64,
 }
 
-/// Sums over a flow, told when it ends.
+impl SideTotals {
+    /// What was added since it was `before`.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            frames: self.frames.saturating_sub(before.frames),
+            payload_bytes: self.payload_bytes.saturating_sub(before.payload_bytes),
+            gap_bytes: self.gap_bytes.saturating_sub(before.gap_bytes),
+        }
+    }
+}
+
+/// Sums over a flow: when it ends, or so far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FlowTotals {
     /// By side: client, server.
@@ -54,8 +66,8 @@ pub struct FlowTotals {
     pub first: CaptureTime,
     /// Last frame.
     pub last: CaptureTime,
-    /// Why it ended.
-    pub end: FlowEnd,
+    /// Why it ended; none while it goes on.
+    pub end: Option<FlowEnd>,
 }
 
 /// How regularly something begins: sums over the times between two beginnings, from which mean and deviation follow.

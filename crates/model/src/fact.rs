@@ -29,6 +29,8 @@ pub enum Fact {
     Unparsed(Unparsed),
     /// Part of what the origin sent was not captured: nothing may be concluded from absence.
     Lost(LossKind, u64),
+    /// What a flow that goes on has carried so far. Told where somebody who watches asks; what came before is in it.
+    FlowGoesOn(Box<FlowTotals>),
     /// A flow is over; told once, last.
     FlowEnded(Box<FlowTotals>),
 

@@ -130,15 +130,21 @@ impl Ward {
         self.fact(id, Side::Server, fact);
     }
 
-    pub(crate) fn end(&mut self, id: FlowId, client: (u64, u64), server: (u64, u64)) {
+    /// What a flow has carried so far: frames and bytes of both sides.
+    fn totals(&self, client: (u64, u64), server: (u64, u64), end: Option<FlowEnd>) -> Box<FlowTotals> {
         let side = |(frames, payload_bytes)| SideTotals { frames, payload_bytes, gap_bytes: 0 };
-        let totals = FlowTotals {
-            sides: [side(client), side(server)],
-            first: self.now(),
-            last: self.now(),
-            end: FlowEnd::Closed,
-        };
-        self.fact(id, Side::Client, Fact::FlowEnded(Box::new(totals)));
+        let (first, last) = (self.now(), self.now());
+        Box::new(FlowTotals { sides: [side(client), side(server)], first, last, end })
+    }
+
+    pub(crate) fn end(&mut self, id: FlowId, client: (u64, u64), server: (u64, u64)) {
+        let totals = self.totals(client, server, Some(FlowEnd::Closed));
+        self.fact(id, Side::Client, Fact::FlowEnded(totals));
+    }
+
+    pub(crate) fn goes_on(&mut self, id: FlowId, client: (u64, u64), server: (u64, u64)) {
+        let totals = self.totals(client, server, None);
+        self.fact(id, Side::Client, Fact::FlowGoesOn(totals));
     }
 
     /// Telemetry of a monitor as the client: identity, then `cycles` cycles a second apart.

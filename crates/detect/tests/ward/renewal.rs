@@ -40,11 +40,50 @@ fn a_connection_that_goes_on_is_the_same_matter_and_is_counted_from_the_renewal_
     assert!(after.evidence.iter().all(|frame| before.evidence.iter().all(|old| old < frame)), "{after:#?}");
     let asset = ward.asset(MONITOR.1);
     assert_eq!((asset.maker.as_deref(), asset.model.as_deref()), (Some("Contec"), Some("CMS8000")));
-    // Its frames and bytes count where it ends, it counts where it began, and all of it once.
+    // Its frames and bytes count where they are told, here at its end; it counts where it began, and all of it once.
     assert_eq!(ward.asset(MONITOR.1).conversations[0].flows, 0);
     ward.end(flow, (128, 77_210), (64, 0));
     let talk = &ward.asset(MONITOR.1).conversations[0];
     assert_eq!((talk.flows, talk.frames, talk.bytes_out), (0, 192, 77_210));
+}
+
+/// Protocol, flows, frames and bytes of the monitor's conversations since the last renewal.
+fn talks(ward: &mut Ward) -> Vec<(Option<&'static str>, u64, u64, u64, u64)> {
+    let report = ward.so_far();
+    let monitor = report.assets.iter().find(|asset| asset.ips.contains(&MONITOR.1.parse().unwrap()));
+    let talks = monitor.map(|asset| asset.conversations.clone()).unwrap_or_default();
+    talks.iter().map(|one| (one.protocol, one.flows, one.frames, one.bytes_out, one.bytes_in)).collect()
+}
+
+#[test]
+fn a_connection_that_goes_on_counts_as_far_as_it_was_asked_wherever_it_belongs_and_once() {
+    let mut ward = Ward::new();
+    let begun = ward.now();
+    ward.owns(GATEWAY);
+    ward.owns(MONITOR);
+    let open = |ward: &mut Ward, port| {
+        let flow = ward.tcp((MONITOR.0, MONITOR.1, port), (GATEWAY.0, MAKERS_SERVER, 515));
+        ward.server(flow, Fact::Answered);
+        flow
+    };
+    let (first, second) = (open(&mut ward, 40_000), open(&mut ward, 40_001));
+    assert_eq!(talks(&mut ward), [(None, 2, 0, 0, 0)]);
+    ward.goes_on(first, (10, 1_000), (5, 50));
+    ward.goes_on(second, (1, 7), (1, 3));
+    assert_eq!(talks(&mut ward), [(None, 2, 17, 1_007, 53)]);
+    ward.goes_on(first, (20, 2_000), (10, 100));
+    assert_eq!(talks(&mut ward), [(None, 2, 32, 2_007, 103)]);
+    renew(&mut ward, begun);
+    ward.goes_on(first, (30, 3_000), (12, 120));
+    assert_eq!(talks(&mut ward), [(None, 0, 12, 1_000, 20)], "since the renewal");
+    // What one of them speaks is found: what was counted of it goes along, also what was before.
+    ward.client(first, Fact::Speaks("cms8000"));
+    ward.goes_on(first, (31, 3_100), (12, 120));
+    let named = (Some("cms8000"), 1, 13, 1_100, 20);
+    assert_eq!(talks(&mut ward), [(None, 0, 0, 0, 0), named]);
+    ward.end(first, (32, 3_200), (12, 120));
+    ward.end(second, (2, 9), (1, 3));
+    assert_eq!(talks(&mut ward), [(None, 0, 1, 2, 0), (Some("cms8000"), 1, 14, 1_200, 20)]);
 }
 
 #[test]

@@ -254,7 +254,8 @@ impl Stage {
             (false, Transport::Tcp) => [side(3, 0), side(0, 0)],
             (false, _) => [side(4, out), side(0, 0)],
         };
-        let totals = FlowTotals { sides, first: at(flow.from), last: at(seconds), end: FlowEnd::Closed };
+        let totals =
+            FlowTotals { sides, first: at(flow.from), last: at(seconds), end: Some(FlowEnd::Closed) };
         self.fact(seconds, id, Side::Client, Fact::FlowEnded(Box::new(totals)));
         self.free.push(id.slot);
     }

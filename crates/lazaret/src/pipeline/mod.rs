@@ -160,6 +160,14 @@ fn conclude(run: Run) -> Report {
     judgement.finish(captures.summaries(), coverage)
 }
 
+/// Judges what flows that go on have carried since this was last asked.
+fn count_growth(shards: &mut [Shard], judgement: &mut Judgement, out: &mut Vec<Observation>) {
+    for shard in shards {
+        shard.tell_growth(out);
+        judge_all(out, judgement);
+    }
+}
+
 /// Ends every flow, judges what that tells, and sums up what was seen.
 fn finish_all(shards: &mut [Shard], judgement: &mut Judgement) -> Coverage {
     let mut told: Vec<Vec<Observation>> = Vec::new();

@@ -2,7 +2,7 @@
 //! capture that is played at its own pace. What they show of beds is published live.
 
 use super::early::Known;
-use super::{finish_all, ready};
+use super::{count_growth, finish_all, ready};
 use crate::exit::Failure;
 use crate::live::{Hub, Tap};
 use detect::{Depth, Judgement};
@@ -115,6 +115,7 @@ impl Relay {
     /// The report of the period so far.
     pub(crate) fn report(&mut self) -> Report {
         let coverage = self.counted().since(&self.begun.coverage);
+        count_growth(&mut self.shards, &mut self.judgement, &mut self.out);
         self.judgement.report(vec![self.summary()], coverage)
     }
 
@@ -131,6 +132,7 @@ impl Relay {
     /// Begins a new period: what was told is let go, and what goes on is known on.
     pub(crate) fn renew(&mut self) {
         let (first, last) = (self.capture.first.unwrap_or_default(), self.capture.last.unwrap_or_default());
+        count_growth(&mut self.shards, &mut self.judgement, &mut self.out);
         self.judgement.renew(first, last);
         self.known.renew();
         self.begun =

@@ -8,7 +8,7 @@
 use super::crew::{Crew, Judging};
 use super::early::Known;
 use super::feed::Feed;
-use super::{finish_all, judge_all, push_some, ready, show_all};
+use super::{count_growth, finish_all, judge_all, push_some, ready, show_all};
 use crate::exit::Failure;
 use crate::live::{Hub, Tap};
 use detect::{Depth, Judgement, Past};
@@ -194,6 +194,13 @@ impl Sensor {
         &mut self.judgement
     }
 
+    /// The judgement, of everything that was taken in, and of what flows that go on have carried so far.
+    fn counted_up(&mut self) -> &mut Judgement {
+        self.settle();
+        count_growth(&mut self.shards, &mut self.judgement, &mut self.out);
+        &mut self.judgement
+    }
+
     /// The clock was set by so many nanoseconds before the frame at `place` of the batch.
     fn clock_set(&mut self, by: i64, place: usize) {
         let before = place.checked_sub(1).and_then(|place| self.batch.frame(place));
@@ -259,7 +266,7 @@ impl Sensor {
     pub(crate) fn renew(&mut self) {
         let begun = self.begun.time.or(self.feed.summary().first).unwrap_or(self.last);
         let last = self.last;
-        self.judged().renew(begun, last);
+        self.counted_up().renew(begun, last);
         self.known.renew();
         self.begun = Begun {
             time: Some(self.last),
@@ -276,7 +283,7 @@ impl Sensor {
         if !std::mem::take(&mut self.fresh) {
             return Vec::new();
         }
-        let findings = self.judged().findings();
+        let findings = self.counted_up().findings();
         self.known.new_of(findings)
     }
 
@@ -293,7 +300,7 @@ impl Sensor {
         self.lose();
         let coverage = self.counted().since(&self.begun.coverage);
         let summary = self.summary();
-        self.judged().report(vec![summary], coverage)
+        self.counted_up().report(vec![summary], coverage)
     }
 
     /// Ends every flow and gives the report of the period, and its last minutes of vital signs, at the end.
@@ -440,6 +447,32 @@ mod tests {
 
     fn samples(trends: &[Trend]) -> u64 {
         trends.iter().flat_map(|trend| trend.numerics.values()).map(|range| range.samples).sum()
+    }
+
+    #[test]
+    fn connections_that_go_on_are_counted_as_if_they_had_ended_by_one_worker_or_two() {
+        for workers in [1, 2] {
+            let path = place(&format!("goes-on-{workers}"));
+            ward(&path, 0.5, None);
+            let feed = Feed::capture(&path).unwrap();
+            let wanted = flow::Options::default();
+            let mut sensor =
+                Sensor::new((feed, workers), Site::default(), None, wanted, Past::default()).unwrap();
+            let mut looks = 0;
+            while !sensor.feed().has_ended() {
+                sensor.step(Duration::ZERO).unwrap();
+                // Asking along the way changes nothing.
+                looks += sensor.new_findings().len();
+            }
+            std::fs::remove_file(path).unwrap();
+            let flows = sensor.flows();
+            let report = sensor.report();
+            assert!(looks > 0 && flows > 3, "{looks} findings, {flows} flows alive");
+            let bytes =
+                |asset: &model::Asset| asset.conversations.iter().map(|talk| talk.bytes_out).sum::<u64>();
+            assert!(report.assets.iter().filter(|asset| bytes(asset) > 1_000).count() >= 3);
+            assert_eq!(talks(&report), talks(&sensor.finish().0));
+        }
     }
 
     #[test]

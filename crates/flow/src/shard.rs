@@ -136,7 +136,8 @@ impl Shard {
         }
     }
 
-    /// Tells what flows have carried so far that carried something since this was last asked. They go on.
+    /// Tells what flows have carried so far that carried something since this was last asked, or at that very moment. They go
+    /// on.
     pub fn tell_growth(&mut self, out: &mut Vec<Observation>) {
         let Some((time, order, evidence)) = self.last else { return };
         let since = self.told.replace(time);

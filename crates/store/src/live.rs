@@ -462,6 +462,22 @@ mod tests {
     }
 
     #[test]
+    fn a_period_without_a_frame_has_not_seen_the_assets_it_knows() {
+        let folder = Folder::new("live-silent");
+        let mut store = folder.writer();
+        all(&mut store, &mut Kept::default(), "live:1", &seen(Vec::new(), 1));
+        let before = store.asset(AssetId(7), 0).unwrap();
+        assert_eq!((before.asset.first, before.asset.last), (time(1).nanos(), time(2).nanos()));
+        let mut silent = seen(Vec::new(), 1);
+        silent.captures[0].first = None;
+        silent.captures[0].last = None;
+        silent.assets[0].conversations.clear();
+        silent.vitals.clear();
+        all(&mut store, &mut Kept::default(), "live:2", &silent);
+        assert_eq!(store.asset(AssetId(7), 0).unwrap(), before);
+    }
+
+    #[test]
     fn what_did_not_change_is_not_written_again() {
         let folder = Folder::new("live-same");
         let (mut store, mut kept) = (folder.writer(), Kept::default());

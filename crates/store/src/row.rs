@@ -293,7 +293,7 @@ impl Rows {
             asset.conversations.iter().map(|conversation| ConversationRow::of(asset, conversation))
         });
         let mut rows = Self {
-            assets: report.assets.iter().map(|asset| AssetRow::of(asset, span)).collect(),
+            assets: report.assets.iter().filter_map(|asset| AssetRow::of(asset, span)).collect(),
             findings: report.findings.iter().map(FindingRow::of).collect(),
             conversations: conversations.collect(),
             vitals: report.vitals.iter().map(VitalsRow::of).collect(),
@@ -333,31 +333,33 @@ struct Span {
 }
 
 impl Span {
-    fn of_captures(captures: &[CaptureRow]) -> Self {
-        let first = captures.iter().filter_map(|row| row.first).min().unwrap_or_default();
-        Self { first, last: captures.iter().filter_map(|row| row.last).max().unwrap_or(first) }
+    /// None where not one frame was captured.
+    fn of_captures(captures: &[CaptureRow]) -> Option<Self> {
+        let first = captures.iter().filter_map(|row| row.first).min()?;
+        Some(Self { first, last: captures.iter().filter_map(|row| row.last).max().unwrap_or(first) })
     }
 
     /// When an asset was seen: while it talked, and where it was not heard talking, while it was captured at all.
-    fn of_asset(asset: &Asset, captures: Self) -> Self {
+    fn of_asset(asset: &Asset, captures: Option<Self>) -> Option<Self> {
         let talks = || asset.conversations.iter();
         match (talks().map(|talk| talk.first).min(), talks().map(|talk| talk.last).max()) {
-            (Some(first), Some(last)) => Self { first: first.nanos(), last: last.nanos() },
+            (Some(first), Some(last)) => Some(Self { first: first.nanos(), last: last.nanos() }),
             _ => captures,
         }
     }
 }
 
 impl AssetRow {
-    fn of(asset: &Asset, captures: Span) -> Self {
-        let Span { first, last } = Span::of_asset(asset, captures);
+    /// None for what is only known from before: a period of a watch in which no frame came has not seen it.
+    fn of(asset: &Asset, captures: Option<Span>) -> Option<Self> {
+        let Span { first, last } = Span::of_asset(asset, captures)?;
         let body = AssetBody {
             aliases: asset.aliases.clone(),
             signs: asset.signs.iter().map(Sign::of).collect(),
             exposures: asset.exposures.iter().map(Exposed::of).collect(),
         };
         let word = |text: &Option<model::Text>| text.as_ref().map(|text| text.as_str().to_owned());
-        Self {
+        Some(Self {
             id: signed(asset.id.0),
             first,
             last,
@@ -371,7 +373,7 @@ impl AssetRow {
             profile: asset.profile.clone(),
             traits: traits(asset),
             body,
-        }
+        })
     }
 }
 

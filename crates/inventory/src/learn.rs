@@ -378,17 +378,15 @@ impl Inventory {
         }
         // The first flow of a nameless exchange to be named takes the others' place from here on.
         let to = self.exchange(flow, Some(protocol), 2, at);
+        let share = self.counted.of(id);
         if let Some(row) = self.exchanges.row_mut(to) {
             row.flows += 1;
             row.rhythm.begin(at.time);
             row.last = row.last.max(at.time);
             row.answered |= flow.answered(Side::Server);
+            row.gain(share);
         }
         if to != ExchangeId::NONE {
-            let share = self.counted.of(id);
-            if let Some(row) = self.exchanges.row_mut(to) {
-                row.gain(share);
-            }
             if let Some(row) = self.exchanges.row_mut(flow.exchange) {
                 row.lose(share);
                 row.flows = row.flows.saturating_sub(1);

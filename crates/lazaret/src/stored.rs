@@ -61,9 +61,12 @@ pub(crate) fn every_asset(
     let mut all = Vec::new();
     loop {
         let page = store.assets(&query)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        query.after = Some(last.id);
+        let more = page.len() == PAGE as usize;
+        query.after = page.last().map(|last| last.id);
         all.extend(page);
+        if !more {
+            return Ok(all);
+        }
     }
 }
 
@@ -79,9 +82,12 @@ pub(crate) fn every_finding(
     let mut all = Vec::new();
     loop {
         let page = store.findings(&query)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        query.after = Some(last.id);
+        let more = page.len() == PAGE as usize;
+        query.after = page.last().map(|last| last.id);
         all.extend(page);
+        if !more {
+            return Ok(all);
+        }
     }
 }
 

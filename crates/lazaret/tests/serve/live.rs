@@ -87,6 +87,8 @@ fn the_beds_of_a_replayed_ward_are_told_as_they_were() {
     let ward = folder.ward(5, &["benign"]);
     let vitals = done(&["vitals", "--format", "json", &ward]);
     let vitals: Value = serde_json::from_slice(&vitals.stdout).unwrap();
+    let known: BTreeSet<u64> =
+        vitals["beds"].as_array().unwrap().iter().filter_map(|bed| bed["bed"].as_u64()).collect();
     let server = Server::start(&folder, &["--no-tls", "--replay", &ward, "--speed", "2"]);
     let admin = server.admin();
     let mut all = Socket::open(&server, &admin, "/api/v1/live/waveforms");
@@ -94,10 +96,15 @@ fn the_beds_of_a_replayed_ward_are_told_as_they_were() {
     assert_eq!((&hello["kind"], &hello["schema"]), (&"hello".into(), &"lazaret.live/1".into()));
     assert_eq!((&hello["origin"]["kind"], &hello["origin"]["speed"]), (&"replay".into(), &2.0.into()));
     let (mut beds, mut pulses) = (BTreeSet::new(), BTreeSet::new());
-    // Until every bed has sent three seconds of its first ECG trace, whose samples are numbered on.
+    // Until every bed has been told of, and has sent three seconds of its first ECG trace, whose samples are numbered on.
+    // Under load a bed's samples come well before what is told of it.
     let mut next: BTreeMap<u32, u32> = BTreeMap::new();
     let mut seconds: BTreeMap<u32, f32> = BTreeMap::new();
-    while seconds.len() < 3 || seconds.values().any(|seconds| *seconds < 3.0) {
+    while beds.len() < known.len()
+        || pulses.is_empty()
+        || seconds.len() < 3
+        || seconds.values().any(|seconds| *seconds < 3.0)
+    {
         match all.next().unwrap() {
             Said::Text(bed) => {
                 assert_eq!((&bed["kind"], &bed["alarm"]), (&"bed".into(), &"not-sent".into()));
@@ -124,10 +131,7 @@ fn the_beds_of_a_replayed_ward_are_told_as_they_were() {
             }
         }
     }
-    let known: BTreeSet<u64> =
-        vitals["beds"].as_array().unwrap().iter().filter_map(|bed| bed["bed"].as_u64()).collect();
     assert_eq!(beds, known);
-    assert!(!pulses.is_empty());
     // One bed alone, chosen from the list.
     let list = admin.get("/api/v1/live");
     assert_eq!(list["beds"].as_array().unwrap().len(), 3, "{list}");

@@ -546,7 +546,7 @@ fn count(coverage: &mut Coverage, flow: &Flow, end: FlowEnd) {
         return;
     }
     coverage.flows_evicted += u64::from(end == FlowEnd::Evicted);
-    let unseen = |seen: &SideState, other: &SideState| seen.acknowledged && other.frames == 0;
+    let unseen = |seen: &SideState, other: &SideState| seen.stream.acknowledged && other.frames == 0;
     coverage.flows_one_sided += u64::from(unseen(client, server) || unseen(server, client));
     match flow.reader.as_ref().map(|reader| (reader.progress(), reader.encrypted())) {
         None => coverage.flows_empty += 1,
@@ -620,7 +620,7 @@ fn stream_moved(flow: &Flow, header: Tcp) -> bool {
 fn track(flow: &mut Flow, side: Side, header: Tcp, context: &mut Context<'_>) {
     let state = flow.side(side);
     state.frames += 1;
-    state.acknowledged |= header.ack() && !header.reset();
+    state.stream.acknowledged |= header.ack() && !header.reset();
     let established = header.ack() && !header.syn() && !header.reset();
     match side {
         Side::Server if !flow.answered && !header.reset() => {
@@ -682,7 +682,7 @@ fn give(
 fn close(flow: &mut Flow, header: Tcp, context: &mut Context<'_>) {
     tell_closed(flow, context);
     let [client, server] = &flow.sides;
-    if !flow.closed && (header.reset() || (client.finished && server.finished)) {
+    if !flow.closed && (header.reset() || (client.stream.finished && server.stream.finished)) {
         flow.closed = true;
         finish_streams(flow, context);
     }
@@ -692,8 +692,8 @@ fn close(flow: &mut Flow, header: Tcp, context: &mut Context<'_>) {
 fn tell_closed(flow: &mut Flow, context: &mut Context<'_>) {
     let Flow { sides, reader, .. } = flow;
     for (side, state) in [Side::Client, Side::Server].into_iter().zip(sides) {
-        if !state.finished && state.stream.at_end() {
-            state.finished = true;
+        if !state.stream.finished && state.stream.at_end() {
+            state.stream.finished = true;
             if let Some(reader) = reader {
                 reader.closed(side, context);
             }

@@ -101,6 +101,10 @@ pub(crate) struct Stream {
     strangers: u8,
     /// Sequence number of the FIN, once seen.
     end: Option<u32>,
+    /// Everything up to the FIN was read, and its parser was told.
+    pub(crate) finished: bool,
+    /// The side acknowledged something, so the other side spoke, seen or not.
+    pub(crate) acknowledged: bool,
 }
 
 impl Stream {

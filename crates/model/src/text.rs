@@ -19,6 +19,13 @@ impl Text {
         let end = bytes.iter().rposition(|byte| !matches!(byte, 0 | b' ')).map_or(0, |at| at + 1);
         let bytes = bytes.get(..end).unwrap_or_default();
         let kept = bytes.get(..Self::BYTES_MAX).unwrap_or(bytes);
+        // Most text of the wire is plain: it is taken as it stands.
+        if kept.len() == bytes.len()
+            && let Ok(plain) = std::str::from_utf8(kept)
+            && plain.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        {
+            return Self(plain.into());
+        }
         let mut out = String::with_capacity(kept.len());
         for chunk in kept.utf8_chunks() {
             for character in chunk.valid().chars() {

@@ -131,7 +131,7 @@ mod tests {
                     Memory.dealloc(piece, Layout::from_size_align(size + 100, align).unwrap());
                     let piece = Memory.alloc_zeroed(layout);
                     assert!(
-                        piece.addr() % align == 0 && (0..size).all(|at| *piece.add(at) == 0),
+                        piece.addr().is_multiple_of(align) && (0..size).all(|at| *piece.add(at) == 0),
                         "{layout:?}"
                     );
                     Memory.dealloc(piece, layout);

@@ -4,8 +4,8 @@ use crate::rule::{Circumstances, Rules, filled};
 use crate::tally::Tally;
 use inventory::Survey;
 use model::{Asset, AssetId, Detail, Endpoint, Finding, FindingId, Location, Peer, Transport, stable_hash};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub(crate) struct Matter<'a> {
     pub(crate) rule: &'static str,
     pub(crate) asset: &'a Asset,
     pub(crate) peer: Option<Peer>,
+    /// Of a matter with many.
+    pub(crate) peers: Vec<Peer>,
     /// What else tells this matter from others of the same rule, asset and peer.
     pub(crate) apart: Vec<u8>,
     pub(crate) tally: Tally,
@@ -29,6 +31,7 @@ impl<'a> Matter<'a> {
             rule,
             asset,
             peer: None,
+            peers: Vec::new(),
             apart: Vec::new(),
             tally,
             circumstances: Circumstances::new(),
@@ -41,6 +44,12 @@ impl<'a> Matter<'a> {
     pub(crate) fn peer(mut self, ip: IpAddr, port: u16, transport: Transport, location: Location) -> Self {
         self.peer = Some(Peer { endpoint: Endpoint { ip, port }, transport, location });
         self.circumstances.insert("where", location.as_str());
+        self
+    }
+
+    /// With many, each once.
+    pub(crate) fn peers(mut self, peers: BTreeSet<Peer>) -> Self {
+        self.peers = peers.into_iter().take(Finding::PEERS_MAX).collect();
         self
     }
 
@@ -123,6 +132,7 @@ impl<'a> Draft<'a> {
             certainty: worth.certainty,
             asset: matter.asset.id,
             peer: matter.peer,
+            peers: matter.peers,
             first: matter.tally.first,
             last: matter.tally.last,
             count: matter.tally.count,

@@ -485,6 +485,8 @@ pub(crate) struct FindingRow<'a> {
     certainty: &'static str,
     asset: String,
     peer: Option<PeerRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    peers: Vec<PeerRow>,
     first: String,
     last: String,
     count: u64,
@@ -528,6 +530,7 @@ impl<'a> FindingRow<'a> {
             certainty: finding.certainty.as_str(),
             asset: finding.asset.to_string(),
             peer: finding.peer.map(peer),
+            peers: finding.peers.iter().copied().map(peer).collect(),
             first: rfc3339(finding.first),
             last: rfc3339(finding.last),
             count: finding.count,

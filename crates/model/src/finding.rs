@@ -80,7 +80,7 @@ impl fmt::Debug for FindingId {
 }
 
 /// The peer of a finding.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Peer {
     /// Its endpoint; port 0 where the finding is not about one port.
     pub endpoint: Endpoint,
@@ -107,6 +107,9 @@ pub struct Finding {
     pub asset: AssetId,
     /// With whom.
     pub peer: Option<Peer>,
+    /// With whom, where it is about many at once as a search for hosts is; then `peer` is none. At most
+    /// [`Finding::PEERS_MAX`].
+    pub peers: Vec<Peer>,
     /// First time.
     pub first: CaptureTime,
     /// Last time.
@@ -132,6 +135,13 @@ pub struct Finding {
 impl Finding {
     /// Most frames listed with one finding. Our limit; `count` tells how many there were.
     pub const EVIDENCE_MAX: usize = 32;
+    /// Most peers of a finding about many. Our limit.
+    pub const PEERS_MAX: usize = 1024;
+
+    /// Everyone it is about beside its asset.
+    pub fn all_peers(&self) -> impl Iterator<Item = &Peer> {
+        self.peer.iter().chain(&self.peers)
+    }
 }
 
 /// A detail of a finding.

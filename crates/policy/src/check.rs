@@ -257,15 +257,7 @@ fn still_passing(policy: &Policy, report: &Report, finding: &Finding, checked: &
     let Some(asset) = report.assets.iter().find(|asset| asset.id == finding.asset) else { return };
     let occasion = Occasion::of(&Report { assets: vec![asset.clone()], ..Report::default() });
     let device = occasion.devices.into_iter().next().map(|device| device.name).unwrap_or_default();
-    let trouble = Trouble {
-        rule: finding.rule.to_owned(),
-        severity: finding.severity,
-        asset: finding.asset,
-        peer: finding.peer.map(|peer| {
-            let transport = Some(peer.transport).filter(|transport| *transport != Transport::Link);
-            (peer.endpoint.ip, peer.endpoint.port, transport)
-        }),
-    };
+    let trouble = Trouble::of(finding);
     let mut about = false;
     for conversation in &asset.conversations {
         let talk = talk_of(report, conversation);

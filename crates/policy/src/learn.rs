@@ -96,8 +96,8 @@ pub struct Trouble {
     pub severity: Severity,
     /// Whom it is about.
     pub asset: AssetId,
-    /// Address, port (0: any) and transport (absent: any) of the peer.
-    pub peer: Option<(IpAddr, u16, Option<Transport>)>,
+    /// Address, port (0: any) and transport (absent: any) of its peer, or of each where it is about many.
+    pub peers: Vec<(IpAddr, u16, Option<Transport>)>,
 }
 
 /// What there is to learn from.
@@ -114,20 +114,21 @@ pub struct Occasion {
 }
 
 impl Trouble {
-    fn of(finding: &Finding) -> Self {
-        let peer = finding.peer.map(|peer| {
+    pub(crate) fn of(finding: &Finding) -> Self {
+        let peers = finding.all_peers().map(|peer| {
             let transport = Some(peer.transport).filter(|transport| *transport != Transport::Link);
             (peer.endpoint.ip, peer.endpoint.port, transport)
         });
-        Self { rule: finding.rule.to_owned(), severity: finding.severity, asset: finding.asset, peer }
+        let peers = peers.collect();
+        Self { rule: finding.rule.to_owned(), severity: finding.severity, asset: finding.asset, peers }
     }
 
     /// Whether it is about this conversation.
     pub(crate) fn is_about(&self, asset: AssetId, talk: &Talk) -> bool {
         self.asset == asset
-            && self.peer.is_some_and(|(ip, port, transport)| {
-                ip == talk.ip
-                    && (port == 0 || port == talk.port)
+            && self.peers.iter().any(|(ip, port, transport)| {
+                *ip == talk.ip
+                    && (*port == 0 || *port == talk.port)
                     && transport.is_none_or(|transport| transport == talk.transport)
             })
     }
@@ -428,7 +429,7 @@ impl Known<'_> {
     /// Whether the address of either end is claimed twice, and the site file names nobody as its owner.
     fn contested(&self, device: &SeenDevice, peer: IpAddr) -> bool {
         let claimed = self.occasion.troubles.iter().filter(|trouble| trouble.rule == CONTESTED);
-        claimed.filter_map(|trouble| trouble.peer).any(|(ip, ..)| {
+        claimed.flat_map(|trouble| &trouble.peers).any(|&(ip, ..)| {
             let own = device.ips.contains(&ip);
             let rightful = self.site.servers.iter().filter(|server| server.ip == ip).any(|server| {
                 // Of its own address, a device must be the one that the site names.

@@ -87,6 +87,7 @@ fn finding(number: u64) -> Finding {
         certainty: Certainty::Confirmed,
         asset: AssetId(spread(number % ASSETS)),
         peer: Some(Peer { endpoint: peer(number), transport: Transport::Tcp, location: Location::Offsite }),
+        peers: Vec::new(),
         first: time(number),
         last: time(number + 60),
         count: 60,

@@ -123,6 +123,9 @@ pub(crate) struct FindingRow {
 pub struct FindingBody {
     /// With whom.
     pub peer: Option<StoredPeer>,
+    /// With whom, where it is about many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<StoredPeer>,
     /// Numbers and names of the matter, by key.
     pub details: BTreeMap<String, StoredDetail>,
     /// MITRE ATT&CK techniques.
@@ -421,6 +424,7 @@ impl FindingRow {
     fn of(finding: &Finding) -> Self {
         let body = FindingBody {
             peer: finding.peer.as_ref().map(StoredPeer::from),
+            peers: finding.peers.iter().map(StoredPeer::from).collect(),
             details: finding.details.iter().map(|(key, value)| ((*key).to_owned(), value.into())).collect(),
             attack: finding.attack.to_vec(),
             advisories: finding.advisories.clone(),

@@ -111,6 +111,7 @@ pub(crate) fn finding(id: u64, count: u64, hour: i64) -> Finding {
             transport: Transport::Tcp,
             location: Location::Offsite,
         }),
+        peers: Vec::new(),
         first: time(hour),
         last: time(hour + 1),
         count,

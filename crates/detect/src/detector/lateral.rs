@@ -18,7 +18,7 @@ use super::loss::Losses;
 use crate::draft::{Draft, Ground, Matter};
 use crate::tally::Tally;
 use inventory::{Exchange, Inventory, Renewed, StationId, Survey};
-use model::{Asset, AssetId, CaptureTime, Evidence, Observation, Transport};
+use model::{Asset, AssetId, CaptureTime, Endpoint, Evidence, Observation, Peer, Side, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -48,9 +48,9 @@ struct Seen {
 #[derive(Default)]
 struct Tries {
     asked: Vec<(Seen, IpAddr)>,
-    failed: Vec<(Seen, IpAddr, u16)>,
-    succeeded: Vec<(Seen, IpAddr, u16)>,
-    administration: Vec<(Tally, IpAddr, String, bool)>,
+    failed: Vec<(Seen, Peer)>,
+    succeeded: Vec<(Seen, Peer)>,
+    administration: Vec<(Tally, Peer, String, bool)>,
 }
 
 impl Searches {
@@ -133,10 +133,15 @@ impl Tries {
     fn see(&mut self, survey: &Survey<'_>, asset: &Asset, exchange: &Exchange, ip: IpAddr, losses: &Losses) {
         let seen = Seen { time: exchange.first, evidence: exchange.evidence };
         let answered = exchange.answered || exchange.one_sided;
+        let peer = Peer {
+            endpoint: Endpoint { ip, port: exchange.port },
+            transport: exchange.transport,
+            location: survey.location(exchange, Side::Client),
+        };
         match exchange.transport {
-            Transport::Tcp | Transport::Icmp if answered => self.succeeded.push((seen, ip, exchange.port)),
+            Transport::Tcp | Transport::Icmp if answered => self.succeeded.push((seen, peer)),
             Transport::Tcp | Transport::Icmp if !losses.near(exchange.first) => {
-                self.failed.push((seen, ip, exchange.port));
+                self.failed.push((seen, peer))
             }
             _ => {}
         }
@@ -146,7 +151,7 @@ impl Tries {
             && asset.is_medical()
             && !expected(survey, asset, exchange)
         {
-            self.administration.push((Tally::of_exchange(exchange), ip, service.to_owned(), answered));
+            self.administration.push((Tally::of_exchange(exchange), peer, service.to_owned(), answered));
         }
     }
 
@@ -164,43 +169,48 @@ impl Tries {
     }
 
     fn hosts<'a>(&self, survey: &Survey<'_>, asset: &'a Asset, draft: &mut Draft<'a>) {
-        let mut first: BTreeMap<IpAddr, (Seen, u16)> = BTreeMap::new();
-        for (seen, ip, port) in &self.failed {
-            let known = first.entry(*ip).or_insert((*seen, *port));
-            *known = (*known).min((*seen, *port));
+        let mut first: BTreeMap<IpAddr, (Seen, Peer)> = BTreeMap::new();
+        for tried @ (_, peer) in &self.failed {
+            let known = first.entry(peer.endpoint.ip).or_insert(*tried);
+            *known = (*known).min(*tried);
         }
-        let mut failed: Vec<_> = first.into_iter().map(|(ip, (seen, port))| (seen, ip, port)).collect();
+        let mut failed: Vec<_> = first.into_values().collect();
         failed.sort_unstable();
-        let crowd = crowd(failed, &HOSTS, |(seen, ..)| seen.time);
+        let crowd = crowd(failed, &HOSTS, |(seen, _)| seen.time);
         let (Some((from, ..)), Some((to, ..))) = (crowd.first(), crowd.last()) else { return };
-        let meanwhile = self.succeeded.iter().filter(|(seen, ..)| (from.time..=to.time).contains(&seen.time));
-        let successes: BTreeSet<IpAddr> = meanwhile.map(|(_, ip, _)| *ip).collect();
+        let meanwhile = self.succeeded.iter().filter(|(seen, _)| (from.time..=to.time).contains(&seen.time));
+        let successes: BTreeSet<IpAddr> = meanwhile.map(|(_, peer)| peer.endpoint.ip).collect();
         if successes.len() > crowd.len() {
             return;
         }
-        let ports: BTreeSet<u16> = crowd.iter().map(|(.., port)| *port).filter(|port| *port != 0).collect();
-        let hosts = crowd.iter().map(|(_, ip, _)| *ip).collect();
+        let peers: BTreeSet<Peer> = crowd.iter().map(|(_, peer)| *peer).collect();
+        let ports: BTreeSet<u16> =
+            peers.iter().map(|peer| peer.endpoint.port).filter(|port| *port != 0).collect();
+        let hosts = peers.iter().map(|peer| peer.endpoint.ip).collect();
         let what = format!("tried {} hosts of the site that did not let it in", crowd.len());
-        let matter = matter(survey, asset, "hosts", crowd.iter().map(|(seen, ..)| *seen), &hosts);
+        let matter = matter(survey, asset, "hosts", crowd.iter().map(|(seen, _)| *seen), &hosts);
         let ports = ports.iter().take(LISTED_MAX).map(ToString::to_string);
-        draft.add(matter.case("success", "no").list("ports", ports).text("what", what));
+        draft.add(matter.case("success", "no").peers(peers).list("ports", ports).text("what", what));
     }
 
     fn ports<'a>(&self, survey: &Survey<'_>, asset: &'a Asset, draft: &mut Draft<'a>) {
-        let mut of_host: BTreeMap<IpAddr, BTreeMap<u16, Seen>> = BTreeMap::new();
-        for (seen, ip, port) in &self.failed {
-            let known = of_host.entry(*ip).or_default().entry(*port).or_insert(*seen);
-            *known = (*known).min(*seen);
+        let mut of_host: BTreeMap<IpAddr, BTreeMap<u16, (Seen, Peer)>> = BTreeMap::new();
+        for tried @ (_, peer) in &self.failed {
+            let Endpoint { ip, port } = peer.endpoint;
+            let known = of_host.entry(ip).or_default().entry(port).or_insert(*tried);
+            *known = (*known).min(*tried);
         }
         let (mut hosts, mut ports, mut frames) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        let mut peers = BTreeSet::new();
         for (ip, tried) in of_host {
-            let mut tried: Vec<_> = tried.into_iter().map(|(port, seen)| (seen, port)).collect();
+            let mut tried: Vec<_> = tried.into_values().collect();
             tried.sort_unstable();
             let crowd = crowd(tried, &PORTS, |(seen, _)| seen.time);
             if !crowd.is_empty() {
                 hosts.insert(ip);
-                ports.extend(crowd.iter().map(|(_, port)| *port));
+                ports.extend(crowd.iter().map(|(_, peer)| peer.endpoint.port));
                 frames.extend(crowd.iter().map(|(seen, _)| *seen));
+                peers.extend(crowd.iter().map(|(_, peer)| *peer));
             }
         }
         if hosts.is_empty() {
@@ -210,7 +220,7 @@ impl Tries {
             format!("tried {} ports of {} without being let in", ports.len(), counted_hosts(hosts.len()));
         let matter = matter(survey, asset, "ports", frames, &hosts);
         let ports = ports.iter().take(LISTED_MAX).map(ToString::to_string);
-        draft.add(matter.case("success", "no").list("ports", ports).text("what", what));
+        draft.add(matter.case("success", "no").peers(peers).list("ports", ports).text("what", what));
     }
 
     fn administration<'a>(&self, asset: &'a Asset, draft: &mut Draft<'a>) {
@@ -218,11 +228,12 @@ impl Tries {
         // Where some let it in, those are the matter.
         let counted = self.administration.iter().filter(|(.., answered)| *answered || !success);
         let mut tally = Tally::default();
-        let (mut hosts, mut services) = (BTreeSet::new(), BTreeSet::new());
-        for (seen, ip, service, _) in counted {
+        let (mut hosts, mut services, mut peers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for (seen, peer, service, _) in counted {
             tally.merge(seen);
-            hosts.insert(*ip);
+            hosts.insert(peer.endpoint.ip);
             services.insert(service.as_str());
+            peers.insert(*peer);
         }
         if hosts.is_empty() {
             return;
@@ -231,6 +242,7 @@ impl Tries {
         let verb = if success { "opened" } else { "tried to open" };
         let what = format!("{verb} {} of {}", services.join(", "), counted_hosts(hosts.len()));
         let matter = Matter::new("lateral-movement", asset, tally)
+            .peers(peers)
             .case("kind", "administration")
             .flag("medical", asset.is_medical())
             .flag("success", success)

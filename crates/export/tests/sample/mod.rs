@@ -199,6 +199,7 @@ fn finding(of: &Matter<'_>) -> Finding {
             transport,
             location,
         }),
+        peers: Vec::new(),
         first: at(first),
         last: at(last),
         count,

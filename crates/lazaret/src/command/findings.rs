@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use store::{
     Decision, FindingCard, FindingQuery, FindingTally, Reading as _, State, StoredDetail, StoredFinding,
-    Writing as _,
+    StoredPeer, Writing as _,
 };
 
 const EXAMPLES: &str = "\
@@ -416,6 +416,17 @@ struct PeerRow<'a> {
     r#where: &'a str,
 }
 
+impl<'a> PeerRow<'a> {
+    fn of(peer: &'a StoredPeer) -> Self {
+        Self {
+            ip: &peer.ip,
+            port: Some(peer.port).filter(|port| *port != 0),
+            transport: &peer.transport,
+            r#where: &peer.location,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct SuppressionRow<'a> {
     until: String,
@@ -425,7 +436,6 @@ struct SuppressionRow<'a> {
 
 impl<'a> Row<'a> {
     pub(crate) fn of(finding: &'a StoredFinding, now: i64) -> Self {
-        let peer = finding.body.peer.as_ref();
         let suppression = finding.suppression.as_ref();
         Self {
             id: finding.id.to_string(),
@@ -434,12 +444,7 @@ impl<'a> Row<'a> {
             severity: finding.severity.as_str(),
             certainty: finding.certainty.as_str(),
             asset: finding.asset.to_string(),
-            peer: peer.map(|peer| PeerRow {
-                ip: &peer.ip,
-                port: Some(peer.port).filter(|port| *port != 0),
-                transport: &peer.transport,
-                r#where: &peer.location,
-            }),
+            peer: finding.body.peer.as_ref().map(PeerRow::of),
             first: rfc3339(finding.first),
             last: rfc3339(finding.last),
             count: finding.count,
@@ -464,6 +469,8 @@ struct CardDocument<'a> {
     schema: &'static str,
     #[serde(flatten)]
     finding: Row<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    peers: Vec<PeerRow<'a>>,
     why: &'a str,
     fix: &'a str,
     details: &'a BTreeMap<String, StoredDetail>,
@@ -501,6 +508,7 @@ impl<'a> CardDocument<'a> {
         Self {
             schema: "lazaret.finding/1",
             finding: Row::of(&card.finding, now),
+            peers: body.peers.iter().map(PeerRow::of).collect(),
             why: &body.why,
             fix: &body.fix,
             details: &body.details,

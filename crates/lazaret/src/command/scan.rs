@@ -342,6 +342,7 @@ mod tests {
             certainty: Certainty::Confirmed,
             asset: AssetId(1),
             peer: None,
+            peers: Vec::new(),
             first: CaptureTime::default(),
             last: CaptureTime::default(),
             count: 1,

@@ -65,6 +65,7 @@ fn report() -> Report {
         certainty: Certainty::Likely,
         asset: AssetId(1),
         peer: None,
+        peers: Vec::new(),
         first: time,
         last: time,
         count: 1,

@@ -238,6 +238,7 @@ fn report(numbers: std::ops::Range<u64>) -> Report {
             transport: Transport::Tcp,
             location: Location::Offsite,
         }),
+        peers: Vec::new(),
         first: time,
         last: time,
         count: number + 1,

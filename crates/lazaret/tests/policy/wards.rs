@@ -1,6 +1,7 @@
 //! Simulated wards: a policy learnt from one day, held against another, and against attacks.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -18,8 +19,12 @@ impl Folder {
     }
 
     fn ward(&self, name: &str, seed: u32, scenarios: &[&str]) -> String {
+        self.longer_ward(name, seed, 1, scenarios)
+    }
+
+    fn longer_ward(&self, name: &str, seed: u32, minutes: u32, scenarios: &[&str]) -> String {
         let capture = self.path(name);
-        let seed = seed.to_string();
+        let (seed, minutes) = (seed.to_string(), minutes.to_string());
         let mut words = vec![
             "simulate",
             "ward",
@@ -30,7 +35,7 @@ impl Folder {
             "--monitors",
             "4",
             "--minutes",
-            "1",
+            &minutes,
             "--quiet",
         ];
         for scenario in scenarios {
@@ -90,8 +95,17 @@ fn a_learnt_policy_passes_another_day_and_denies_every_attack() {
     assert_eq!(held_back["clinical_cuts"], 0, "{held_back:#}");
     assert_eq!(rows(&held_back, "passing"), &[] as &[Value]);
     assert!(held_back["pass"].as_u64().unwrap() >= 8, "{held_back:#}");
-    for scenario in ["leak", "update-udp", "update-tcp", "leak-unanswered"] {
-        let attacked = check(&policy, &folder.ward("attack.pcap", 3, &[scenario]));
+    let attacks = [
+        ("leak", 1),
+        ("update-udp", 1),
+        ("update-tcp", 1),
+        ("leak-unanswered", 1),
+        // Who looks for other hosts and who calls home needs time to be known by it.
+        ("lateral-scan", 5),
+        ("beacon", 20),
+    ];
+    for (scenario, minutes) in attacks {
+        let attacked = check(&policy, &folder.longer_ward("attack.pcap", 3, minutes, &[scenario]));
         assert_eq!(rows(&attacked, "passing"), &[] as &[Value], "{scenario}: {attacked:#}");
         let cut_on_purpose = rows(&attacked, "cut").iter().filter(|cut| !rows(cut, "findings").is_empty());
         assert!(cut_on_purpose.count() > 0, "{scenario}: nothing bad was planted: {attacked:#}");
@@ -182,7 +196,7 @@ fn every_clinical_conversation_that_a_wrong_policy_cuts_is_told_with_its_frame()
 #[test]
 fn every_bad_conversation_that_a_wrong_policy_passes_is_told() {
     let folder = Folder::new("lax");
-    let capture = folder.ward("leak.pcap", 6, &["leak", "update-udp"]);
+    let capture = folder.longer_ward("leak.pcap", 6, 20, &["leak", "update-udp", "beacon", "lateral-scan"]);
     let policy = folder.learn(&capture, &[]);
     let report: Value =
         serde_json::from_str(&succeeds(&["scan", "--quiet", "--format", "json", &capture])).unwrap();
@@ -210,22 +224,40 @@ fn every_bad_conversation_that_a_wrong_policy_passes_is_told() {
     std::fs::write(&policy, &out).unwrap();
     assert!(text.matches("[[device]]").count() >= 4);
     let checked = check(&policy, &capture);
-    let mut planted = 0;
+    let bad = [
+        "patient-data-offsite",
+        "offsite-egress",
+        "remote-mount",
+        "remote-code-fetch",
+        "beacon",
+        "lateral-movement",
+    ];
+    let mut planted: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in rows(&report, "findings") {
-        let bad = ["patient-data-offsite", "offsite-egress", "remote-mount", "remote-code-fetch"];
-        if !bad.contains(&finding["rule"].as_str().unwrap()) {
-            continue;
+        let Some(rule) = bad.iter().find(|rule| finding["rule"] == **rule) else { continue };
+        let one = Some(&finding["peer"]).filter(|peer| !peer.is_null());
+        let many = finding["peers"].as_array().into_iter().flatten();
+        for peer in one.into_iter().chain(many) {
+            *planted.entry(rule).or_default() += 1;
+            let told = rows(&checked, "passing").iter().any(|passing| {
+                passing["asset"] == finding["asset"]
+                    && passing["rule"] == finding["rule"]
+                    && passing["conversation"]["peer"] == peer["ip"]
+                    && !rows(passing, "frames").is_empty()
+            });
+            assert!(told, "{peer} of {finding} is not told: {checked:#}");
         }
-        planted += 1;
-        let told = rows(&checked, "passing").iter().any(|passing| {
-            passing["asset"] == finding["asset"]
-                && passing["rule"] == finding["rule"]
-                && passing["conversation"]["peer"] == finding["peer"]["ip"]
-                && !rows(passing, "frames").is_empty()
-        });
-        assert!(told, "{finding} is not told: {checked:#}");
     }
-    assert!(planted >= 8, "{planted}");
+    assert!(planted.values().sum::<usize>() >= 20, "{planted:?}");
+    assert_eq!(planted.len(), bad.len(), "{planted:?}");
+    // The ten hosts that did not let it in, and the one that did.
+    assert_eq!(planted["lateral-movement"], 11, "{planted:?}");
+    // A search for addresses that nobody has is no conversation over IP, and nothing that a policy passes.
+    let undecided = rows(&checked, "unproven").iter().filter(|one| one["kind"] == "finding");
+    let of_searches = undecided.filter(|one| one["what"].as_str().unwrap().contains("lateral-movement"));
+    assert_eq!(of_searches.count(), 1, "{checked:#}");
+    // What is learnt from such a day refuses them for what they are.
+    assert_eq!(text.matches("the finding lateral-movement (high) is about it").count(), 11, "{text}");
 }
 
 #[test]

@@ -225,11 +225,12 @@ fn transport(text: &str) -> Transport {
 }
 
 fn trouble(finding: &StoredFinding) -> Trouble {
-    let peer = finding.body.peer.as_ref().and_then(|peer| {
+    let peers = finding.body.peer.iter().chain(&finding.body.peers).filter_map(|peer| {
         let transport = Some(transport(&peer.transport)).filter(|transport| *transport != Transport::Link);
         Some((peer.ip.parse().ok()?, peer.port, transport))
     });
-    Trouble { rule: finding.rule.clone(), severity: finding.severity, asset: finding.asset, peer }
+    let peers = peers.collect();
+    Trouble { rule: finding.rule.clone(), severity: finding.severity, asset: finding.asset, peers }
 }
 
 fn device(card: &AssetCard) -> SeenDevice {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{
     Decision, Entry, FindingCard, FindingOrder, FindingQuery, FindingTally, Reading as _, Shown, Sorting,
-    State, StoredDetail, StoredFinding, Surveying as _, Writing as _,
+    State, StoredDetail, StoredFinding, StoredPeer, Surveying as _, Writing as _,
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -245,15 +245,16 @@ struct SuppressionRow {
     reason: String,
 }
 
+impl From<StoredPeer> for PeerRow {
+    fn from(peer: StoredPeer) -> Self {
+        let port = Some(peer.port).filter(|port| *port != 0);
+        Self { ip: peer.ip, port, transport: peer.transport, r#where: peer.location }
+    }
+}
+
 impl FindingRow {
     pub(super) fn of(finding: StoredFinding, now: i64) -> Self {
         let suppressed = finding.is_suppressed(now);
-        let peer = finding.body.peer.map(|peer| PeerRow {
-            ip: peer.ip,
-            port: Some(peer.port).filter(|port| *port != 0),
-            transport: peer.transport,
-            r#where: peer.location,
-        });
         Self {
             id: finding.id.to_string(),
             rule: finding.rule,
@@ -261,7 +262,7 @@ impl FindingRow {
             severity: finding.severity.into(),
             certainty: finding.certainty.as_str(),
             asset: finding.asset.to_string(),
-            peer,
+            peer: finding.body.peer.map(PeerRow::from),
             first: rfc3339(finding.first),
             last: rfc3339(finding.last),
             count: finding.count,
@@ -328,6 +329,8 @@ async fn page(
 struct FindingInFull {
     #[serde(flatten)]
     finding: FindingRow,
+    /// With whom, where it is about many at once as a search for hosts is; then `peer` is null.
+    peers: Vec<PeerRow>,
     why: String,
     fix: String,
     /// Numbers and names of the matter: flags, numbers, texts, lists of texts.
@@ -379,6 +382,7 @@ impl FindingInFull {
         let row = |Shown { capture, sha256, frame }| EvidenceRow { capture, sha256, frame };
         Self {
             finding: FindingRow::of(card.finding, now),
+            peers: body.peers.into_iter().map(PeerRow::from).collect(),
             why: body.why,
             fix: body.fix,
             details: body.details,

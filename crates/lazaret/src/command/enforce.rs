@@ -287,16 +287,18 @@ impl Applied {
         let risk = match &prospect.checked {
             None => Some("no captures were named, so nobody knows what it would cut".to_owned()),
             Some(_) if clinical.is_empty() => None,
-            Some(_) => Some(format!("it would cut clinical conversations: {}", clinical.join("; "))),
+            Some(_) => Some("it would cut clinical conversations".to_owned()),
         };
+        let each: String = clinical.iter().map(|row| format!("\n  {row}")).collect();
         if let (Some(risk), None) = (&risk, &self.override_by) {
+            let risk = if each.is_empty() { format!("{risk}. ") } else { format!("{risk}:{each}\n") };
             return Err(Failure::Usage(format!(
-                "refused: {risk}. Nothing was changed. Correct the policy, or answer for it: --override-by NAME \
+                "refused: {risk}Nothing was changed. Correct the policy, or answer for it: --override-by NAME \
                  --override-reason TEXT"
             )));
         }
         let more = json!({
-            "policy": shown(&prospect.plan.name), "seconds": self.seconds, "risk": risk,
+            "policy": shown(&prospect.plan.name), "seconds": self.seconds, "risk": risk, "cuts": clinical,
             "devices": prospect.plan.devices,
             "override_by": self.override_by.as_deref().map(shown),
             "override_reason": self.override_reason.as_deref().map(shown),

@@ -3,6 +3,7 @@
 use crate::skips::Skips;
 use clap::Args;
 use std::fs;
+use std::io::stdout;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -132,7 +133,7 @@ fn tests() -> Result<Skips, String> {
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|why| format!("cannot run `cargo test`: {why}"))?;
-    let skips = tests.stdout.take().map(Skips::of_output).unwrap_or_default();
+    let skips = tests.stdout.take().map(|output| Skips::of_output(output, stdout())).unwrap_or_default();
     let status = tests.wait().map_err(|why| format!("`cargo test` was lost: {why}"))?;
     ended(status.success(), "cargo", &all).map(|()| skips)
 }

@@ -141,7 +141,7 @@ impl Tries {
         match exchange.transport {
             Transport::Tcp | Transport::Icmp if answered => self.succeeded.push((seen, peer)),
             Transport::Tcp | Transport::Icmp if !losses.near(exchange.first) => {
-                self.failed.push((seen, peer))
+                self.failed.push((seen, peer));
             }
             _ => {}
         }

@@ -49,9 +49,16 @@ struct Force {
     by: String,
     since: i64,
     until: Option<i64>,
-    devices: Vec<Prefix>,
+    devices: Named,
     /// When the rules were last found unchanged.
     unchanged: Option<i64>,
+}
+
+/// Whom a policy names. A hospital's names thousands of devices one by one, so those are looked up.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Named {
+    addresses: BTreeSet<IpAddr>,
+    networks: BTreeSet<Prefix>,
 }
 
 /// What `store`, whose log is as `chain` says, says of each device between two moments.
@@ -70,14 +77,17 @@ pub(crate) fn containment(
     let mut isolated = not_isolated(store, span)?;
     let earliest = forces.iter().map(|force| force.since).min().map(|earliest| earliest.max(span.0));
     let mut devices = Vec::new();
-    let mut named: BTreeSet<IpAddr> = forces.iter().flat_map(Force::addresses).collect();
+    let mut named: BTreeSet<IpAddr> =
+        forces.iter().flat_map(|force| &force.devices.addresses).copied().collect();
     // Without a policy, and without findings about what is declared isolated, only medical devices are of concern.
     let medical_only = forces.is_empty() && isolated.is_empty();
     for asset in every_asset(store, AssetQuery { medical_only, now: now(), ..AssetQuery::default() })? {
         let ips = ips_of(&asset);
-        named.retain(|ip| !ips.contains(ip));
+        for ip in &ips {
+            named.remove(ip);
+        }
         let mut found = isolated.remove(&asset.id).unwrap_or_default();
-        let named = forces.iter().any(|force| force.names(&ips));
+        let named = forces.iter().any(|force| force.devices.any_of(&ips));
         if asset.medical || named || !found.is_empty() {
             // Findings about what no policy ever named break nothing.
             if let Some(since) = earliest.filter(|_| named) {
@@ -110,16 +120,26 @@ impl Way {
     }
 }
 
-impl Force {
+impl Named {
     /// Whether one of these is an address that it decides about.
-    fn names(&self, ips: &[IpAddr]) -> bool {
-        self.devices.iter().any(|network| ips.iter().any(|ip| network.contains(*ip)))
+    fn any_of(&self, ips: &[IpAddr]) -> bool {
+        let named =
+            |ip: &IpAddr| self.addresses.contains(ip) || self.networks.iter().any(|one| one.contains(*ip));
+        ips.iter().any(named)
     }
+}
 
-    /// Single addresses that it decides about.
-    fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        let single = |network: &&Prefix| network.bits() == if network.is_ipv4() { 32 } else { 128 };
-        self.devices.iter().filter(single).map(Prefix::ip)
+impl FromIterator<Prefix> for Named {
+    fn from_iter<Prefixes: IntoIterator<Item = Prefix>>(all: Prefixes) -> Self {
+        let mut named = Self::default();
+        for network in all {
+            if network.bits() == if network.is_ipv4() { 32 } else { 128 } {
+                named.addresses.insert(network.ip());
+            } else {
+                named.networks.insert(network);
+            }
+        }
+        named
     }
 }
 
@@ -180,7 +200,7 @@ fn proves(finding: &StoredFinding, until: i64) -> bool {
 
 /// When which policy was in force, oldest first.
 fn forces(receipts: &[Entry]) -> Vec<Force> {
-    let mut named: BTreeMap<&str, (String, Vec<Prefix>)> = BTreeMap::new();
+    let mut named: BTreeMap<&str, (String, Named)> = BTreeMap::new();
     let mut all: Vec<Force> = Vec::new();
     for entry in receipts {
         let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
@@ -188,7 +208,7 @@ fn forces(receipts: &[Entry]) -> Vec<Force> {
         let text = |key: &str| more.get(key).and_then(Value::as_str).map(str::to_owned);
         let devices = || {
             let devices = more.get("devices").and_then(Value::as_array).into_iter().flatten();
-            devices.filter_map(|one| one.as_str()?.parse().ok()).collect::<Vec<Prefix>>()
+            devices.filter_map(|one| one.as_str()?.parse().ok()).collect::<Named>()
         };
         let gateway = || Way::Gateway(entry.subject.clone());
         let (policy, by) = (entry.subject.clone(), entry.by.clone());
@@ -294,7 +314,7 @@ fn device(
     (from, to): (i64, i64),
 ) -> Device {
     let ips = ips_of(asset);
-    let of_it = |force: &&Force| force.names(&ips);
+    let of_it = |force: &&Force| force.devices.any_of(&ips);
     let mine: Vec<&Force> = forces
         .iter()
         .filter(of_it)
@@ -408,8 +428,8 @@ mod tests {
             forces.iter().map(|one| (one.policy.as_str(), one.since, one.until, one.unchanged)).collect();
         assert_eq!(told, [("aa", 3, Some(7), Some(4)), ("bb", 7, Some(9), None)]);
         assert_eq!(
-            (forces[0].devices[0].to_string(), forces[0].name.as_str()),
-            ("10.0.0.7/32".into(), "ward")
+            (&forces[0].devices.addresses, forces[0].name.as_str()),
+            (&BTreeSet::from([[10, 0, 0, 7].into()]), "ward")
         );
         // A policy that was only on trial was never in force.
         assert_eq!(super::forces(&receipts[..2]), []);

@@ -680,6 +680,36 @@ async fn containment_is_told_of_hosts_and_gateways_and_of_what_breaks_it() {
 }
 
 #[tokio::test]
+async fn a_device_is_judged_alike_whether_a_policy_names_few_or_many() {
+    let many = (0..1_024).map(|at| format!("10.0.{}.{}/32", at / 256, at % 256)).collect();
+    let ways: [(&str, Vec<String>); 3] = [
+        ("few", vec!["10.0.0.7/32".to_owned()]),
+        ("many", many),
+        ("network", vec!["10.0.0.0/24".to_owned()]),
+    ];
+    for (way, devices) in ways {
+        let ward = Ward::peopled(&format!("named-{way}"));
+        // Before the findings, so that both break it.
+        let by = store::Actor { name: "R. Haldis".to_owned(), at: 1_772_409_000_000_000_000 };
+        let more = json!({ "policy": "ward", "devices": devices });
+        for (action, step) in [("enforce-apply", "trial stands"), ("enforce-confirm", "final rules stand")] {
+            ward.store().note(action, "aa", &json!({ "step": step, "more": more }), &by).unwrap();
+        }
+        let (_, told) = ward.by_token(Role::Viewer, Method::GET, "/api/v1/containment", None).await;
+        let devices = told["devices"].as_array().unwrap();
+        let device = devices.iter().find(|one| one["addresses"] == json!(["10.0.0.7"])).unwrap();
+        assert_eq!(
+            (&device["standing"], &device["seen"]),
+            (&json!("broken"), &json!(true)),
+            "{way}: {device:#}"
+        );
+        let against: BTreeSet<&str> =
+            device["broken_by"].as_array().unwrap().iter().filter_map(|one| one["title"].as_str()).collect();
+        assert_eq!(against, BTreeSet::from(["Matter 1", "Matter 2"]), "{way}: {device:#}");
+    }
+}
+
+#[tokio::test]
 async fn a_user_has_so_many_tokens_and_no_more() {
     let ward = Ward::peopled("tokens-max");
     let secret = session_of(Role::Viewer);

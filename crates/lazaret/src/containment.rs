@@ -100,12 +100,11 @@ pub(crate) fn containment(
         let named = forces.iter().any(|force| force.devices.any_of(&ips));
         if asset.medical || named || !found.is_empty() {
             // Findings about what no policy ever named break nothing.
-            if named {
-                match (&mut swept, earliest) {
-                    (Some(swept), _) => found.extend(swept.remove(&asset.id).unwrap_or_default()),
-                    (None, Some(since)) => found.extend(later(store, Some(asset.id), (since, span.1))?),
-                    (None, None) => {}
-                }
+            if let Some(since) = earliest.filter(|_| named) {
+                found.extend(match &mut swept {
+                    Some(swept) => swept.remove(&asset.id).unwrap_or_default(),
+                    None => later(store, Some(asset.id), (since, span.1))?,
+                });
             }
             devices.push(device(&asset, &forces, found, &heard, span));
         }

@@ -126,9 +126,9 @@ impl Trouble {
     /// Whether it is about this conversation.
     pub(crate) fn is_about(&self, asset: AssetId, talk: &Talk) -> bool {
         self.asset == asset
-            && self.peers.iter().any(|(ip, port, transport)| {
-                *ip == talk.ip
-                    && (*port == 0 || *port == talk.port)
+            && self.peers.iter().any(|&(ip, port, transport)| {
+                ip == talk.ip
+                    && (port == 0 || port == talk.port)
                     && transport.is_none_or(|transport| transport == talk.transport)
             })
     }

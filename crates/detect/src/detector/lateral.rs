@@ -49,7 +49,7 @@ struct Seen {
 struct Tries {
     asked: Vec<(Seen, IpAddr)>,
     failed: Vec<(Seen, Peer)>,
-    succeeded: Vec<(Seen, Peer)>,
+    succeeded: Vec<(Seen, IpAddr)>,
     administration: Vec<(Tally, Peer, String, bool)>,
 }
 
@@ -133,15 +133,16 @@ impl Tries {
     fn see(&mut self, survey: &Survey<'_>, asset: &Asset, exchange: &Exchange, ip: IpAddr, losses: &Losses) {
         let seen = Seen { time: exchange.first, evidence: exchange.evidence };
         let answered = exchange.answered || exchange.one_sided;
-        let peer = Peer {
+        // Where it is, is asked only of what may become a finding.
+        let peer = || Peer {
             endpoint: Endpoint { ip, port: exchange.port },
             transport: exchange.transport,
             location: survey.location(exchange, Side::Client),
         };
         match exchange.transport {
-            Transport::Tcp | Transport::Icmp if answered => self.succeeded.push((seen, peer)),
+            Transport::Tcp | Transport::Icmp if answered => self.succeeded.push((seen, ip)),
             Transport::Tcp | Transport::Icmp if !losses.near(exchange.first) => {
-                self.failed.push((seen, peer));
+                self.failed.push((seen, peer()));
             }
             _ => {}
         }
@@ -151,7 +152,7 @@ impl Tries {
             && asset.is_medical()
             && !expected(survey, asset, exchange)
         {
-            self.administration.push((Tally::of_exchange(exchange), peer, service.to_owned(), answered));
+            self.administration.push((Tally::of_exchange(exchange), peer(), service.to_owned(), answered));
         }
     }
 
@@ -179,7 +180,7 @@ impl Tries {
         let crowd = crowd(failed, &HOSTS, |(seen, _)| seen.time);
         let (Some((from, ..)), Some((to, ..))) = (crowd.first(), crowd.last()) else { return };
         let meanwhile = self.succeeded.iter().filter(|(seen, _)| (from.time..=to.time).contains(&seen.time));
-        let successes: BTreeSet<IpAddr> = meanwhile.map(|(_, peer)| peer.endpoint.ip).collect();
+        let successes: BTreeSet<IpAddr> = meanwhile.map(|(_, ip)| *ip).collect();
         if successes.len() > crowd.len() {
             return;
         }
@@ -200,22 +201,19 @@ impl Tries {
             let known = of_host.entry(ip).or_default().entry(port).or_insert(*tried);
             *known = (*known).min(*tried);
         }
-        let (mut hosts, mut ports, mut frames) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-        let mut peers = BTreeSet::new();
-        for (ip, tried) in of_host {
+        let (mut peers, mut frames) = (BTreeSet::new(), Vec::new());
+        for tried in of_host.into_values() {
             let mut tried: Vec<_> = tried.into_values().collect();
             tried.sort_unstable();
             let crowd = crowd(tried, &PORTS, |(seen, _)| seen.time);
-            if !crowd.is_empty() {
-                hosts.insert(ip);
-                ports.extend(crowd.iter().map(|(_, peer)| peer.endpoint.port));
-                frames.extend(crowd.iter().map(|(seen, _)| *seen));
-                peers.extend(crowd.iter().map(|(_, peer)| *peer));
-            }
+            frames.extend(crowd.iter().map(|(seen, _)| *seen));
+            peers.extend(crowd.iter().map(|(_, peer)| *peer));
         }
-        if hosts.is_empty() {
+        if peers.is_empty() {
             return;
         }
+        let hosts: BTreeSet<IpAddr> = peers.iter().map(|peer| peer.endpoint.ip).collect();
+        let ports: BTreeSet<u16> = peers.iter().map(|peer| peer.endpoint.port).collect();
         let what =
             format!("tried {} ports of {} without being let in", ports.len(), counted_hosts(hosts.len()));
         let matter = matter(survey, asset, "ports", frames, &hosts);

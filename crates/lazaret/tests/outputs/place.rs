@@ -122,12 +122,20 @@ impl Place {
         }
     }
 
+    /// Takes a line off that was begun when its writer was killed: the next writer's first would go on from it.
+    pub(crate) fn cut_begun_line(&self, file: &str) {
+        let path = self.0.join(file);
+        let mut text = std::fs::read(&path).unwrap();
+        text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
+        std::fs::write(path, text).unwrap();
+    }
+
     /// The lines of a file, once there are so many.
     pub(crate) fn lines(&self, file: &str, least: usize) -> Vec<String> {
         let started = Instant::now();
         loop {
             let text = std::fs::read_to_string(self.0.join(file)).unwrap_or_default();
-            // A line that was begun when its writer was killed is no line.
+            // A line that is still being written is no line.
             let whole: Vec<String> =
                 text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::to_owned).collect();
             if whole.len() >= least {

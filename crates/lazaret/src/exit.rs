@@ -106,14 +106,53 @@ impl Failure {
     }
 }
 
-/// An error and its causes in one line, outermost first.
+/// An error and its causes in one line, outermost first. Some libraries say the cause in the error itself: it is not said
+/// again.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        said.push_str(": ");
-        said.push_str(&inner.to_string());
+        let why = inner.to_string();
+        if !said.ends_with(&why) {
+            said.push_str(": ");
+            said.push_str(&why);
+        }
         cause = inner.source();
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_causes;
+    use std::error::Error;
+    use std::fmt;
+
+    /// What it says, and what caused it.
+    #[derive(Debug)]
+    struct Said(&'static str, Option<Box<Self>>);
+
+    impl fmt::Display for Said {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Said {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as &(dyn Error + 'static))
+        }
+    }
+
+    fn caused(text: &'static str, cause: Said) -> Said {
+        Said(text, Some(Box::new(cause)))
+    }
+
+    #[test]
+    fn every_cause_is_said_once() {
+        let plain = caused("mail", caused("no connection", Said("refused (111)", None)));
+        assert_eq!(with_causes(&plain), "mail: no connection: refused (111)");
+        let said = caused("no connection: refused (111)", Said("refused (111)", None));
+        assert_eq!(with_causes(&caused("mail", said)), "mail: no connection: refused (111)");
+    }
 }

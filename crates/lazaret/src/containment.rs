@@ -6,9 +6,9 @@
 //! | a proof | a later `enforce-status` or `gateway-status` that found the rules unchanged; traffic of the device that was judged; a sensor that listened |
 //! | otherwise | findings of [`NOT_ISOLATED`] and [`AGAINST`] that are not quiet and whose evidence is later than the policy |
 
-use crate::stored::{at, every_asset, every_finding, now, rfc3339, shown};
+use crate::stored::{at, each_finding, every_asset, now, rfc3339, shown};
 use export::containment::{Against, Audit, Containment, Device, Period, Proof, SCHEMA, Sensor, Standing};
-use model::{AssetId, Certainty, Prefix, stable_hash};
+use model::{AssetId, Certainty, FindingId, Prefix, stable_hash};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -85,13 +85,14 @@ pub(crate) fn containment(
         forces.iter().flat_map(|force| &force.devices.addresses).copied().collect();
     let mut swept = match earliest {
         Some(since) if forces.iter().any(|force| force.devices.are_many()) => {
-            Some(by_asset(later(store, None, (since, span.1))?))
+            Some(later(store, None, (since, span.1))?)
         }
         _ => None,
     };
     // Without a policy, and without findings about what is declared isolated, only medical devices are of concern.
     let medical_only = forces.is_empty() && isolated.is_empty();
-    for asset in every_asset(store, AssetQuery { medical_only, now: now(), ..AssetQuery::default() })? {
+    let assets = AssetQuery { medical_only, now: now(), without_body: true, ..AssetQuery::default() };
+    for asset in every_asset(store, assets)? {
         let ips = ips_of(&asset);
         for ip in &ips {
             named.remove(ip);
@@ -101,10 +102,11 @@ pub(crate) fn containment(
         if asset.medical || named || !found.is_empty() {
             // Findings about what no policy ever named break nothing.
             if let Some(since) = earliest.filter(|_| named) {
-                found.extend(match &mut swept {
-                    Some(swept) => swept.remove(&asset.id).unwrap_or_default(),
-                    None => later(store, Some(asset.id), (since, span.1))?,
-                });
+                let about = match &mut swept {
+                    Some(swept) => swept.remove(&asset.id),
+                    None => later(store, Some(asset.id), (since, span.1))?.remove(&asset.id),
+                };
+                found.extend(about.into_iter().flatten());
             }
             devices.push(device(&asset, &forces, found, &heard, span));
         }
@@ -185,23 +187,29 @@ fn unseen(ip: IpAddr) -> StoredAsset {
     }
 }
 
-/// Findings of the span that say that a device which was declared isolated is not, by device.
-fn not_isolated(
-    store: &impl Reading,
-    (from, to): (i64, i64),
-) -> Result<BTreeMap<AssetId, Vec<StoredFinding>>, StoreError> {
-    let rule = Some(NOT_ISOLATED.to_owned());
-    let query = FindingQuery { rule, since: Some(from), ..FindingQuery::default() };
-    let found = every_finding(store, query)?;
-    Ok(by_asset(found.into_iter().filter(|finding| proves(finding, to))))
+/// What is told of a finding that breaks a policy, or the word of the site that a device is isolated.
+#[derive(Clone, Debug)]
+struct Breach {
+    id: FindingId,
+    rule: String,
+    title: String,
+    first: i64,
+    last: i64,
+    count: i64,
+    state: State,
+    state_at: i64,
+    state_by: String,
+    note: Option<String>,
 }
 
-fn by_asset(found: impl IntoIterator<Item = StoredFinding>) -> BTreeMap<AssetId, Vec<StoredFinding>> {
-    let mut all: BTreeMap<_, Vec<StoredFinding>> = BTreeMap::new();
-    for finding in found {
-        all.entry(finding.asset).or_default().push(finding);
-    }
-    all
+/// Breaches by the device that they are about.
+type Breaches = BTreeMap<AssetId, Vec<Breach>>;
+
+/// Findings of the span that say that a device which was declared isolated is not.
+fn not_isolated(store: &impl Reading, (from, to): (i64, i64)) -> Result<Breaches, StoreError> {
+    let rule = Some(NOT_ISOLATED.to_owned());
+    let query = FindingQuery { rule, since: Some(from), ..FindingQuery::default() };
+    breaches(store, query, |finding| proves(finding, to))
 }
 
 /// Findings in a span that can break the policy which names the device, or whichever device they are about.
@@ -209,15 +217,32 @@ fn later(
     store: &impl Reading,
     asset: Option<AssetId>,
     (from, to): (i64, i64),
-) -> Result<Vec<StoredFinding>, StoreError> {
+) -> Result<Breaches, StoreError> {
     let mut query = FindingQuery { asset, since: Some(from), ..FindingQuery::default() };
     if asset.is_none() {
         // By the index of times: what is older is not looked at.
         query.order = FindingOrder::Last;
     }
-    let mut found = every_finding(store, query)?;
-    found.retain(|finding| AGAINST.contains(&finding.rule.as_str()) && proves(finding, to));
-    Ok(found)
+    breaches(store, query, |finding| AGAINST.contains(&finding.rule.as_str()) && proves(finding, to))
+}
+
+/// Those findings of a query that count.
+fn breaches(
+    store: &impl Reading,
+    query: FindingQuery,
+    counts: impl Fn(&StoredFinding) -> bool,
+) -> Result<Breaches, StoreError> {
+    let mut all = Breaches::new();
+    each_finding(store, FindingQuery { without_body: true, ..query }, |finding| {
+        if counts(&finding) {
+            let StoredFinding {
+                id, rule, title, first, last, count, state, state_at, state_by, note, ..
+            } = finding;
+            let breach = Breach { id, rule, title, first, last, count, state, state_at, state_by, note };
+            all.entry(finding.asset).or_default().push(breach);
+        }
+    })?;
+    Ok(all)
 }
 
 /// Whether something of it came about by then, and was not only attempted.
@@ -336,7 +361,7 @@ fn unchanged(all: &mut [Force], way: &Way, policy: &str, at: i64) {
 fn device(
     asset: &StoredAsset,
     forces: &[Force],
-    mut found: Vec<StoredFinding>,
+    mut found: Vec<Breach>,
     sensors: &[(i64, String)],
     (from, to): (i64, i64),
 ) -> Device {
@@ -349,12 +374,12 @@ fn device(
         .collect();
     let now_in_force = mine.iter().rev().find(|force| force.until.is_none());
     // A declared device needs no policy of ours to be found sending.
-    let counts = |finding: &StoredFinding| {
-        finding.rule == NOT_ISOLATED || mine.first().is_some_and(|force| finding.last >= force.since)
+    let counts = |breach: &Breach| {
+        breach.rule == NOT_ISOLATED || mine.first().is_some_and(|force| breach.last >= force.since)
     };
     found.retain(counts);
-    found.sort_by_key(|finding| std::cmp::Reverse((finding.last, finding.id)));
-    let open = |finding: &&StoredFinding| matches!(finding.state, State::New | State::Acknowledged);
+    found.sort_by_key(|breach| std::cmp::Reverse((breach.last, breach.id)));
+    let open = |breach: &&Breach| breach.state.is_open();
     let broken = found.iter().find(open);
     let standing = match (broken, now_in_force, mine.is_empty()) {
         (Some(_), _, _) => Standing::Broken,
@@ -390,7 +415,7 @@ fn device(
         since: since.map(rfc3339),
         proof: proof.map(|(at, what)| Proof { at: rfc3339(at), what }),
         policies: mine.iter().map(|force| period(force)).collect(),
-        against: found.iter().map(against).collect(),
+        against: found.into_iter().map(against).collect(),
     }
 }
 
@@ -404,16 +429,16 @@ fn period(force: &Force) -> Period {
     }
 }
 
-fn against(finding: &StoredFinding) -> Against {
-    let note = finding.note.as_deref().map_or_else(String::new, |note| format!(": {}", shown(note)));
+fn against(breach: Breach) -> Against {
+    let note = breach.note.map_or_else(String::new, |note| format!(": {}", shown(&note)));
     Against {
-        finding: finding.id.to_string(),
-        rule: finding.rule.clone(),
-        title: finding.title.clone(),
-        first: rfc3339(finding.first),
-        last: rfc3339(finding.last),
-        count: finding.count,
-        state: format!("{} since {} by {}{note}", finding.state, at(finding.state_at), finding.state_by),
+        finding: breach.id.to_string(),
+        rule: breach.rule,
+        title: breach.title,
+        first: rfc3339(breach.first),
+        last: rfc3339(breach.last),
+        count: breach.count,
+        state: format!("{} since {} by {}{note}", breach.state, at(breach.state_at), breach.state_by),
     }
 }
 

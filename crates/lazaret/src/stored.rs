@@ -70,23 +70,23 @@ pub(crate) fn every_asset(
     }
 }
 
-/// Every finding of a query, page by page.
+/// Hands every finding of a query on, page by page: a hundred thousand are not held.
 ///
 /// # Errors
 /// What the store says.
-pub(crate) fn every_finding(
+pub(crate) fn each_finding(
     store: &impl Reading,
     mut query: FindingQuery,
-) -> Result<Vec<StoredFinding>, StoreError> {
+    mut take: impl FnMut(StoredFinding),
+) -> Result<(), StoreError> {
     query.limit = PAGE;
-    let mut all = Vec::new();
     loop {
         let page = store.findings(&query)?;
         let more = page.len() == PAGE as usize;
         query.after = page.last().map(|last| last.id);
-        all.extend(page);
+        page.into_iter().for_each(&mut take);
         if !more {
-            return Ok(all);
+            return Ok(());
         }
     }
 }

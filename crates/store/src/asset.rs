@@ -9,7 +9,9 @@ use crate::finding::{FindingQuery, StoredFinding};
 use crate::order::{Sorting, containing};
 use crate::row::{AssetBody, AssetRow, signed};
 use model::AssetId;
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_from_iter};
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension as _, Row, Statement, ToSql, params, params_from_iter,
+};
 
 /// An asset as it was judged last.
 #[derive(Clone, Debug, PartialEq)]
@@ -217,6 +219,8 @@ pub struct AssetQuery {
     pub limit: u32,
     /// The moment of the clock at which a finding counts as suppressed.
     pub now: i64,
+    /// Without why it was judged so and what hits it: the body of each is empty. For sums over tens of thousands of them.
+    pub without_body: bool,
 }
 
 /// How many assets there are.
@@ -228,9 +232,14 @@ pub struct AssetTally {
     pub other: i64,
 }
 
-const COLUMNS: &str = "SELECT id, first, last, medical, class, maker, model, firmware, serial, confidence, profile, body, \
-    (SELECT count(*) FROM findings WHERE findings.asset = assets.id AND state IN ('new', 'acknowledged') \
-     AND (suppressed_until IS NULL OR suppressed_until <= ?1)) AS open FROM assets";
+/// What [`asset`] reads; `body` is the column, or what stands for it.
+fn columns(body: &str) -> String {
+    format!(
+        "SELECT id, first, last, medical, class, maker, model, firmware, serial, confidence, profile, {body}, \
+         (SELECT count(*) FROM findings WHERE findings.asset = assets.id AND state IN ('new', 'acknowledged') \
+         AND (suppressed_until IS NULL OR suppressed_until <= ?1)) AS open FROM assets"
+    )
+}
 
 fn asset(row: &Row<'_>) -> rusqlite::Result<(StoredAsset, String)> {
     let stored = StoredAsset {
@@ -252,34 +261,39 @@ fn asset(row: &Row<'_>) -> rusqlite::Result<(StoredAsset, String)> {
     Ok((stored, row.get(11)?))
 }
 
-fn completed(
-    connection: &Connection,
-    (mut asset, body): (StoredAsset, String),
-) -> Result<StoredAsset, StoreError> {
+fn with_body((mut asset, body): (StoredAsset, String)) -> Result<StoredAsset, StoreError> {
     asset.body = serde_json::from_str(&body).map_err(|cause| StoreError::form("an asset", cause))?;
-    let mut query = connection
-        .prepare_cached(
-            "SELECT value FROM asset_traits WHERE asset = ?1 AND trait IN ('ip', 'mac') \
-             ORDER BY trait, last DESC, value LIMIT ?2",
-        )
-        .doing("read an asset's addresses")?;
-    let rows = query
-        .query_map(params![signed(asset.id.0), ADDRESSES_MAX as i64], |row| row.get(0))
-        .doing("read an asset's addresses")?;
+    Ok(asset)
+}
+
+/// The addresses told with an asset. Their most is written out: SQLite plans a statement anew when a bound LIMIT changes.
+fn addresses(connection: &Connection) -> Result<CachedStatement<'_>, StoreError> {
+    let sql = format!(
+        "SELECT value FROM asset_traits WHERE asset = ? AND trait IN ('ip', 'mac') \
+         ORDER BY trait, last DESC, value LIMIT {ADDRESSES_MAX}"
+    );
+    connection.prepare_cached(&sql).doing("read an asset's addresses")
+}
+
+fn with_addresses(mut asset: StoredAsset, query: &mut Statement<'_>) -> Result<StoredAsset, StoreError> {
+    let rows = query.query_map([signed(asset.id.0)], |row| row.get(0)).doing("read an asset's addresses")?;
     asset.addresses = rows.collect::<Result<_, _>>().doing("read an asset's addresses")?;
     Ok(asset)
 }
 
 fn one(connection: &Connection, id: AssetId, now: i64) -> Result<StoredAsset, StoreError> {
-    let mut query = connection.prepare_cached(&format!("{COLUMNS} WHERE id = ?2")).doing("read an asset")?;
+    let mut query =
+        connection.prepare_cached(&format!("{} WHERE id = ?2", columns("body"))).doing("read an asset")?;
     let found = query.query_row(params![now, signed(id.0)], asset).optional().doing("read an asset")?;
     let found = found.ok_or(StoreError::Unknown { what: "asset", id: id.to_string() })?;
-    completed(connection, found)
+    let mut addresses = addresses(connection)?;
+    with_addresses(with_body(found)?, &mut addresses)
 }
 
 /// One page. The next begins after the last of this one.
 pub(crate) fn page(connection: &Connection, query: &AssetQuery) -> Result<Vec<StoredAsset>, StoreError> {
-    let mut sql = format!("{COLUMNS} WHERE medical >= ?");
+    let mut sql = columns(if query.without_body { "''" } else { "body" });
+    sql.push_str(" WHERE medical >= ?");
     let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(query.now), Box::new(query.medical_only)];
     if let Some(class) = &query.class {
         sql.push_str(" AND class = ?");
@@ -297,7 +311,12 @@ pub(crate) fn page(connection: &Connection, query: &AssetQuery) -> Result<Vec<St
     values.push(Box::new(query.limit));
     let mut statement = connection.prepare_cached(&sql).doing("list assets")?;
     let rows = statement.query_map(params_from_iter(values), asset).doing("list assets")?;
-    rows.map(|row| completed(connection, row.doing("list assets")?)).collect()
+    let mut addresses = addresses(connection)?;
+    let whole = |row: rusqlite::Result<(_, String)>| {
+        let row = row.doing("list assets")?;
+        with_addresses(if query.without_body { row.0 } else { with_body(row)? }, &mut addresses)
+    };
+    rows.map(whole).collect()
 }
 
 pub(crate) fn tally(connection: &Connection) -> Result<AssetTally, StoreError> {

@@ -213,6 +213,8 @@ pub struct FindingQuery {
     pub after: Option<FindingId>,
     /// At most so many.
     pub limit: u32,
+    /// Without the rest of the report's words: the body of each is empty. For sums over a hundred thousand of them.
+    pub without_body: bool,
 }
 
 impl Default for FindingQuery {
@@ -229,6 +231,7 @@ impl Default for FindingQuery {
             sorting: Sorting::Descending,
             after: None,
             limit: u32::MAX,
+            without_body: false,
         }
     }
 }
@@ -248,8 +251,13 @@ pub struct FindingTally {
     pub resolved: i64,
 }
 
-const COLUMNS: &str = "SELECT id, rule, asset, severity, certainty, first, last, count, title, body, state, state_at, \
-    state_by, note, resolved_through, reopened, suppressed_until, suppressed_by, suppressed_because, import FROM findings";
+/// What [`finding`] reads; `body` is the column, or what stands for it.
+fn columns(body: &str) -> String {
+    format!(
+        "SELECT id, rule, asset, severity, certainty, first, last, count, title, {body}, state, state_at, state_by, note, \
+         resolved_through, reopened, suppressed_until, suppressed_by, suppressed_because, import FROM findings"
+    )
+}
 
 /// A row whose body is still JSON, since SQLite's rows can only fail as SQLite does.
 fn finding(row: &Row<'_>) -> rusqlite::Result<(StoredFinding, String)> {
@@ -297,14 +305,16 @@ fn with_body((mut finding, body): (StoredFinding, String)) -> Result<StoredFindi
 }
 
 pub(crate) fn one(connection: &Connection, id: FindingId) -> Result<StoredFinding, StoreError> {
-    let mut query = connection.prepare_cached(&format!("{COLUMNS} WHERE id = ?1")).doing("read a finding")?;
+    let mut query =
+        connection.prepare_cached(&format!("{} WHERE id = ?1", columns("body"))).doing("read a finding")?;
     let found = query.query_row([signed(id.0)], finding).optional().doing("read a finding")?;
     found.map(with_body).transpose()?.ok_or(StoreError::Unknown { what: "finding", id: id.to_string() })
 }
 
 /// One page. The next begins after the last of this one.
 pub(crate) fn page(connection: &Connection, query: &FindingQuery) -> Result<Vec<StoredFinding>, StoreError> {
-    let mut sql = format!("{COLUMNS} WHERE severity >= ?");
+    let mut sql = columns(if query.without_body { "''" } else { "body" });
+    sql.push_str(" WHERE severity >= ?");
     let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(severity_rank(query.severity))];
     if !query.states.is_empty() {
         let places = vec!["?"; query.states.len()].join(", ");
@@ -341,7 +351,11 @@ pub(crate) fn page(connection: &Connection, query: &FindingQuery) -> Result<Vec<
     values.push(Box::new(query.limit));
     let mut statement = connection.prepare_cached(&sql).doing("list findings")?;
     let rows = statement.query_map(params_from_iter(values), finding).doing("list findings")?;
-    rows.map(|row| with_body(row.doing("list findings")?)).collect()
+    let whole = |row: rusqlite::Result<(_, String)>| {
+        let row = row.doing("list findings")?;
+        if query.without_body { Ok(row.0) } else { with_body(row) }
+    };
+    rows.map(whole).collect()
 }
 
 pub(crate) fn card(connection: &Connection, id: FindingId) -> Result<FindingCard, StoreError> {

@@ -469,6 +469,27 @@ fn findings_seen_since_a_moment_are_those_whose_last_frame_is_not_older() {
 }
 
 #[test]
+fn without_their_bodies_rows_are_the_same_but_for_them() {
+    let folder = Folder::new("bodies");
+    let mut store = folder.writer();
+    let mut report = report(1, 0, 60);
+    report.findings = (0..5).map(|id| finding(id, 1, id as i64)).collect();
+    report.assets[0].aliases = vec!["MN-120".into()];
+    put(&mut store, &report);
+    let of = |without_body| {
+        let findings = store.findings(&FindingQuery { without_body, ..FindingQuery::default() }).unwrap();
+        let assets = store.assets(&AssetQuery { without_body, limit: 9, ..AssetQuery::default() }).unwrap();
+        (findings, assets)
+    };
+    let (mut findings, mut assets) = of(false);
+    assert!(findings.iter().all(|finding| !finding.body.why.is_empty()), "{findings:?}");
+    assert!(assets.iter().any(|asset| !asset.body.aliases.is_empty()), "{assets:?}");
+    findings.iter_mut().for_each(|finding| finding.body = FindingBody::default());
+    assets.iter_mut().for_each(|asset| asset.body = AssetBody::default());
+    assert_eq!(of(true), (findings, assets));
+}
+
+#[test]
 fn receipts_are_found_by_their_index_among_all_that_is_logged() {
     let folder = Folder::new("receipts");
     let mut store = folder.writer();

@@ -144,6 +144,7 @@ async fn page(_: May<Viewer>, At(app): At<Shared>, Asked(asked): Asked<Query>) -
         after: asked.after.as_deref().map(asset_id).transpose().map_err(Problem::malformed)?,
         limit: limit + 1,
         now: now(),
+        without_body: true,
     };
     let (mut assets, tally) =
         read(&app, move |store| Ok((store.assets(&query)?, store.asset_tally()?))).await?;

@@ -312,6 +312,7 @@ async fn page(
         sorting: asked.order.unwrap_or_default().into(),
         after: asked.after.as_deref().map(finding_id).transpose().map_err(Problem::malformed)?,
         limit: limit + 1,
+        without_body: false,
     };
     let ask = move |store: &store::Reader| {
         let findings = store.findings(&query)?;

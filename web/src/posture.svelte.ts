@@ -1,6 +1,5 @@
 /** How the site stands, in one number: for the navigation and the title of the browser's tab. */
-import { call } from "./api/call";
-import { live } from "./api/live.svelte";
+import { Asked } from "./api/asked.svelte";
 import { session } from "./api/session.svelte";
 import type { Overview, SettingsRow, Severity } from "./api/shapes";
 
@@ -13,26 +12,20 @@ export function worst(open: Readonly<Record<Severity, number>>): { severity: Sev
 }
 
 class Posture {
-  overview = $state.raw<Overview>();
-  worst = $derived(this.overview && worst(this.overview.open));
+  #overview = $state.raw<Asked<Overview>>();
+  #settings = $state.raw<Asked<SettingsRow>>();
+  worst = $derived.by(() => {
+    const overview = this.#overview?.answer;
+    return overview && worst(overview.open);
+  });
   /** What the site calls itself. */
-  site = $state("");
+  site = $derived(this.#settings?.answer?.site_name ?? "");
 
-  /** To be called while the frame is set up. */
+  /** To be called while the frame is set up. A failure is said by the page, which asks as well. */
   follow(): void {
-    $effect(() => {
-      void live.changes;
-      if (session.state !== "in") return;
-      // A failure is said by the page, which asks as well.
-      call<Overview>("GET", "/api/v1/overview").then(
-        (overview) => (this.overview = overview),
-        () => undefined,
-      );
-      call<SettingsRow>("GET", "/api/v1/settings").then(
-        (settings) => (this.site = settings.site_name),
-        () => undefined,
-      );
-    });
+    const inside = (path: string) => (session.state === "in" ? path : undefined);
+    this.#overview = new Asked(() => inside("/api/v1/overview"));
+    this.#settings = new Asked(() => inside("/api/v1/settings"));
   }
 }
 

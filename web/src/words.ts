@@ -437,6 +437,7 @@ export const words = {
     no: "—",
     nothing: "nothing that was seen",
     all: (many: number) => `Show ${counted(many, "more device", "more devices")}`,
+    more: (many: number) => `and ${counted(many, "more finding", "more findings")}`,
     until: "until",
     policy: (name: string, by: string) => `policy “${name}”, by ${by}`,
     logBroken: "The audit log is not whole: somebody changed what stands in it, so these receipts prove nothing. See Audit.",

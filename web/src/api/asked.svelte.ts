@@ -16,13 +16,15 @@ export class Asked<T> {
   /** The path that was asked for last, and when by the page's clock. */
   #last: { path: string; at: number } | undefined;
   #path: () => string | undefined;
+  #live: boolean;
 
   /** To be made while a component is set up. */
   constructor(path: () => string | undefined, live_: "live" | "still" = "live") {
     this.#path = path;
+    this.#live = live_ === "live";
     $effect(() => {
       const path = this.#path();
-      if (live_ === "live") void live.changes;
+      if (this.#live) void live.changes;
       untrack(() => {
         const known = this.#last !== undefined && this.#last.path === path && this.#last.at > live.told && !this.problem;
         if (!known) void this.#load(path);
@@ -41,9 +43,11 @@ export class Asked<T> {
     if (path === undefined) return;
     const running = new AbortController();
     this.#running = running;
-    this.#last = { path, at: performance.now() };
     this.loading = true;
     try {
+      if (this.#live) await live.begun;
+      if (running.signal.aborted) return;
+      this.#last = { path, at: performance.now() };
       const answer = await call<T>("GET", path, undefined, running.signal);
       if (running.signal.aborted) return;
       this.answer = answer;

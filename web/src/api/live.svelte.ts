@@ -5,6 +5,8 @@ import { EventReader } from "./events";
 const QUIET_MS = 400;
 /** Longest time until it is tried again. */
 const AGAIN_MS_MAX = 30_000;
+/** Longest time that pages wait for the telling to begin: a browser with many tabs may have no connection left for it. */
+const BEGIN_MS_MAX = 300;
 
 class Live {
   /** Grows with every change that was told; pages load anew when it does. */
@@ -15,6 +17,9 @@ class Live {
   connected = $state(false);
   /** Whether it was tried and went wrong. */
   failed = $state(false);
+  /** Settled when the telling has begun, or will not soon: what is asked for after it need not be asked for again. */
+  begun: Promise<void> = Promise.resolve();
+  #answered: () => void = () => undefined;
   #running: AbortController | undefined;
   #quiet: ReturnType<typeof setTimeout> | undefined;
   #last: string | undefined;
@@ -22,6 +27,10 @@ class Live {
   begin(): void {
     if (this.#running) return;
     this.#running = new AbortController();
+    this.begun = new Promise((settle) => {
+      this.#answered = settle;
+      setTimeout(settle, BEGIN_MS_MAX);
+    });
     void this.#follow(this.#running.signal);
   }
 
@@ -43,14 +52,19 @@ class Live {
           if (this.failed || !this.#last) this.#changed();
           this.connected = true;
           this.failed = false;
+          this.#answered();
           wait = 1000;
           await this.#read(answer.body);
-        } else if (answer.status === 401) return;
+        } else if (answer.status === 401) {
+          this.#answered();
+          return;
+        }
       } catch {
         // Out of reach, or cut off: tried again below.
       }
       this.connected = false;
       this.failed = true;
+      this.#answered();
       await new Promise((on) => setTimeout(on, wait));
       wait = Math.min(wait * 2, AGAIN_MS_MAX);
     }

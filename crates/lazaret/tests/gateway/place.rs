@@ -24,7 +24,7 @@ pub(crate) enum At {
 
 /// How often something is asked for.
 const TRIES_MAX: u32 = 600;
-const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+pub(crate) const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway");
 
 pub(crate) struct Place {

@@ -54,11 +54,16 @@ def ip6(target, payload=b"\x9c\x40\x02\x03\x00\x0c\x00\x00leak"):
     return head + source + socket.inet_pton(socket.AF_INET6, target) + payload
 
 
-def arp(operation, sender, target):
-    return struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, operation, OWN, socket.inet_aton(sender), bytes(6),
+def arp(operation, sender, target, station=OWN):
+    return struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, operation, station, socket.inet_aton(sender), bytes(6),
                        socket.inet_aton(target))
 
 
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+link.bind((INTERFACE, 0))
+# Asked for with another station's address, answers would go there: the monitor would cut itself off, and its kernel would
+# give up what waits in its connection.
+TRUE = link.getsockname()[4]
 ALL = b"\xff" * 6
 frames = []
 for source in (MONITOR, OUTSIDE, WARD, "10.20.1.1", "127.0.0.1", "8.8.8.8"):
@@ -78,10 +83,8 @@ for target in ("255.255.255.255", "202.114.4.255", "10.20.1.255", "224.0.0.251")
     frames.append(frame(ALL, 0x0800, ip(MONITOR, target, 17, udp(9610, b"leak"))))
 for sender in (OUTSIDE, WARD, "10.20.1.1", "198.51.100.1"):
     frames.append(frame(ALL, 0x0806, arp(2, sender, sender)))
-    frames.append(frame(ALL, 0x0806, arp(1, MONITOR, sender)))
+    frames.append(frame(ALL, 0x0806, arp(1, MONITOR, sender, TRUE)))
 
-link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-link.bind((INTERFACE, 0))
 sent, end = 0, time.monotonic() + SECONDS
 while time.monotonic() < end:
     for one in frames:

@@ -81,7 +81,7 @@ pub struct Device {
     pub proof: Option<Proof>,
     /// Policies that name it, oldest first.
     pub policies: Vec<Period>,
-    /// What proves otherwise, latest first.
+    /// What proves otherwise; what is open first, then the latest.
     pub against: Vec<Against>,
 }
 

@@ -378,7 +378,7 @@ fn device(
         breach.rule == NOT_ISOLATED || mine.first().is_some_and(|force| breach.last >= force.since)
     };
     found.retain(counts);
-    found.sort_by_key(|breach| std::cmp::Reverse((breach.last, breach.id)));
+    found.sort_by_key(|breach| std::cmp::Reverse((breach.state.is_open(), breach.last, breach.id)));
     let open = |breach: &&Breach| breach.state.is_open();
     let broken = found.iter().find(open);
     let standing = match (broken, now_in_force, mine.is_empty()) {
@@ -485,6 +485,36 @@ mod tests {
         );
         // A policy that was only on trial was never in force.
         assert_eq!(super::forces(&receipts[..2]), []);
+    }
+
+    #[test]
+    fn what_is_open_is_told_before_what_is_newer_and_quiet() {
+        let addressed = IpAddr::from([10, 0, 0, 7]);
+        let devices = Prefix::new(addressed, 32).into_iter().collect();
+        let force = Force { since: 1, devices, ..Force::default() };
+        let breach = |id, last, state| Breach {
+            id: FindingId(id),
+            rule: "policy-violation".to_owned(),
+            title: String::new(),
+            first: 1,
+            last,
+            count: 1,
+            state,
+            state_at: 1,
+            state_by: String::new(),
+            note: None,
+        };
+        let states = [
+            (1, 9, State::Resolved),
+            (2, 5, State::New),
+            (3, 8, State::FalsePositive),
+            (4, 7, State::Acknowledged),
+        ];
+        let found = states.map(|(id, last, state)| breach(id, last, state)).to_vec();
+        let told = device(&unseen(addressed), &[force], found, &[], (0, 10));
+        let ids: Vec<_> = told.against.iter().map(|one| one.finding.clone()).collect();
+        assert_eq!(ids, [4, 2, 1, 3].map(|id| FindingId(id).to_string()));
+        assert_eq!(told.standing, Standing::Broken);
     }
 
     #[test]

@@ -62,7 +62,7 @@ struct ContainedDevice {
     proof: Option<ContainmentProof>,
     /// Policies that name it, oldest first.
     policies: Vec<ContainmentPeriod>,
-    /// What breaks it, latest first: findings later than the policy, with what people decided of them.
+    /// What breaks it, what is open first, then the latest: findings later than the policy, with what people decided of them.
     broken_by: Vec<ContainmentBreach>,
 }
 

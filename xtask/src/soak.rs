@@ -138,7 +138,9 @@ impl Name {
                 let seconds = (minutes_or(GATEWAY_MINUTES) * 60).to_string();
                 ("gateway", &["nothing_leaves", "receiver_that_was_down"], "LAZARET_GATEWAY_SECONDS", seconds)
             }
-            Self::Outputs => ("outputs", &["lose"], "LAZARET_OUTPUTS", FINDINGS.to_owned()),
+            Self::Outputs => {
+                ("outputs", &["lose", "may_have_been_lost"], "LAZARET_OUTPUTS", FINDINGS.to_owned())
+            }
             Self::Policy => ("policy", &["packet_by_packet"], "LAZARET_POLICY_PACKETS", PACKETS.to_owned()),
             Self::StoreKills => ("store", &["kill"], "LAZARET_STORE_KILLS", KILLS.to_owned()),
             Self::WatchKills => ("sensor", &["kill"], "LAZARET_WATCH_KILLS", KILLS.to_owned()),

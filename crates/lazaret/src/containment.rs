@@ -379,13 +379,12 @@ fn device(
     };
     found.retain(counts);
     found.sort_by_key(|breach| std::cmp::Reverse((breach.state.is_open(), breach.last, breach.id)));
-    let open = |breach: &&Breach| breach.state.is_open();
-    let broken = found.iter().find(open);
+    let broken = found.iter().any(|breach| breach.state.is_open());
     let standing = match (broken, now_in_force, mine.is_empty()) {
-        (Some(_), _, _) => Standing::Broken,
-        (None, Some(_), _) => Standing::Contained,
-        (None, None, false) => Standing::Ended,
-        (None, None, true) => Standing::NotContained,
+        (true, ..) => Standing::Broken,
+        (false, Some(_), _) => Standing::Contained,
+        (false, None, false) => Standing::Ended,
+        (false, None, true) => Standing::NotContained,
     };
     // What was resolved was true until then: containment counts from there.
     let resolved = found.iter().filter(|one| one.state == State::Resolved).map(|one| one.last).max();
@@ -399,10 +398,10 @@ fn device(
             asset.last,
             "its traffic was looked at until then, and nothing in it proved otherwise".to_owned(),
         ));
-        let own = own.filter(|_| broken.is_none());
+        let own = own.filter(|_| !broken);
         let heard =
             sensors.iter().max().map(|(at, name)| (*at, format!("sensor {name} listened until then")));
-        let all = [rules, own, heard.filter(|_| broken.is_none())];
+        let all = [rules, own, heard.filter(|_| !broken)];
         all.into_iter().flatten().filter(|(at, _)| *at >= since.unwrap_or(force.since) && *at <= to).max()
     });
     let what: Vec<&str> =

@@ -55,16 +55,14 @@ class Live {
           this.#answered();
           wait = 1000;
           await this.#read(answer.body);
-        } else if (answer.status === 401) {
-          this.#answered();
-          return;
-        }
+        } else if (answer.status === 401) return;
       } catch {
         // Out of reach, or cut off: tried again below.
+      } finally {
+        this.#answered();
       }
       this.connected = false;
       this.failed = true;
-      this.#answered();
       await new Promise((on) => setTimeout(on, wait));
       wait = Math.min(wait * 2, AGAIN_MS_MAX);
     }

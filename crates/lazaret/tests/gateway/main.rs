@@ -13,9 +13,8 @@ mod plug;
 mod receipt;
 mod receivers;
 
-use place::{At, BETWEEN_TRIES, Place, said, text};
+use place::{At, Place, said, text};
 use serde_json::Value;
-use std::time::{Duration, Instant};
 
 const LAZARET: &str = env!("CARGO_BIN_EXE_lazaret");
 const RECEIVER: &str = "10.20.1.9:2575";
@@ -103,20 +102,8 @@ impl Place {
         self.arrived().into_iter().map(|(number, _)| number).collect()
     }
 
-    /// Waits longer than Linux waits between two tries to get through on a connection that stalled (120 s).
     fn until_arrived(&self, count: usize) {
-        let started = Instant::now();
-        while self.numbers().len() < count {
-            let numbers = self.numbers();
-            assert!(
-                started.elapsed() < Duration::from_secs(180),
-                "{} of {count} cycles arrived: {numbers:?}\n{}\n{}",
-                numbers.len(),
-                self.standing(),
-                self.read("gateway.err")
-            );
-            std::thread::sleep(BETWEEN_TRIES);
-        }
+        self.until("the ward has every cycle", || self.numbers().len() >= count);
     }
 
     /// The last line about the gateway itself.

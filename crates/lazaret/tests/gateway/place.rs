@@ -24,7 +24,7 @@ pub(crate) enum At {
 
 /// How often something is asked for.
 const TRIES_MAX: u32 = 600;
-pub(crate) const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway");
 
 pub(crate) struct Place {
@@ -193,7 +193,7 @@ impl Place {
         }
         let [said, counts, heard] = ["gateway.err", "counts", "subscriber.out"].map(|name| self.read(name));
         let heard: Vec<&str> = heard.lines().filter(|line| line.len() < 200).collect();
-        panic!("waited in vain: {what}\n{said}\n{counts}{heard:?}");
+        panic!("waited in vain: {what}\n{said}\n{counts}{heard:?}\n{}", self.standing());
     }
 
     /// Link address of an interface.

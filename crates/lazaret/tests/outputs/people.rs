@@ -1,6 +1,8 @@
 //! Webhooks and mail, to Python's receivers (`receiver.py`).
 
-use crate::place::{Arrived, Place, Process, count, every_finding_arrived_and_repeats_say_so, port, python};
+use crate::place::{
+    Arrived, Place, Process, count, every_finding_arrived_and_repeats_say_so, killed_half_way, port, python,
+};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -12,25 +14,10 @@ fn receiver(python: &Path, arguments: &[&str]) -> Process {
     Process::start(Command::new(python).arg(SCRIPT).args(arguments))
 }
 
-/// See `rsyslog::killed_half_way`.
-fn killed_half_way(place: &Place, start: &dyn Fn() -> Process, file: &str) -> Vec<Value> {
-    let count = count();
-    place.find(0..count / 2);
-    let first = start();
-    let sender = Process::sender(place, file);
-    let some = usize::try_from(count / 20).unwrap();
-    place.lines("got", some);
-    first.kill();
-    place.cut_begun_line("got");
-    place.find(count / 2..count);
-    let half = i64::try_from(count / 2).unwrap();
-    place.until("people", "what waits is seen", |course| {
-        course["failure"].is_string() && course["waiting"].as_i64() >= Some(half)
-    });
-    let _second = start();
-    place.until("people", "all was delivered", |course| course["delivered"].as_u64() == Some(count));
-    assert_eq!(sender.end(), 0);
-    let lines = place.lines("got", usize::try_from(count).unwrap());
+/// What a receiver understood that was killed half way.
+fn received(place: &Place, start: &dyn Fn() -> Process, file: &str) -> Vec<Value> {
+    let some = usize::try_from(count() / 20).unwrap();
+    let lines = killed_half_way(place, "people", start, some, file);
     lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -53,7 +40,7 @@ fn webhooks_lose_nothing_are_signed_and_hold_nobody_up() {
     );
     let (at, got) = (port.to_string(), place.text("got"));
     let start = || receiver(&python, &["webhook", &at, &got, SECRET]);
-    let rows = killed_half_way(&place, &start, &file);
+    let rows = received(&place, &start, &file);
     every_finding_arrived_and_repeats_say_so(&arrived(&rows), 0..count());
     let notice = &rows[0]["notice"];
     assert_eq!((&notice["schema"], &notice["change"]), (&"lazaret.notice/1".into(), &"opened".into()));
@@ -75,7 +62,7 @@ fn mail(test: &str, mode: &str) {
     );
     let (at, got) = (port.to_string(), place.text("got"));
     let start = || receiver(&python, &["mail", &at, &got, &certificate, &key, mode]);
-    let rows = killed_half_way(&place, &start, &file);
+    let rows = received(&place, &start, &file);
     every_finding_arrived_and_repeats_say_so(&arrived(&rows), 0..count());
     for row in &rows {
         let headers: Vec<&str> =

@@ -188,6 +188,36 @@ impl Drop for Process {
     }
 }
 
+/// Half of the findings, a receiver that is killed once it has `least` of them, the other half while it is down, and all in
+/// the end. The lines that the receiver wrote.
+pub(crate) fn killed_half_way(
+    place: &Place,
+    output: &str,
+    start: &dyn Fn() -> Process,
+    least: usize,
+    file: &str,
+) -> Vec<String> {
+    let count = count();
+    place.find(0..count / 2);
+    let first = start();
+    let sender = Process::sender(place, file);
+    place.lines("got", least);
+    first.kill();
+    place.cut_begun_line("got");
+    place.find(count / 2..count);
+    let half = i64::try_from(count / 2).unwrap();
+    place.until(output, "what waits is seen", |course| {
+        course["failure"].is_string() && course["waiting"].as_i64() >= Some(half)
+    });
+    let second = start();
+    place.until(output, "all was delivered", |course| course["delivered"].as_u64() == Some(count));
+    assert_eq!(sender.end(), 0);
+    let lines = place.lines("got", usize::try_from(count).unwrap());
+    drop(second);
+    assert_eq!(place.course(output)["delivered"].as_u64(), Some(count));
+    lines
+}
+
 /// What arrived: id, and whether it was marked as a possible repeat.
 pub(crate) type Arrived = Vec<(String, bool)>;
 

@@ -1,6 +1,8 @@
 //! Debian's rsyslog as receiver of syslog over TLS, TCP and UDP, with CEF, ECS and plain words.
 
-use crate::place::{Arrived, Place, Process, count, every_finding_arrived_and_repeats_say_so, has, port};
+use crate::place::{
+    Arrived, Place, Process, count, every_finding_arrived_and_repeats_say_so, has, killed_half_way, port,
+};
 use serde_json::Value;
 use std::process::Command;
 
@@ -46,29 +48,6 @@ fn tls(place: &Place, port: u16) -> String {
     )
 }
 
-/// Half of the findings, a receiver that is killed as they arrive, the other half while it is down, and all in the end.
-fn killed_half_way(place: &Place, receiver: &Rsyslog<'_>, file: &str) -> Vec<String> {
-    let count = count();
-    place.find(0..count / 2);
-    let first = receiver.start();
-    let sender = Process::sender(place, file);
-    place.lines("got", 1);
-    first.kill();
-    place.cut_begun_line("got");
-    place.find(count / 2..count);
-    let half = i64::try_from(count / 2).unwrap();
-    place.until("siem", "what waits is seen", |course| {
-        course["failure"].is_string() && course["waiting"].as_i64() >= Some(half)
-    });
-    let second = receiver.start();
-    place.until("siem", "all was delivered", |course| course["delivered"].as_u64() == Some(count));
-    assert_eq!(sender.end(), 0);
-    let lines = place.lines("got", usize::try_from(count).unwrap());
-    drop(second);
-    assert_eq!(place.course("siem")["delivered"].as_u64(), Some(count));
-    lines
-}
-
 /// Id and mark of each line, after it was seen that rsyslog took it for what it is.
 fn arrived(lines: &[String]) -> Arrived {
     let read = |line: &String| {
@@ -96,7 +75,7 @@ fn syslog_over_tls_loses_nothing() {
         "outputs.toml",
         &format!("schema = 1\n[[syslog]]\nname = 'siem'\naddress = '127.0.0.1:{port}'\nca = 'cert.pem'\nretry_max_s = 1\n"),
     );
-    let lines = killed_half_way(&place, &receiver, &file);
+    let lines = killed_half_way(&place, "siem", &|| receiver.start(), 1, &file);
     every_finding_arrived_and_repeats_say_so(&arrived(&lines), 0..count());
     assert!(lines.iter().all(|line| text(line).contains("): Matter ")), "{}", lines[0]);
 }
@@ -117,7 +96,7 @@ fn cef_over_tcp_loses_nothing() {
              retry_max_s = 1\n"
         ),
     );
-    let lines = killed_half_way(&place, &receiver, &file);
+    let lines = killed_half_way(&place, "siem", &|| receiver.start(), 1, &file);
     every_finding_arrived_and_repeats_say_so(&arrived(&lines), 0..count());
     for line in &lines {
         let event = text(line).trim_start();
@@ -149,7 +128,7 @@ fn ecs_over_udp_says_what_may_have_been_lost_again() {
              retry_max_s = 1\n"
         ),
     );
-    let lines = killed_half_way(&place, &receiver, &file);
+    let lines = killed_half_way(&place, "siem", &|| receiver.start(), 1, &file);
     every_finding_arrived_and_repeats_say_so(&arrived(&lines), 0..count());
     for line in &lines {
         let document: Value = serde_json::from_str(text(line).trim_start()).unwrap();
@@ -190,7 +169,7 @@ fn json_lines_over_tls_lose_nothing() {
              retry_max_s = 1\n"
         ),
     );
-    let lines = killed_half_way(&place, &receiver, &file);
+    let lines = killed_half_way(&place, "siem", &|| receiver.start(), 1, &file);
     // A line of JSON is no syslog message; rsyslog keeps it as it came.
     let read = |line: &String| {
         let document: Value = serde_json::from_str(line.get(line.find('{').unwrap()..).unwrap()).unwrap();
